@@ -1,0 +1,53 @@
+"""Every error a user can meet.
+
+TaxiwayError
+ ├─ UsageError            2  wrong settings, arguments or surroundings
+ │   └─ WorkspaceBusy     2  another run holds the workspace
+ ├─ DataRefused           3  the data is not what the schema says
+ ├─ NotBlessed            4  the candidate model is not good enough
+ └─ InfrastructureError   5  a component, a database or the machine failed
+"""
+
+from __future__ import annotations
+
+
+class TaxiwayError(Exception):
+    """Say what went wrong, where, what was expected, and what to do next.
+
+    Args:
+      what: one sentence: what is wrong, where, and what was expected.
+      next_step: what the user can do now, usually a command.
+    """
+
+    exit_code = 5
+
+    def __init__(self, what: str, next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.next_step = next_step
+
+
+class UsageError(TaxiwayError):
+    """Settings, arguments or surroundings are wrong."""
+
+    exit_code = 2
+
+
+class WorkspaceBusy(UsageError):
+    """Another run holds the workspace."""
+
+
+class DataRefused(TaxiwayError):
+    """The data is not what the schema says."""
+
+    exit_code = 3
+
+
+class NotBlessed(TaxiwayError):
+    """The candidate model missed a bound; the published model stays."""
+
+    exit_code = 4
+
+
+class InfrastructureError(TaxiwayError):
+    """A component, a database or the machine failed."""

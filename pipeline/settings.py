@@ -1,0 +1,186 @@
+"""The settings of a run, read from one TOML file; nothing is computed or connected here."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DEFAULT_FILE = "taxiway.toml"
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceSettings(_Frozen):
+    """Where rows come from, and which of them a run sees."""
+
+    kind: Literal["flights", "folder"] = Field(
+        "flights", description="flights: the embedded data set; folder: your CSV or Parquet files"
+    )
+    path: Path | None = Field(None, description="folder: where the files are")
+    time_column: str | None = Field(
+        None,
+        description="folder: the column that says when a row happened "
+        "(timestamp, date, or seconds since 1970); "
+        "without it the digits in each file's name are its span",
+    )
+    period: Literal["day", "month", "year"] = Field(
+        "month", description="folder: how much time one span covers, with time_column"
+    )
+    span: int | None = Field(None, description="the span to evaluate on; the newest by default")
+    window: int = Field(3, ge=1, description="how many earlier spans to train on")
+
+
+class TrainSettings(_Frozen):
+    """How the model is fitted."""
+
+    run_fn: str = Field("models.trainer.run_fn", description="import path of TFX's run_fn")
+    units: tuple[int, ...] = Field((128, 64), description="width of each hidden layer")
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    learning_rate: float = Field(0.002, gt=0)
+    batch_size: int = Field(512, ge=1, description="rows in a step")
+    epochs: int = Field(12, ge=1, description="at most; early stopping usually ends sooner")
+    patience: int = Field(2, ge=1, description="epochs without a better validation loss")
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.1, description="part of the train split that early stopping watches"
+    )
+    seed: int = 1
+
+
+class TuneSettings(_Frozen):
+    """The search for better training settings (`--tune`)."""
+
+    trials: int = Field(8, ge=1, description="how many candidates to try")
+
+
+class EvaluateSettings(_Frozen):
+    """What a model must reach to be blessed."""
+
+    decision_threshold: Fraction = Field(
+        0.3, description="score from which a row counts as positive"
+    )
+    min_auc: Fraction = Field(0.6, description="overall, for every model")
+    max_auc_drop: Fraction = Field(
+        0.02, description="how much lower than the latest blessed model's, on the same rows"
+    )
+    min_slice_auc: Fraction = Field(0.52, description="for every slice with enough rows")
+    min_slice_rows: int = Field(1000, ge=1, description="rows from which a slice is judged")
+
+
+class Settings(_Frozen):
+    """All settings of a pipeline.
+
+    Raises:
+      UsageError: when a file cannot be read, or holds an unknown key or a wrong value.
+    """
+
+    name: str = Field(
+        "flights",
+        pattern=r"^[a-z][a-z0-9_-]*$",
+        description="of the pipeline and of the model TF Serving will serve",
+    )
+    workspace: Path = Field(Path("workspace"), description="folder of all state")
+    features: Path = Field(Path("models/flights.toml"), description="what is learned from what")
+    schema_file: Path = Field(
+        Path("schema/schema.pbtxt"), description="what the data must look like"
+    )
+    source: SourceSettings = SourceSettings()
+    train: TrainSettings = TrainSettings()
+    tune: TuneSettings = TuneSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read settings from a TOML file.
+
+    Args:
+      path: the file; by default `taxiway.toml` in the current folder, or, when there is
+        none, the defaults. Relative paths in it are relative to its folder.
+
+    Returns:
+      The settings, checked, with absolute paths.
+
+    Raises:
+      UsageError: the file is missing, is not TOML, or holds an unknown key or a wrong value.
+    """
+    file = path or Path(DEFAULT_FILE)
+    if path is None and not file.exists():
+        return resolve({}, Path.cwd(), "defaults")
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{file}: no such settings file.", "taxiway settings > taxiway.toml") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{file}: not a readable TOML file: {error}.") from error
+    return resolve(values, file.absolute().parent, str(file))
+
+
+def resolve(values: dict[str, Any], base: Path, origin: str) -> Settings:
+    """Check values and make their paths absolute.
+
+    Args:
+      values: what a settings file holds, as nested dictionaries.
+      base: folder that relative paths start from.
+      origin: where the values came from, for error messages.
+
+    Returns:
+      The settings.
+
+    Raises:
+      UsageError: an unknown key or a wrong value.
+    """
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(
+            f"{origin}: " + "; ".join(_explain(dict(e)) for e in error.errors()),
+            "taxiway settings --schema",
+        ) from None
+    source = settings.source
+    if source.path is not None:
+        source = source.model_copy(update={"path": base / source.path})
+    return settings.model_copy(
+        update={
+            "workspace": base / settings.workspace,
+            "features": base / settings.features,
+            "schema_file": base / settings.schema_file,
+            "source": source,
+        }
+    )
+
+
+def json_schema() -> str:
+    """Return the JSON schema of a settings file."""
+    return json.dumps(Settings.model_json_schema(), indent=2)
+
+
+def _explain(error: dict[str, Any]) -> str:
+    where = [str(part) for part in error["loc"]]
+    if error["type"] != "extra_forbidden":
+        return f"{'.'.join(where)}: {error['msg']} (got {error['input']!r})"
+    known = _keys(where[:-1])
+    close = difflib.get_close_matches(where[-1], known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
+    return f"unknown key {'.'.join(where)}; {hint}"
+
+
+def _keys(section: list[str]) -> list[str]:
+    model: Any = Settings
+    for name in section:
+        model = model.model_fields[name].annotation
+    return list(model.model_fields)
