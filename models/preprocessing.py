@@ -1,0 +1,68 @@
+"""How raw columns become numbers: one graph for training and for every signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.features import from_config, transformed
+
+
+def preprocessing_fn(
+    inputs: dict[str, Any], custom_config: dict[str, Any]
+) -> dict[str, tf.Tensor]:
+    """Prepare every feature, with one analysis phase for all of them.
+
+    Args:
+      inputs: raw columns by name, each [rows] dense, or sparse where the schema lets it be absent.
+      custom_config: holds the features file under `features`.
+
+    Returns:
+      Tensors of shape [rows] by transformed name: float32 for numbers, int64 for positions.
+    """
+    features = from_config(custom_config)
+    outputs: dict[str, tf.Tensor] = {}
+    if features.numeric:
+        outputs |= _normalise({name: inputs[name] for name in features.numeric})
+    for name, size in features.buckets.items():
+        # A missing or impossible value gets the position after the last one.
+        bucket = _dense(inputs[name], tf.constant(size, tf.int64))
+        inside = (bucket >= 0) & (bucket < size)
+        outputs[transformed(name)] = tf.where(inside, bucket, tf.constant(size, tf.int64))
+    for name in features.categorical:
+        outputs[transformed(name)] = tft.compute_and_apply_vocabulary(
+            _dense(inputs[name], tf.constant("")),
+            num_oov_buckets=1,
+            frequency_threshold=features.min_frequency,
+            vocab_filename=name,
+        )
+    if features.label in inputs:
+        outputs[transformed(features.label)] = _dense(
+            inputs[features.label], tf.constant(0, tf.int64)
+        )
+    return outputs
+
+
+def _normalise(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
+    # Stacked, all columns share one analyzer; it skips NaN, so the mean is of what is there.
+    nan = tf.constant(float("nan"), tf.float32)
+    stacked = tf.stack([_dense(_as_float(value), nan) for value in columns.values()], axis=1)
+    scaled = tft.scale_to_z_score(stacked, elementwise=True)
+    scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
+    return {transformed(name): scaled[:, at] for at, name in enumerate(columns)}
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, tf.SparseTensor):
+        values = tf.cast(value.values, tf.float32)
+        return tf.SparseTensor(value.indices, values, value.dense_shape)
+    return tf.cast(value, tf.float32)
+
+
+def _dense(value: Any, default: tf.Tensor) -> tf.Tensor:
+    if isinstance(value, tf.SparseTensor):
+        one_wide = tf.SparseTensor(value.indices, value.values, [value.dense_shape[0], 1])
+        value = tf.sparse.to_dense(one_wide, default)
+    return tf.reshape(value, [-1])

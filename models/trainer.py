@@ -1,0 +1,95 @@
+"""Fit the network: what TFX's Trainer calls."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import dataset, network, signatures
+from models.features import Features, from_config
+
+
+def run_fn(fn_args: Any) -> None:
+    """Train on the train split and export the model.
+
+    Args:
+      fn_args: TFX's arguments; `custom_config` holds `features` and `train` (settings),
+        `hyperparameters` (from the Tuner) wins over the latter.
+    """
+    features = from_config(fn_args.custom_config)
+    settings = dict(fn_args.custom_config["train"])
+    settings |= (fn_args.hyperparameters or {}).get("values", {})
+    graph = tft.TFTransformOutput(fn_args.transform_output)
+    with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
+        model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch))
+    signatures.export(model, graph, features, fn_args.serving_model_dir)
+    _write_curves(history, Path(fn_args.model_run_dir) / "learning_curves.csv")
+
+
+def fit(
+    train_files: list[str],
+    features: Features,
+    graph: tft.TFTransformOutput,
+    settings: dict[str, Any],
+    scratch: Path,
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train with early stopping on a part of the train split.
+
+    Args:
+      train_files: globs of the train split.
+      features: what is learned from what.
+      graph: what the Transform component wrote.
+      settings: the fields of the `train` settings.
+      scratch: folder for blocks kept between epochs.
+
+    Returns:
+      The network with its best weights, and the learning curves by name, one value an epoch.
+    """
+    keras.utils.set_random_seed(settings["seed"])
+    every = round(1 / settings["validation_fraction"])
+    # ExampleGen left the rows in random order, so every n-th of them is a fair sample.
+    train = dataset.read(
+        train_files, features, graph, lambda row: row % every != 0, scratch / "train"
+    )
+    validation = dataset.read(
+        train_files, features, graph, lambda row: row % every == 0, scratch / "validation"
+    )
+    model = network.build(
+        features,
+        {name: graph.vocabulary_size_by_name(name) + 1 for name in features.categorical},
+        settings["units"],
+        settings["dropout"],
+    )
+    model.compile(
+        keras.optimizers.Adam(settings["learning_rate"]),
+        loss="binary_crossentropy",
+        # Each call of the compiled step costs more than the step itself on a model this small.
+        steps_per_execution=20,
+        metrics=[keras.metrics.AUC(name="auc", num_thresholds=1000)],
+    )
+    history = model.fit(
+        dataset.shuffled(train, settings["batch_size"], settings["seed"]),
+        validation_data=validation,
+        epochs=settings["epochs"],
+        verbose=2,
+        callbacks=[
+            keras.callbacks.EarlyStopping(
+                "val_loss", patience=settings["patience"], restore_best_weights=True
+            ),
+        ],
+    )
+    return model, history.history
+
+
+def _write_curves(history: dict[str, list[float]], file: Path) -> None:
+    tf.io.gfile.makedirs(str(file.parent))
+    with tf.io.gfile.GFile(str(file), "w") as out:
+        writer = csv.writer(out)
+        writer.writerow(["epoch", *history])
+        writer.writerows([epoch, *row] for epoch, row in enumerate(zip(*history.values()), 1))
