@@ -13,6 +13,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 
 from models.evaluation import eval_config
 from models.features import Features
+from pipeline.baseline import BaselineStrategy
 from pipeline.example_gen import ArrowExampleGenExecutor
 from pipeline.publisher import VersionedPusherExecutor
 from pipeline.settings import Settings
@@ -107,7 +108,8 @@ def create_pipeline(
     trainer = tfx.components.Trainer(run_fn=settings.train.run_fn, **training)
     model = trainer.outputs["model"]
     resolver = tfx.dsl.Resolver(
-        strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,
+        strategy_class=BaselineStrategy,
+        candidate=model,
         model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")

@@ -1,0 +1,130 @@
+"""What each component decided, in the few words a person wants to read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from pipeline import evaluation
+from pipeline.errors import DataRefused
+
+Outputs = Mapping[str, Any]
+
+
+def describe(node: str, outputs: Outputs) -> str:
+    """Say what a node decided, from the artifacts it put out.
+
+    Args:
+      node: the node's id.
+      outputs: its output artifacts by name.
+
+    Returns:
+      A few words; "" when there is nothing to say.
+    """
+    return _DESCRIBERS[node](outputs) if node in _DESCRIBERS else ""
+
+
+def check(node: str, outputs: Outputs, schema_file: Path) -> None:
+    """Stop the run where TFX would go on: on rows that are missing or not as the schema says.
+
+    Args:
+      node: the node's id.
+      outputs: its output artifacts by name.
+      schema_file: the curated schema, for the message.
+
+    Raises:
+      DataRefused: a split is empty, or ExampleValidator found anomalies.
+    """
+    if node == "StatisticsGen":
+        empty = [split for split, rows in _rows(outputs["statistics"]).items() if rows == 0]
+        if empty:
+            raise DataRefused(
+                f"no rows in the {' and '.join(empty)} split; every split needs some.",
+                "choose another span with --span, or look at the source's files",
+            )
+    if node == "ExampleValidator":
+        found = _anomalies(outputs["anomalies"])
+        if found:
+            lines = "".join(f"\n  {split}  {name}: {what}" for split, name, what in found)
+            raise DataRefused(
+                f"the data is not what {schema_file} says:{lines}",
+                f"correct the data, or change {schema_file} when the data is right",
+            )
+
+
+def _rows(artifact: Any) -> dict[str, int]:
+    rows = {}
+    for file in sorted(Path(artifact.uri).glob("Split-*/FeatureStats.pb")):
+        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
+        rows[_split(file)] = sum(int(each.num_examples) for each in statistics.datasets)
+    return dict(sorted(rows.items(), reverse=True))
+
+
+def _anomalies(artifact: Any) -> list[tuple[str, str, str]]:
+    found = []
+    for file in sorted(Path(artifact.uri).glob("Split-*/SchemaDiff.pb")):
+        anomalies = anomalies_pb2.Anomalies.FromString(file.read_bytes())
+        if anomalies.data_missing:
+            found.append((_split(file), "all columns", "no data"))
+        for name, info in sorted(anomalies.anomaly_info.items()):
+            found.append((_split(file), name, info.description))
+    return found
+
+
+def _split(file: Path) -> str:
+    return file.parent.name.removeprefix("Split-")
+
+
+def _statistics(outputs: Outputs) -> str:
+    return ", ".join(f"{rows:,} {split} rows" for split, rows in _rows(outputs["statistics"]).items())
+
+
+def _schema(outputs: Outputs) -> str:
+    text = (Path(outputs["schema"].uri) / "schema.pbtxt").read_text(encoding="utf-8")
+    from google.protobuf import text_format
+
+    return f"{len(text_format.Parse(text, schema_pb2.Schema()).feature)} columns"
+
+
+def _trainer(outputs: Outputs) -> str:
+    file = Path(outputs["model_run"].uri) / "learning_curves.csv"
+    if not file.exists():
+        return ""
+    with file.open(encoding="utf-8") as lines:
+        epochs = list(csv.DictReader(lines))
+    best = min(epochs, key=lambda epoch: float(epoch["val_loss"]))
+    return f"{len(epochs)} epochs, best {best['epoch']} (validation loss {float(best['val_loss']):.4f})"
+
+
+def _resolver(outputs: Outputs) -> str:
+    return "a blessed model to compare with" if "model" in outputs else "none yet"
+
+
+def _evaluator(outputs: Outputs) -> str:
+    auc, baseline = (each.get("auc") for each in evaluation.metrics(outputs["evaluation"].uri))
+    against = "" if baseline is None else f" against {baseline:.3f}"
+    blessed = outputs["blessing"].custom_properties["blessed"].int_value
+    return f"AUC {auc:.3f}{against}, {'blessed' if blessed else 'not blessed'}"
+
+
+def _pusher(outputs: Outputs) -> str:
+    properties = outputs["pushed_model"].custom_properties
+    if not properties["pushed"].int_value:
+        return "not pushed"
+    return f"pushed as version {properties['pushed_version'].string_value}"
+
+
+_DESCRIBERS: dict[str, Callable[[Outputs], str]] = {
+    "StatisticsGen": _statistics,
+    "SchemaGen": lambda outputs: f"proposal of {_schema(outputs)}",
+    "ImportSchemaGen": _schema,
+    "ExampleValidator": lambda outputs: f"{len(_anomalies(outputs['anomalies']))} anomalies",
+    "Trainer": _trainer,
+    "LatestBlessedModel": _resolver,
+    "Evaluator": _evaluator,
+    "Pusher": _pusher,
+}

@@ -1,0 +1,202 @@
+"""Run the pipeline on this machine."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline import lock
+from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError, UsageError
+from pipeline.progress import Observer, RunResult, Step
+from pipeline.settings import Settings
+from pipeline.workspace import Workspace
+
+# TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+
+
+def run(
+    settings: Settings, observer: Observer, tune: bool = False, log_file: Path | None = None
+) -> RunResult:
+    """Lay out the data and run every component on it.
+
+    Args:
+      settings: of the pipeline.
+      observer: hears of every step.
+      tune: search for better training settings first.
+      log_file: where the caller sends library output, for the result.
+
+    Returns:
+      What the run did.
+
+    Raises:
+      WorkspaceBusy: another run holds the workspace.
+      UsageError: features, schema or source settings are wrong.
+      DataRefused: the data is not what the schema says.
+      NotBlessed: the model missed a bound.
+      InfrastructureError: a component failed.
+    """
+    workspace = Workspace(settings.workspace, settings.name)
+    with lock.exclusive(workspace.lock_file):
+        return _Run(settings, workspace, observer, tune, log_file).execute()
+
+
+class _Run:
+    def __init__(
+        self,
+        settings: Settings,
+        workspace: Workspace,
+        observer: Observer,
+        tune: bool,
+        log_file: Path | None,
+    ) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._observer = observer
+        self._tune = tune
+        self._log_file = log_file
+        self._steps: list[Step] = []
+        self._outputs: dict[str, dict[str, Any]] = {}
+
+    def execute(self) -> RunResult:
+        begin = time.monotonic()
+        data = self._lay_out_data()
+        with self._step("Start") as start:
+            # TFX and TensorFlow take seconds to import; nothing before this needs them.
+            from pipeline import beam, fingerprint, metadata
+            from pipeline.graph import create_pipeline
+
+            beam.install()
+            features = self._features()
+            pipeline = create_pipeline(settings=self._settings, features=features, data=data, tune=self._tune)
+            run_id = datetime.datetime.now().strftime("%Y%m%d-%H%M%S.%f")
+            ir = _compile(pipeline, run_id)
+            fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
+            store = metadata.open_store(self._workspace.metadata_db)
+            interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
+            metadata.forget_missing(store)
+            start(f"{interrupted} interrupted components of an earlier run closed" if interrupted else "")
+        for node in ir.nodes:
+            self._launch(ir, node.pipeline_node, store)
+        return self._result(run_id, data.span, time.monotonic() - begin)
+
+    def _lay_out_data(self) -> Any:
+        from pipeline.sources import open_source
+        from pipeline.sources.layout import lay_out
+
+        source = self._settings.source
+        with self._step("Source") as step:
+            layout = lay_out(
+                open_source(source), self._workspace.data, source.span, source.window
+            )
+            first, last = layout.train_spans[0], layout.train_spans[-1]
+            step(f"train {first}" + (f" to {last}" if last != first else "") + f", eval {layout.span}")
+        return layout
+
+    def _features(self) -> Any:
+        from models import features
+
+        path = self._settings.features
+        try:
+            return features.load(path)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: not a usable features file: {error}") from error
+
+    def _launch(self, ir: Any, node: Any, store: Any) -> None:
+        from ml_metadata.proto import metadata_store_pb2 as mlmd
+        from tfx.orchestration import metadata as tfx_metadata
+        from tfx.orchestration.local import runner_utils
+        from tfx.orchestration.portable import launcher
+
+        from pipeline import decisions, metadata
+
+        name = node.node_info.id
+        deployment = runner_utils.extract_local_deployment_config(ir)
+        with self._step(name) as step:
+            execution = launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=tfx_metadata.Metadata(
+                    deployment.metadata_connection_config.database_connection_config
+                ),
+                pipeline_info=ir.pipeline_info,
+                pipeline_runtime_spec=ir.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+            ).launch()
+            outcome = metadata.state(store, execution.execution_id)
+            if outcome not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
+                raise InfrastructureError(f"{name} could not run: its inputs are not there.")
+            outputs = self._outputs[name] = metadata.outputs(store, execution.execution_id)
+            step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
+            decisions.check(name, outputs, self._settings.schema_file)
+
+    def _result(self, run_id: str, span: int, seconds: float) -> RunResult:
+        from pipeline import evaluation
+
+        folder = self._outputs["Evaluator"]["evaluation"].uri
+        candidate, baseline = evaluation.metrics(folder)
+        pushed = self._outputs["Pusher"]["pushed_model"].custom_properties
+        if not pushed["pushed"].int_value:
+            reasons = "".join(f"\n  {line}" for line in evaluation.failures(folder))
+            raise NotBlessed(
+                f"the model is not good enough, nothing was published:{reasons}",
+                "change the model, its data, or the bounds under [evaluate]",
+            )
+        return RunResult(
+            run_id=run_id,
+            span=span,
+            blessed=True,
+            version=int(pushed["pushed_version"].string_value),
+            model_dir=Path(pushed["pushed_destination"].string_value),
+            metrics=candidate,
+            baseline=baseline,
+            steps=tuple(self._steps),
+            log_file=self._log_file,
+            seconds=seconds,
+        )
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[Any]:
+        self._observer.started(name)
+        begin = time.monotonic()
+        decision, state = "", "done"
+
+        def conclude(words: str, cached: bool = False) -> None:
+            nonlocal decision, state
+            decision, state = words, "cached" if cached else "done"
+
+        try:
+            yield conclude
+        except TaxiwayError:
+            state = "failed"
+            raise
+        except Exception as error:
+            state = "failed"
+            raise InfrastructureError(
+                f"{name} failed: {_first_line(error)}", "taxiway doctor"
+            ) from error
+        finally:
+            step = Step(name, state, time.monotonic() - begin, decision)
+            self._steps.append(step)
+            self._observer.finished(step)
+
+
+def _compile(pipeline: Any, run_id: str) -> Any:
+    from tfx.dsl.compiler import compiler, constants
+    from tfx.orchestration.portable import runtime_parameter_utils
+
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
+    return ir
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
