@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tfx import v1 as tfx
@@ -17,26 +15,14 @@ from pipeline.baseline import BaselineStrategy
 from pipeline.example_gen import ArrowExampleGenExecutor
 from pipeline.publisher import VersionedPusherExecutor
 from pipeline.settings import Settings
+from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
 
 SPLITS = ("train", "eval")
 
 
-@dataclass(frozen=True)
-class Data:
-    """Where the rows of a run are.
-
-    Args:
-      base: folder of spans, each with a folder of Parquet files for each split.
-      span: the span to evaluate on.
-    """
-
-    base: Path
-    span: int
-
-
 def create_pipeline(
-    settings: Settings, features: Features, data: Data, tune: bool = False
+    settings: Settings, features: Features, data: Layout, tune: bool = False
 ) -> tfx.dsl.Pipeline:
     """Chain the standard components from data to a published model.
 

