@@ -31,7 +31,7 @@ def load_transform(graph: tft.TFTransformOutput) -> tuple[tf.Module, Transform]:
     # TFT's own Keras layer does the same through AutoGraph, which makes an export 5 times slower.
     loader = saved_transform_io_v2.SavedModelLoader(graph.transform_savedmodel_dir)
     owner = tf.Module()
-    owner.loaded = loader._imported  # noqa: SLF001 (tables must be tracked to be saved)
+    owner.loaded = loader._imported
     owner.loader = loader
     return owner, loader.apply_transform_model
 

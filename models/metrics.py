@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 
 
-class AUCShortfall(tfma.metrics.Metric):  # type: ignore[misc] # TFMA has no types
+class AUCShortfall(tfma.metrics.Metric):
     """Measure how far a slice's AUC lies below a bound; 0 when it does not, or rows are few.
 
     TFMA's own thresholds hold for a slice of a dozen rows too, where an AUC says nothing, and

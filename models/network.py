@@ -34,12 +34,10 @@ def build(
     for at, name in enumerate(features.inputs[numbers:], start=numbers):
         positions = matrix[:, at]
         width = min(16, (sizes[name] + 3) // 2)
-        deep.append(keras.layers.Embedding(sizes[name], width, name=f"{name}_deep")(positions))
-        wide.append(
-            keras.layers.Embedding(sizes[name], 1, name=f"{name}_wide", embeddings_initializer="zeros")(
-                positions
-            )
-        )
+        embedding = keras.layers.Embedding(sizes[name], width, name=f"{name}_deep")
+        weight = keras.layers.Embedding(sizes[name], 1, "zeros", name=f"{name}_wide")
+        deep.append(embedding(positions))
+        wide.append(weight(positions))
     hidden = keras.layers.Concatenate()(deep)
     for width in units:
         hidden = keras.layers.Dense(width, activation="relu")(hidden)

@@ -10,9 +10,7 @@ import tensorflow_transform as tft
 from models.features import from_config, transformed
 
 
-def preprocessing_fn(
-    inputs: dict[str, Any], custom_config: dict[str, Any]
-) -> dict[str, tf.Tensor]:
+def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
     """Prepare every feature, with one analysis phase for all of them.
 
     Args:

@@ -9,7 +9,7 @@ from tfx import v1 as tfx
 CANDIDATE = "candidate"
 
 
-class BaselineStrategy(tfx.dsl.experimental.LatestBlessedModelStrategy):  # type: ignore[misc]
+class BaselineStrategy(tfx.dsl.experimental.LatestBlessedModelStrategy):
     """Resolve the latest blessed model other than the candidate.
 
     TFX's own strategy finds the candidate itself when a run is repeated without a change; the

@@ -61,7 +61,7 @@ def _beam_source(self: Any, batch_size: int | None = None) -> beam.PTransform:
     return beam.ptransform_fn(expand)()
 
 
-class _ReadBatches(beam.DoFn):  # type: ignore[misc] # Beam has no types
+class _ReadBatches(beam.DoFn):
     def __init__(self, schema: bytes | None, raw_column: str | None, rows: int) -> None:
         self._schema = schema
         self._raw_column = raw_column

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from pipeline import evaluation
@@ -80,13 +81,13 @@ def _split(file: Path) -> str:
 
 
 def _statistics(outputs: Outputs) -> str:
-    return ", ".join(f"{rows:,} {split} rows" for split, rows in _rows(outputs["statistics"]).items())
+    return ", ".join(
+        f"{rows:,} {split} rows" for split, rows in _rows(outputs["statistics"]).items()
+    )
 
 
 def _schema(outputs: Outputs) -> str:
     text = (Path(outputs["schema"].uri) / "schema.pbtxt").read_text(encoding="utf-8")
-    from google.protobuf import text_format
-
     return f"{len(text_format.Parse(text, schema_pb2.Schema()).feature)} columns"
 
 
@@ -97,7 +98,8 @@ def _trainer(outputs: Outputs) -> str:
     with file.open(encoding="utf-8") as lines:
         epochs = list(csv.DictReader(lines))
     best = min(epochs, key=lambda epoch: float(epoch["val_loss"]))
-    return f"{len(epochs)} epochs, best {best['epoch']} (validation loss {float(best['val_loss']):.4f})"
+    loss = float(best["val_loss"])
+    return f"{len(epochs)} epochs, best {best['epoch']} (validation loss {loss:.4f})"
 
 
 def _resolver(outputs: Outputs) -> str:

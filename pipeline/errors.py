@@ -10,6 +10,8 @@ TaxiwayError
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class TaxiwayError(Exception):
     """Say what went wrong, where, what was expected, and what to do next.
@@ -25,6 +27,7 @@ class TaxiwayError(Exception):
         super().__init__(what)
         self.what = what
         self.next_step = next_step
+        self.log_file: Path | None = None
 
 
 class UsageError(TaxiwayError):

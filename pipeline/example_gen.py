@@ -28,7 +28,7 @@ _ROWS_ENCODED_AT_ONCE = 8192
 _SEED = 20130101
 
 
-class ArrowExampleGenExecutor(BaseExampleGenExecutor):  # type: ignore[misc] # TFX has no types
+class ArrowExampleGenExecutor(BaseExampleGenExecutor):
     """Write each input split's rows as tf.Examples, in a random order that is always the same.
 
     Gives the same examples as TFX's Parquet executor, except that a value of 0 or "" stays what

@@ -64,9 +64,7 @@ def code_files(module: str) -> Mapping[str, Path]:
             continue
         found[name] = file
         waiting += [
-            imported
-            for imported in _imports(file)
-            if imported.partition(".")[0] in packages
+            imported for imported in _imports(file) if imported.partition(".")[0] in packages
         ]
     return dict(sorted(found.items()))
 

@@ -24,7 +24,7 @@ def exclusive(file: Path) -> Iterator[None]:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(file, "a+", encoding="utf-8")  # noqa: SIM115 (closed below)
+        handle = file.open("a+", encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"{file.parent}: the workspace cannot be written: {error.strerror}.",

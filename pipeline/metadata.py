@@ -78,9 +78,10 @@ def outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str,
         for event in store.get_events_by_execution_ids([execution_id])
         if event.type == mlmd.Event.OUTPUT
     ]
-    found = {artifact.id: artifact for artifact in store.get_artifacts_by_id(
-        [event.artifact_id for event in events]
-    )}
+    found = {
+        artifact.id: artifact
+        for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])
+    }
     return {event.path.steps[0].key: found[event.artifact_id] for event in events}
 
 

@@ -13,7 +13,7 @@ from tfx.utils import io_utils, proto_utils
 from serving import store
 
 
-class VersionedPusherExecutor(executor.Executor):  # type: ignore[misc] # TFX has no types
+class VersionedPusherExecutor(executor.Executor):
     """Push with consecutive version numbers and one atomic rename.
 
     TFX's own executor copies file by file into the folder that a server is watching, and takes

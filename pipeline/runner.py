@@ -73,14 +73,20 @@ class _Run:
 
             beam.install()
             features = self._features()
-            pipeline = create_pipeline(settings=self._settings, features=features, data=data, tune=self._tune)
+            pipeline = create_pipeline(
+                settings=self._settings, features=features, data=data, tune=self._tune
+            )
             run_id = datetime.datetime.now().strftime("%Y%m%d-%H%M%S.%f")
             ir = _compile(pipeline, run_id)
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
             store = metadata.open_store(self._workspace.metadata_db)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
             metadata.forget_missing(store)
-            start(f"{interrupted} interrupted components of an earlier run closed" if interrupted else "")
+            start(
+                f"{interrupted} interrupted components of an earlier run closed"
+                if interrupted
+                else ""
+            )
         for node in ir.nodes:
             self._launch(ir, node.pipeline_node, store)
         return self._result(run_id, data.span, time.monotonic() - begin)
@@ -91,11 +97,13 @@ class _Run:
 
         source = self._settings.source
         with self._step("Source") as step:
-            layout = lay_out(
-                open_source(source), self._workspace.data, source.span, source.window
-            )
+            layout = lay_out(open_source(source), self._workspace.data, source.span, source.window)
             first, last = layout.train_spans[0], layout.train_spans[-1]
-            step(f"train {first}" + (f" to {last}" if last != first else "") + f", eval {layout.span}")
+            step(
+                f"train {first}"
+                + (f" to {last}" if last != first else "")
+                + f", eval {layout.span}"
+            )
         return layout
 
     def _features(self) -> Any:

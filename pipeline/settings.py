@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -51,15 +52,17 @@ class TrainSettings(_Frozen):
 
     run_fn: str = Field("models.trainer.run_fn", description="import path of TFX's run_fn")
     units: tuple[int, ...] = Field((128, 64), description="width of each hidden layer")
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    learning_rate: float = Field(0.002, gt=0)
+    dropout: float = Field(
+        0.1, ge=0.0, lt=1.0, description="part of each hidden layer a step leaves out"
+    )
+    learning_rate: float = Field(0.002, gt=0, description="of Adam")
     batch_size: int = Field(512, ge=1, description="rows in a step")
     epochs: int = Field(12, ge=1, description="at most; early stopping usually ends sooner")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss")
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.1, description="part of the train split that early stopping watches"
     )
-    seed: int = 1
+    seed: int = Field(1, description="of weights and order; the same seed, the same model")
 
 
 class TuneSettings(_Frozen):
@@ -119,38 +122,32 @@ def load(path: Path | None = None) -> Settings:
       UsageError: the file is missing, is not TOML, or holds an unknown key or a wrong value.
     """
     file = path or Path(DEFAULT_FILE)
+    return _absolute(load_plain(path), file.absolute().parent)
+
+
+def load_plain(path: Path | None = None) -> Settings:
+    """Read settings as `load` does, but leave their paths as they are written."""
+    file = path or Path(DEFAULT_FILE)
     if path is None and not file.exists():
-        return resolve({}, Path.cwd(), "defaults")
+        return Settings()
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{file}: no such settings file.", "taxiway settings > taxiway.toml") from None
+        raise UsageError(
+            f"{file}: no such settings file.", "taxiway settings > taxiway.toml"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a readable TOML file: {error}.") from error
-    return resolve(values, file.absolute().parent, str(file))
-
-
-def resolve(values: dict[str, Any], base: Path, origin: str) -> Settings:
-    """Check values and make their paths absolute.
-
-    Args:
-      values: what a settings file holds, as nested dictionaries.
-      base: folder that relative paths start from.
-      origin: where the values came from, for error messages.
-
-    Returns:
-      The settings.
-
-    Raises:
-      UsageError: an unknown key or a wrong value.
-    """
     try:
-        settings = Settings.model_validate(values)
+        return Settings.model_validate(values)
     except ValidationError as error:
         raise UsageError(
-            f"{origin}: " + "; ".join(_explain(dict(e)) for e in error.errors()),
+            f"{file}: " + "; ".join(_explain(dict(each)) for each in error.errors()),
             "taxiway settings --schema",
         ) from None
+
+
+def _absolute(settings: Settings, base: Path) -> Settings:
     source = settings.source
     if source.path is not None:
         source = source.model_copy(update={"path": base / source.path})
@@ -167,6 +164,34 @@ def resolve(values: dict[str, Any], base: Path, origin: str) -> Settings:
 def json_schema() -> str:
     """Return the JSON schema of a settings file."""
     return json.dumps(Settings.model_json_schema(), indent=2)
+
+
+def as_toml(settings: Settings) -> str:
+    """Return settings as the text of a settings file, each with its description."""
+    return (
+        "# Taxiway's settings. What is left out keeps the value shown here by `taxiway settings`.\n"
+        + "".join(_section(settings, ""))
+    )
+
+
+def _section(settings: BaseModel, name: str) -> Iterator[str]:
+    if name:
+        yield f"\n# {(settings.__doc__ or '').strip()}\n[{name}]\n"
+    nested = []
+    for key, field in type(settings).model_fields.items():
+        value = getattr(settings, key)
+        if isinstance(value, BaseModel):
+            nested.append((key, value))
+            continue
+        yield f"# {field.description}\n" if field.description else ""
+        yield f"# {key} =\n" if value is None else f"{key} = {_as_toml_value(value)}\n"
+    for key, section in nested:
+        yield from _section(section, key)
+
+
+def _as_toml_value(value: Any) -> str:
+    # JSON's strings, numbers, booleans and arrays are TOML's too.
+    return json.dumps(str(value) if isinstance(value, Path) else value)
 
 
 def _explain(error: dict[str, Any]) -> str:

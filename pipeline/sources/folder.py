@@ -80,7 +80,8 @@ class FolderSource:
                 _as_plain(name, kind) for name, kind in types.items() if name != "filename"
             )
             database.execute(
-                f"CREATE TABLE folder_rows AS SELECT {self._span(types)} AS span, {columns} FROM raw"
+                "CREATE TABLE folder_rows AS "
+                f"SELECT {self._span(types)} AS span, {columns} FROM raw"
             )
         except duckdb.Error as error:
             raise DataRefused(

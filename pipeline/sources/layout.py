@@ -77,7 +77,7 @@ def _written(source: Source, span: int, folder: Path) -> Path:
         unfinished = folder / f".{span}.parquet"
         unfinished.unlink(missing_ok=True)
         source.write(span, unfinished)
-        os.replace(unfinished, file)
+        unfinished.replace(file)
     return file
 
 

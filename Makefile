@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check bench lock clean setup setup-dev
+
+BIN := .venv/bin
+UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
+  --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup  ## Run the whole pipeline and publish a blessed model
+	@$(BIN)/taxiway run
+
+test: setup-dev  ## Run every test, with coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage report
+
+test-fast: setup-dev  ## Run the tests that take less than two minutes together
+	@$(BIN)/python -m pytest -m "not slow"
+
+check: setup-dev  ## Check style, types and the order of layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup-dev  ## Measure speed against stock TFX and a plain script
+	@$(BIN)/python -m scripts.bench
+
+lock: setup  ## Refresh both lock files
+	@$(UV_COMPILE) --upgrade -o requirements.lock
+	@$(UV_COMPILE) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:  ## Remove the environment; the workspace stays
+	@rm -rf .venv .uv
+
+setup:
+	@scripts/setup.sh requirements.lock
+
+setup-dev:
+	@scripts/setup.sh requirements-dev.lock

@@ -1,0 +1,180 @@
+"""The command `taxiway`. A verb imports what it needs when it runs, so that help is instant."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from pipeline.errors import InfrastructureError, TaxiwayError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+_settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings file.  [default: taxiway.toml, when there is one]",
+)
+_workspace_option = click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of all state, instead of the settings' own.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="taxiway")
+def taxiway() -> None:
+    """Take a model from data to take-off.
+
+    Exit codes: 0 done, 2 usage, 3 data refused, 4 model not blessed, 5 infrastructure.
+    """
+
+
+@taxiway.command()
+@_settings_option
+@_workspace_option
+@click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]")
+@click.option("--window", type=click.IntRange(min=1), help="Train on this many earlier spans.")
+@click.option("--tune", is_flag=True, help="Search for better training settings first.")
+@_json_option
+def run(
+    settings_file: Path | None,
+    workspace: Path | None,
+    span: int | None,
+    window: int | None,
+    tune: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline; publish the model when it is blessed."""
+    from pipeline import runner
+    from pipeline.display import Display
+    from pipeline.terminal import library_output_to
+
+    settings = _load(settings_file, workspace)
+    chosen = {"span": span, "window": window}
+    source = settings.source.model_copy(
+        update={name: value for name, value in chosen.items() if value is not None}
+    )
+    settings = settings.model_copy(update={"source": source})
+    log_file = settings.workspace / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+    try:
+        with library_output_to(log_file) as terminal:
+            display = Display(terminal)
+            observer: Any = _Silent() if as_json else display
+            result = runner.run(settings, observer, tune, log_file)
+            if not as_json:
+                display.summary(result)
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}."
+        raise InfrastructureError(what, "taxiway doctor") from error
+    except TaxiwayError as error:
+        error.log_file = log_file
+        raise
+    if as_json:
+        from pydantic_core import to_jsonable_python
+
+        click.echo(json.dumps(to_jsonable_python(result), indent=2))
+
+
+@taxiway.command()
+@_settings_option
+@click.option("--schema", is_flag=True, help="Print the JSON schema of a settings file.")
+def settings(settings_file: Path | None, schema: bool) -> None:
+    """Print the settings in force, as a commented settings file."""
+    from pipeline import settings as module
+
+    click.echo(module.json_schema() if schema else module.as_toml(module.load_plain(settings_file)))
+
+
+@taxiway.command()
+@_settings_option
+@_workspace_option
+@_json_option
+def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Check that this machine has what a run needs."""
+    from pipeline import doctor as module
+
+    checks = module.examine(_load(settings_file, workspace))
+    click.echo(module.as_json(checks) if as_json else module.as_table(checks))
+    if not all(check.passed for check in checks):
+        sys.exit(InfrastructureError.exit_code)
+
+
+class _Silent:
+    def started(self, name: str) -> None:
+        pass
+
+    def finished(self, step: Any) -> None:
+        pass
+
+
+def _load(settings_file: Path | None, workspace: Path | None) -> Settings:
+    from pipeline import settings as module
+
+    loaded = module.load(settings_file)
+    if workspace is None:
+        return loaded
+    return loaded.model_copy(update={"workspace": workspace.absolute()})
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit; no traceback is the last thing a user sees.
+
+    Args:
+      arguments: words after the command's name; by default this process's.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    again = shlex.join(["taxiway", *words])
+    fail: Callable[[TaxiwayError], NoReturn] = _fail_json if "--json" in words else _fail
+    try:
+        taxiway.main(words, prog_name="taxiway", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(f"\nInterrupted; nothing was published. Continue with:  {again}", err=True)
+        sys.exit(130)
+    except TaxiwayError as error:
+        _log_traceback(error)
+        fail(error)
+    except Exception as error:
+        unexpected = InfrastructureError(f"unexpected {type(error).__name__}: {error}", again)
+        fail(unexpected)
+    sys.exit(0)
+
+
+def _fail(error: TaxiwayError) -> NoReturn:
+    click.secho(f"Stopped: {error.what}", fg="red", err=True)
+    if error.next_step:
+        click.echo(f"Next   {error.next_step}", err=True)
+    if error.log_file:
+        click.echo(f"Log    {error.log_file}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _fail_json(error: TaxiwayError) -> NoReturn:
+    content = {"error": error.what, "next": error.next_step, "exit_code": error.exit_code}
+    click.echo(json.dumps(content | {"log_file": error.log_file and str(error.log_file)}))
+    sys.exit(error.exit_code)
+
+
+def _log_traceback(error: TaxiwayError) -> None:
+    """Keep where an error came from, for whoever reads the log."""
+    if error.log_file is None or error.__cause__ is None:
+        return
+    import traceback
+
+    with error.log_file.open("a", encoding="utf-8") as log:
+        traceback.print_exception(type(error), error, error.__traceback__, file=log)

@@ -1,0 +1,46 @@
+"""Keep what libraries print off the terminal."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def library_output_to(log_file: Path) -> Iterator[TextIO]:
+    """Send everything that is written to stdout and stderr to a log file.
+
+    It works on the process's file descriptors, because TensorFlow's native code writes to them.
+
+    Args:
+      log_file: created, with its folder; appended to when it exists.
+
+    Yields:
+      The real standard output, for what the user is meant to see.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept_out, kept_err = os.dup(1), os.dup(2)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        with os.fdopen(os.dup(kept_out), "w", encoding="utf-8", buffering=1) as terminal:
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            try:
+                yield terminal
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os.dup2(kept_out, 1)
+                os.dup2(kept_err, 2)
+    finally:
+        os.close(kept_out)
+        os.close(kept_err)
+        # TensorFlow's objects complain once more while Python takes itself apart.
+        atexit.register(os.dup2, log, 2)
