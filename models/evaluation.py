@@ -37,7 +37,6 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
     metrics = [
         _metric("AUC", [_bound([tfma.SlicingSpec()], overall)]),
         _metric("ExampleCount"),
-        _metric("BinaryCrossEntropy"),
         _metric("Calibration"),
         _metric("Precision", thresholds=bounds["decision_threshold"]),
         _metric("Recall", thresholds=bounds["decision_threshold"]),

@@ -103,7 +103,7 @@ def _trainer(outputs: Outputs) -> str:
 
 
 def _resolver(outputs: Outputs) -> str:
-    return "a blessed model to compare with" if "model" in outputs else "none yet"
+    return "compare with an earlier blessed model" if outputs.get("model") else "none yet"
 
 
 def _evaluator(outputs: Outputs) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import tempfile
@@ -16,7 +17,7 @@ def versions(base: Path) -> list[int]:
 
 
 def publish(model: Path, base: Path) -> Path:
-    """Publish a SavedModel as the next version.
+    """Publish a SavedModel as the next version, unless it is the newest version already.
 
     The copy is made under a name that TF Serving ignores and becomes visible in one rename, so
     that no server ever sees half a model.
@@ -26,12 +27,15 @@ def publish(model: Path, base: Path) -> Path:
       base: TF Serving's model base path; created when missing.
 
     Returns:
-      The new version's folder, whose name is the version.
+      The version's folder, whose name is the version.
 
     Raises:
       OSError: nothing is published then.
     """
     base.mkdir(parents=True, exist_ok=True)
+    newest = base / str(max(versions(base), default=0))
+    if newest.exists() and _same_files(model, newest):
+        return newest
     version = base / str(max(versions(base), default=0) + 1)
     staging = Path(tempfile.mkdtemp(prefix=".publishing-", dir=base))
     try:
@@ -43,6 +47,17 @@ def publish(model: Path, base: Path) -> Path:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     return version
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    names = [
+        sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+        for folder in (one, other)
+    ]
+    if names[0] != names[1]:
+        return False
+    _, different, unreadable = filecmp.cmpfiles(one, other, names[0], shallow=False)
+    return not different and not unreadable
 
 
 def _flush(folder: Path) -> None:

@@ -1,0 +1,68 @@
+"""Real data and real runs that several tests look at."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.settings import SourceSettings
+from pipeline.sources import open_source
+from pipeline.sources.layout import Layout, lay_out
+
+os.environ["TF_USE_LEGACY_KERAS"] = "0"
+
+PROJECT = Path(__file__).parent.parent
+
+
+def taxiway(*words: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    """Run the installed command as a user does."""
+    command = [Path(sys.executable).with_name("taxiway"), *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A year of flights, laid out to train on eleven months."""
+    root = tmp_path_factory.mktemp("flights")
+    return lay_out(open_source(SourceSettings()), root, None, 11)
+
+
+@pytest.fixture(scope="session")
+def taxi_csv() -> Path:
+    """Folder of the Chicago taxi rides that come with TFX."""
+    spec = importlib.util.find_spec("tfx")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "examples/chicago_taxi_pipeline/data/big_tipper_label"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished `taxiway run --json`."""
+
+    workspace: Path
+    result: dict[str, Any]
+
+    def artifact(self, node: str, output: str) -> Path:
+        """Return the newest folder that a node wrote for an output."""
+        folders = (self.workspace / "artifacts" / node / output).iterdir()
+        return max(folders, key=lambda folder: int(folder.name))
+
+
+RUN = ("run", "--json", "--span", "201302", "--window", "1")
+
+
+@pytest.fixture(scope="session")
+def flights_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on two months of flights."""
+    workspace = tmp_path_factory.mktemp("run") / "workspace"
+    done = taxiway(*RUN, "--workspace", workspace)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(workspace, json.loads(done.stdout))

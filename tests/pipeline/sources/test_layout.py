@@ -1,0 +1,69 @@
+"""Spans on disk."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.sources.layout import Layout, lay_out
+
+
+class _ThreeSpans:
+    def __init__(self) -> None:
+        self.written: list[int] = []
+
+    def fingerprint(self) -> str:
+        return "0123456789abcdef"
+
+    def spans(self) -> list[int]:
+        return [1, 2, 3]
+
+    def write(self, span: int, file: Path) -> None:
+        self.written.append(span)
+        file.write_text(str(span))
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_newest_span_is_evaluated_and_the_window_before_it_trained_on(tmp_path: Path) -> None:
+    layout = lay_out(_ThreeSpans(), tmp_path, None, 2)
+    assert layout == Layout(tmp_path / "0123456789ab" / "window-2", 3, (1, 2))
+    assert _names(layout.base / "3" / "train") == ["1.parquet", "2.parquet"]
+    assert _names(layout.base / "3" / "eval") == ["3.parquet"]
+
+
+def test_each_span_is_written_once_and_linked(tmp_path: Path) -> None:
+    source = _ThreeSpans()
+    lay_out(source, tmp_path, 2, 2)
+    layout = lay_out(source, tmp_path, 3, 2)
+    assert source.written == [1, 2, 3]
+    original = layout.base.parent / "spans" / "1.parquet"
+    assert (layout.base / "3" / "train" / "1.parquet").samefile(original)
+
+
+def test_a_shorter_past_is_a_shorter_window(tmp_path: Path) -> None:
+    assert lay_out(_ThreeSpans(), tmp_path, 2, 9).train_spans == (1,)
+
+
+def test_an_interrupted_write_is_written_again(tmp_path: Path) -> None:
+    class Dies(_ThreeSpans):
+        def write(self, span: int, file: Path) -> None:
+            file.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lay_out(Dies(), tmp_path, 2, 1)
+    layout = lay_out(_ThreeSpans(), tmp_path, 2, 1)
+    assert (layout.base / "2" / "train" / "1.parquet").read_text() == "1"
+
+
+def test_an_unknown_span_names_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no span 7; the source has 1 to 3"):
+        lay_out(_ThreeSpans(), tmp_path, 7, 1)
+
+
+def test_the_first_span_has_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="span 1 is the first"):
+        lay_out(_ThreeSpans(), tmp_path, 1, 1)

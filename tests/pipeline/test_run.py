@@ -1,0 +1,135 @@
+"""Whole runs on real flights, as a user starts them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, RUN, Run, taxiway
+
+pytestmark = pytest.mark.slow
+
+NODES = [
+    "Source", "Start", "ExampleGen", "ImportSchemaGen", "StatisticsGen", "Transform",
+    "ExampleValidator", "SchemaGen", "Trainer", "LatestBlessedModel", "Evaluator", "Pusher",
+]  # fmt: skip
+
+
+def _states(result: dict[str, list[dict[str, str]]]) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in result["steps"]}
+
+
+def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
+    result = flights_run.result
+    assert result["blessed"] is True
+    assert result["version"] == 1
+    assert Path(result["model_dir"]) == flights_run.workspace / "models" / "flights" / "1"
+    assert (flights_run.workspace / "models/flights/1/saved_model.pb").is_file()
+    assert result["metrics"]["example_count"] == 23_611
+    assert result["metrics"]["auc"] > 0.6
+    assert sorted(_states(result)) == sorted(NODES)
+
+
+def test_learning_curves_are_kept(flights_run: Run) -> None:
+    curves = flights_run.artifact("Trainer", "model_run") / "learning_curves.csv"
+    assert curves.read_text().startswith("epoch,auc,loss,val_auc,val_loss\n1,")
+
+
+def test_what_libraries_print_is_in_the_log(flights_run: Run) -> None:
+    assert "Warning" in Path(flights_run.result["log_file"]).read_text()
+
+
+def test_an_unchanged_rerun_is_all_cached_and_publishes_nothing(flights_run: Run) -> None:
+    again = taxiway(*RUN, "--workspace", flights_run.workspace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stderr == ""
+    result = json.loads(again.stdout)
+    ran = {name for name, state in _states(result).items() if state != "cached"}
+    assert ran == {"Source", "Start", "LatestBlessedModel"}
+    assert result["version"] == 1
+    assert result["metrics"] == flights_run.result["metrics"]
+
+
+def test_outputs_that_are_gone_are_made_again(flights_run: Run, tmp_path: Path) -> None:
+    workspace = flights_run.workspace
+    shutil.rmtree(flights_run.artifact("SchemaGen", "schema"))
+    shutil.rmtree(workspace / "models" / "flights" / "1")
+    again = taxiway(*RUN, "--workspace", workspace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    states = _states(json.loads(again.stdout))
+    assert (states["SchemaGen"], states["Pusher"], states["Trainer"]) == ("done", "done", "cached")
+    assert (workspace / "models/flights/1/saved_model.pb").is_file()
+
+
+def test_a_stricter_bound_refuses_the_model(flights_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text(
+        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[evaluate]\nmin_auc = 0.99\n'
+    )
+    refused = taxiway(*RUN[:1], *RUN[2:], "--settings", tmp_path / "taxiway.toml")
+    assert refused.returncode == 4
+    assert "auc 0.6" in refused.stderr
+    assert "overall: at least 0.99 wanted" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert sorted((flights_run.workspace / "models/flights").iterdir()) == [
+        flights_run.workspace / "models/flights/1"
+    ]
+
+
+def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: Path) -> None:
+    schema = (PROJECT / "schema/schema.pbtxt").read_text()
+    assert '  value: "EWR"\n' in schema
+    (tmp_path / "schema.pbtxt").write_text(schema.replace('  value: "EWR"\n', ""))
+    (tmp_path / "taxiway.toml").write_text(
+        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
+        'schema_file = "schema.pbtxt"\n'
+    )
+    refused = taxiway(*RUN, "--settings", tmp_path / "taxiway.toml")
+    assert refused.returncode == 3
+    error = json.loads(refused.stdout)
+    assert "origin" in error["error"] and "EWR" in error["error"]
+    assert error["exit_code"] == 3
+
+
+def test_a_second_run_in_a_workspace_is_refused(flights_run: Run) -> None:
+    with (flights_run.workspace / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused = taxiway(*RUN, "--workspace", flights_run.workspace)
+    assert refused.returncode == 2
+    assert "another run" in json.loads(refused.stdout)["error"]
+
+
+def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    shutil.copytree(flights_run.workspace / "data", workspace / "data")
+    command = [Path(sys.executable).with_name("taxiway"), "run", *RUN[2:]]
+    run = subprocess.Popen(
+        [*command, "--workspace", workspace],
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (workspace / "artifacts" / "Transform").exists():
+        assert run.poll() is None
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate()
+    assert run.returncode == 130, out + err
+    assert "Continue with:  taxiway run --span 201302 --window 1" in err
+    again = taxiway(*RUN, "--workspace", workspace)
+    assert again.returncode == 0, again.stdout + again.stderr
+    steps = {step["name"]: step for step in json.loads(again.stdout)["steps"]}
+    assert steps["Start"]["decision"] == "1 interrupted components of an earlier run closed"
+    assert steps["StatisticsGen"]["state"] == "cached"
+    # The same data and seed give the same model.
+    metrics = json.loads(again.stdout)["metrics"]
+    assert metrics == flights_run.result["metrics"]
