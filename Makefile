@@ -14,6 +14,7 @@ run: setup  ## Run the whole pipeline and publish a blessed model
 test: setup-dev  ## Run every test, with coverage
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 test-fast: setup-dev  ## Run the tests that take less than two minutes together

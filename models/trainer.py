@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import dataset, network, signatures
 from models.features import Features, from_config
+from models.hyperparameters import choices
 
 
 def run_fn(fn_args: Any) -> None:
@@ -24,7 +26,8 @@ def run_fn(fn_args: Any) -> None:
     """
     features = from_config(fn_args.custom_config)
     settings = dict(fn_args.custom_config["train"])
-    settings |= (fn_args.hyperparameters or {}).get("values", {})
+    if fn_args.hyperparameters:
+        settings |= choices(keras_tuner.HyperParameters.from_config(fn_args.hyperparameters))
     graph = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
         model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch))

@@ -93,7 +93,8 @@ def settings(settings_file: Path | None, schema: bool) -> None:
     """Print the settings in force, as a commented settings file."""
     from pipeline import settings as module
 
-    click.echo(module.json_schema() if schema else module.as_toml(module.load_plain(settings_file)))
+    text = module.as_toml(module.load_plain(settings_file))
+    click.echo(module.json_schema() + "\n" if schema else text, nl=False)
 
 
 @taxiway.command()

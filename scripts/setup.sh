@@ -7,78 +7,73 @@ cd "$(dirname "$0")/.."
 lock=$1
 uv_version=0.13.9
 stamp=.venv/.installed-$lock
+# Outside .venv, because making that can be what was interrupted.
+unfinished=.uv/unfinished
 
 main() {
   local state
   state=$(cat "$lock" pyproject.toml | sha256sum)
-  [[ -f $stamp && $(<"$stamp") == "$state" ]] && exit 0
+  [[ -f $stamp && $(<"$stamp") == "$state" ]] && return
 
+  need_platform
   need g++ "apt install g++   (Fedora: dnf install gcc-c++)"
   install_uv
-  if [[ ! -x .venv/bin/python ]]; then
-    local python
-    python=$(find_python)
-    echo "Setting up $("$python" --version) in .venv (once, about a minute)"
-    uv venv --quiet --clear --python "$python" .venv
-  fi
-  echo "Installing $lock"
+  [[ ! -e $unfinished && -x .venv/bin/python ]] || make_venv
+  touch "$unfinished"
   rm -f "$stamp"
-  uv pip install --quiet --python .venv/bin/python --require-hashes --compile-bytecode -r "$lock"
+  echo "Installing $lock"
+  uv pip install --require-hashes --compile-bytecode --requirement "$lock"
   # setuptools is in the lock: building the project itself downloads nothing.
-  uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  uv pip install --no-deps --no-build-isolation --editable .
   echo "$state" >"$stamp"
+  rm "$unfinished"
+}
+
+# The locks hold nothing for other platforms: an install would succeed and be empty.
+need_platform() {
+  local platform
+  platform=$(uname -sm)
+  [[ $platform == "Linux x86_64" ]] && return
+  fail "Taxiway runs on Linux x86_64, where TFX has packages; this is $platform." \
+    "Use such a machine, or a container of that platform."
 }
 
 need() {
   command -v "$1" >/dev/null && return
-  echo "Taxiway needs $1, which is not installed. Install it with:  $2" >&2
-  exit 2
+  fail "Taxiway needs $1, which is not installed." "Install it with:  $2"
 }
-
-uv() { .uv/bin/uv "$@"; }
 
 install_uv() {
-  [[ -x .uv/bin/uv && $(uv --version) == "uv $uv_version"* ]] && return
-  local base
-  base=$(first_working python3 python3.13 python3.12 python3.11 python3.10 "$(pyenv_root)"/versions/3*/bin/python) || {
-    echo "Taxiway needs a Python 3. Install it with:  apt install python3 python3-venv" >&2
-    exit 2
-  }
-  "$base" -m venv --clear .uv || {
-    echo "$base cannot make virtual environments. Install that part with:  apt install python3-venv" >&2
-    exit 2
-  }
-  .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
+  [[ -x .uv/bin/uv && $(.uv/bin/uv --version) == "uv $uv_version"* ]] && return
+  local python
+  for python in python3 python3.{13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python; do
+    # A pyenv shim of a version that is not active is there, but does not start. Debian packages
+    # ensurepip, which venv needs, apart from Python.
+    "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' &>/dev/null || continue
+    "$python" -m venv --clear .uv
+    .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
+    return
+  done
+  fail "Taxiway needs a Python 3 that can make virtual environments." \
+    "Install it with:  apt install python3-venv   (Fedora: dnf install python3)"
 }
 
-pyenv_root() { echo "${PYENV_ROOT:-$HOME/.pyenv}"; }
-
-# Prints the first of the given interpreters that really starts: a pyenv shim of a version that is
-# not active is on PATH, but does not.
-first_working() {
-  local candidate
-  for candidate in "$@"; do
-    "$candidate" -c 'import venv' 2>/dev/null >&2 && command -v "$candidate" && return
-  done
-  return 1
+make_venv() {
+  local python version tfx
+  python=$(scripts/find_python.sh .uv/bin/uv)
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  if [[ $version == 3.10 ]]; then tfx=1.16; else tfx=1.21; fi
+  echo "Setting up Python $version + TFX $tfx in .venv (once, about a minute)"
+  touch "$unfinished"
+  uv venv --clear --python "$python" .venv
 }
 
-# The newer TFX line runs on Python 3.11 to 3.13, but its wheels load only on glibc >= 2.38.
-find_python() {
-  local version versions=(3.10)
-  if printf '2.38\n%s\n' "$(getconf GNU_LIBC_VERSION | cut -d' ' -f2)" | sort --check=quiet --version-sort; then
-    versions=(3.13 3.12 3.11 3.10)
-  fi
-  for version in "${versions[@]}"; do
-    first_working "python$version" "$(pyenv_root)"/versions/"$version".*/bin/python && return
-  done
-  for version in "${versions[@]}"; do
-    uv python find --quiet --no-project "$version" 2>/dev/null && return
-  done
-  for version in "${versions[@]}"; do
-    uv python install --quiet "$version" 2>/dev/null && uv python find "$version" && return
-  done
-  echo "Taxiway found no Python ${versions[*]}. Install one, for example with:  pyenv install 3.10" >&2
+uv() {
+  VIRTUAL_ENV=$PWD/.venv .uv/bin/uv --quiet "$@"
+}
+
+fail() {
+  printf '%s\n' "$@" >&2
   exit 2
 }
 

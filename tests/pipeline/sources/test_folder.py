@@ -55,7 +55,7 @@ def test_changed_files_are_another_state(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no .csv or .parquet files"):
+    with pytest.raises(UsageError, match=r"no \.csv or \.parquet files"):
         FolderSource(tmp_path, None, "month")
 
 
@@ -74,7 +74,7 @@ def test_a_name_without_digits_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_time_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a\n1\n")
-    with pytest.raises(UsageError, match="no column at .* there are a"):
+    with pytest.raises(UsageError, match=r"no column at .* there are a"):
         FolderSource(tmp_path, "at", "day").spans()
 
 

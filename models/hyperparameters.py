@@ -1,0 +1,23 @@
+"""What the Tuner may choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def choices(space: Any) -> dict[str, Any]:
+    """Declare the choices in a search space, or read them when they are made.
+
+    Args:
+      space: keras-tuner's hyperparameters.
+
+    Returns:
+      The chosen values, by their name in the `train` settings.
+    """
+    width = space.Choice("width", [32, 64, 128, 256], default=128)
+    depth = space.Int("depth", 1, 3, default=2)
+    return {
+        "units": [width >> layer for layer in range(depth)],
+        "dropout": space.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
+        "learning_rate": space.Choice("learning_rate", [5e-4, 1e-3, 2e-3, 5e-3], default=2e-3),
+    }

@@ -1,0 +1,28 @@
+"""The features file."""
+
+from pathlib import Path
+
+import pytest
+
+from models import features
+
+
+def test_columns_keep_the_order_of_the_matrix() -> None:
+    chosen = features.Features(label="y", numeric=("a",), categorical=("c",), buckets={"b": 3})
+    assert chosen.inputs == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('label = "y"\n', "no features"),
+        ('label = "y"\nnumeric = ["y"]\n', "two roles: y"),
+        ('label = "y"\nnumeric = ["a"]\ncategorical = ["a"]\n', "two roles: a"),
+        ('label = "y"\nnumbers = ["a"]\n', "numbers"),
+        ('numeric = ["a"]\n', "label"),
+    ],
+)
+def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "features.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        features.load(tmp_path / "features.toml")

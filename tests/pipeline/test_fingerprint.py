@@ -1,0 +1,75 @@
+"""The cache key follows the code."""
+
+from pathlib import Path
+
+import pytest
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline import fingerprint
+
+NODES = ("ExampleGen", "ImportSchemaGen", "Transform", "Trainer", "Evaluator", "Pusher")
+
+
+def _hashes(schema: Path) -> dict[str, str]:
+    ir = pipeline_pb2.Pipeline()
+    for name in NODES:
+        ir.nodes.add().pipeline_node.node_info.id = name
+    fingerprint.stamp(ir, "models.trainer.run_fn", schema)
+    return {
+        node.pipeline_node.node_info.id: node.pipeline_node.parameters.parameters[
+            fingerprint.PROPERTY
+        ].field_value.string_value
+        for node in ir.nodes
+    }
+
+
+def test_a_module_stands_for_all_it_imports_from_us() -> None:
+    files = fingerprint.code_files("models.trainer")
+    assert {"models.trainer", "models.network", "models.dataset", "models.features"} <= set(files)
+    assert "models.preprocessing" not in files
+    assert "pipeline.settings" not in files
+
+
+@pytest.mark.parametrize(
+    ("module", "nodes"),
+    [
+        ("models.network", {"Trainer"}),
+        ("models.preprocessing", {"Transform"}),
+        ("models.features", {"Transform", "Trainer", "Evaluator"}),
+        ("models.metrics", {"Evaluator"}),
+        ("serving.store", {"Pusher"}),
+    ],
+)
+def test_touched_code_changes_the_nodes_that_use_it(
+    module: str, nodes: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text("")
+    before = _hashes(schema)
+    find = fingerprint._file
+
+    def touched(name: str) -> Path | None:
+        file = find(name)
+        if name != module or file is None:
+            return file
+        copy = tmp_path / "copy.py"
+        copy.write_bytes(file.read_bytes() + b"\n")
+        return copy
+
+    monkeypatch.setattr(fingerprint, "_file", touched)
+    after = _hashes(schema)
+    assert {name for name in NODES if before[name] != after[name]} == nodes
+
+
+def test_the_schema_changes_its_import_and_the_lock_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    schema.write_text("")
+    before = _hashes(schema)
+    schema.write_text("# reviewed")
+    after = _hashes(schema)
+    assert {name for name in NODES if before[name] != after[name]} == {"ImportSchemaGen"}
+    monkeypatch.setattr(fingerprint, "_LOCK", tmp_path / "other.lock")
+    (tmp_path / "other.lock").write_text("tfx==2")
+    assert all(after[name] != other for name, other in _hashes(schema).items())
