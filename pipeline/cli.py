@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
-from collections.abc import Callable
+import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pipeline.errors import InfrastructureError, TaxiwayError
+from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 _settings_option = click.option(
     "--settings",
@@ -66,24 +69,24 @@ def run(
         update={name: value for name, value in chosen.items() if value is not None}
     )
     settings = settings.model_copy(update={"source": source})
-    log_file = settings.workspace / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+    log_file = _new_log(settings.workspace)
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
-            observer: Any = _Silent() if as_json else display
-            result = runner.run(settings, observer, tune, log_file)
+            result = runner.run(settings, _Silent() if as_json else display, tune, log_file)
             if not as_json:
                 display.summary(result)
-    except OSError as error:
-        what = f"{error.filename}: {error.strerror}."
-        raise InfrastructureError(what, "taxiway doctor") from error
     except TaxiwayError as error:
         error.log_file = log_file
         raise
+    except BrokenPipeError:  # whoever read the display went away
+        raise
+    except Exception as error:
+        raise _unexpected(error, log_file) from error
     if as_json:
-        from pydantic_core import to_jsonable_python
+        from pydantic_core import to_json
 
-        click.echo(json.dumps(to_jsonable_python(result), indent=2))
+        click.echo(to_json(result, indent=2, inf_nan_mode="null"))
 
 
 @taxiway.command()
@@ -105,7 +108,11 @@ def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) ->
     """Check that this machine has what a run needs."""
     from pipeline import doctor as module
 
-    checks = module.examine(_load(settings_file, workspace))
+    checks = module.machine()
+    try:
+        checks += module.project(_load(settings_file, workspace))
+    except UsageError as error:
+        checks.append(module.Check("settings", False, error.what, error.next_step))
     click.echo(module.as_json(checks) if as_json else module.as_table(checks))
     if not all(check.passed for check in checks):
         sys.exit(InfrastructureError.exit_code)
@@ -128,6 +135,19 @@ def _load(settings_file: Path | None, workspace: Path | None) -> Settings:
     return loaded.model_copy(update={"workspace": workspace.absolute()})
 
 
+def _new_log(workspace: Path) -> Path:
+    file = workspace / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise UsageError(
+            f"{workspace}: the workspace cannot be written: {error.strerror}.",
+            "choose another with --workspace",
+        ) from error
+    return file
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; no traceback is the last thing a user sees.
 
@@ -135,28 +155,45 @@ def main(arguments: list[str] | None = None) -> NoReturn:
       arguments: words after the command's name; by default this process's.
     """
     words = sys.argv[1:] if arguments is None else arguments
-    again = shlex.join(["taxiway", *words])
-    fail: Callable[[TaxiwayError], NoReturn] = _fail_json if "--json" in words else _fail
+    as_json = "--json" in words
     try:
         taxiway.main(words, prog_name="taxiway", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"\nInterrupted; nothing was published. Continue with:  {again}", err=True)
-        sys.exit(130)
+        if not as_json:
+            error.show()
+            sys.exit(UsageError.exit_code)
+        _stop_json(UsageError(error.format_message(), "taxiway --help"))
+    except click.Abort:  # what click makes of Ctrl-C
+        again = shlex.join(["taxiway", *words])
+        _stop_interrupted(again, as_json)
     except TaxiwayError as error:
-        _log_traceback(error)
-        fail(error)
+        _stop(error, as_json)
     except Exception as error:
-        unexpected = InfrastructureError(f"unexpected {type(error).__name__}: {error}", again)
-        fail(unexpected)
+        unexpected = _unexpected(error, _log_outside_workspace())
+        unexpected.__cause__ = error
+        _stop(unexpected, as_json)
     sys.exit(0)
 
 
-def _fail(error: TaxiwayError) -> NoReturn:
+def _unexpected(error: Exception, log_file: Path) -> InfrastructureError:
+    first_line = next(iter(str(error).splitlines()), "no message")
+    unexpected = InfrastructureError(
+        f"something unexpected went wrong: {type(error).__name__}: {first_line}", "taxiway doctor"
+    )
+    unexpected.log_file = log_file
+    return unexpected
+
+
+def _log_outside_workspace() -> Path:
+    handle, name = tempfile.mkstemp(prefix="taxiway-", suffix=".log")
+    os.close(handle)
+    return Path(name)
+
+
+def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
+    _log_traceback(error)
+    if as_json:
+        _stop_json(error)
     click.secho(f"Stopped: {error.what}", fg="red", err=True)
     if error.next_step:
         click.echo(f"Next   {error.next_step}", err=True)
@@ -165,10 +202,24 @@ def _fail(error: TaxiwayError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _fail_json(error: TaxiwayError) -> NoReturn:
-    content = {"error": error.what, "next": error.next_step, "exit_code": error.exit_code}
-    click.echo(json.dumps(content | {"log_file": error.log_file and str(error.log_file)}))
+def _stop_json(error: TaxiwayError) -> NoReturn:
+    content = {
+        "error": error.what,
+        "next": error.next_step,
+        "exit_code": error.exit_code,
+        "log_file": error.log_file and str(error.log_file),
+    }
+    click.echo(json.dumps(content))
     sys.exit(error.exit_code)
+
+
+def _stop_interrupted(again: str, as_json: bool) -> NoReturn:
+    what = "Interrupted; nothing was published."
+    if as_json:
+        click.echo(json.dumps({"error": what, "next": again, "exit_code": _INTERRUPTED}))
+    else:
+        click.echo(f"{what} Continue with:  {again}", err=True)
+    sys.exit(_INTERRUPTED)
 
 
 def _log_traceback(error: TaxiwayError) -> None:

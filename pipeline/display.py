@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TextIO
 
 from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from pipeline.progress import RunResult, Step
 
-_MARKS = {"done": ("✓", "green"), "cached": ("○", "dim"), "failed": ("✗", "red")}
+_MARKS = {
+    "done": ("✓", "green"),
+    "cached": ("○", "dim"),
+    "skipped": ("○", "dim"),
+    "failed": ("✗", "red"),
+}
 
 
 class Display:
@@ -23,25 +27,38 @@ class Display:
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
-        self._live: Live | None = None
+        self._progress: Progress | None = None
 
     def started(self, name: str) -> None:
-        """Show a spinner beside the step's name."""
-        if self._console.is_terminal:
-            spinner = Spinner("dots", text=Text(name), style="cyan")
-            self._live = Live(spinner, console=self._console, transient=True)
-            self._live.start()
+        """Show the step's name with a spinner and the time it takes."""
+        if not self._console.is_terminal:
+            return
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn(f"{name:<19}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            # Rich would pull what libraries print out of the log and onto the terminal.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._progress.add_task(name, total=None)
+        self._progress.start()
 
     def finished(self, step: Step) -> None:
         """Replace the spinner by the step's line."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
         mark, style = _MARKS[step.state]
-        line = Text(f"{mark} ", style=style)
-        line.append(f"{step.name:<19}", style="bold" if step.state == "failed" else "")
-        line.append("  cached" if step.state == "cached" else f"{step.seconds:6.1f} s", style="dim")
-        line.append(f"  {step.decision}".rstrip())
+        ran = step.state in ("done", "failed")
+        line = Text.assemble(
+            (f"{mark} ", style),
+            (f"{step.name:<19}", "bold" if step.state == "failed" else ""),
+            (f"{step.seconds:6.1f} s" if ran else f"{step.state:>8}", "dim"),
+            f"  {step.decision}".rstrip(),
+        )
         self._console.print(line)
 
     def summary(self, result: RunResult) -> None:

@@ -13,11 +13,14 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from pipeline.settings import Settings
 
 _LOCK = Path(__file__).parent.parent / "requirements.lock"
 _DISK_GB = 5
 _MEMORY_GB = 4
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,20 @@ class Check:
     remedy: str = ""
 
 
-def examine(settings: Settings) -> list[Check]:
-    """Look at the machine, the environment and the files that the settings name."""
+def machine() -> list[Check]:
+    """Look at the machine and the environment."""
+    compiler = shutil.which("g++")
     return [
         _python(),
-        Check("g++", shutil.which("g++") is not None, shutil.which("g++") or "none", "install g++"),
+        Check("g++", compiler is not None, compiler or "none", "apt install g++"),
         _packages(),
         _memory(),
-        *_workspace(settings.workspace),
-        *_files(settings),
     ]
+
+
+def project(settings: Settings) -> list[Check]:
+    """Look at the folders and files that the settings name."""
+    return [*_workspace(settings.workspace), *_files(settings)]
 
 
 def as_table(checks: list[Check]) -> str:
@@ -80,32 +87,32 @@ def _python() -> Check:
 def _packages() -> Check:
     if not _LOCK.exists():
         return Check("packages", True, "installed without a lock file")
-    wanted: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", _LOCK.read_text(), re.M):
-        wanted.setdefault(name, set()).add(version)
-    wrong = [
-        f"{name} {found}"
-        for name, versions in wanted.items()
-        if (found := _installed(name)) is not None and found not in versions
-    ]
+    locked = re.findall(r"^[\w.-]+(?:\[.*?\])?==[^\\\n]+", _LOCK.read_text(), re.MULTILINE)
+    wrong = [what for line in locked if (what := _difference(Requirement(line)))]
     return Check(
         "packages",
         not wrong,
-        f"{len(wrong)} differ from the lock: {', '.join(wrong[:5])}" if wrong else "as locked",
+        "; ".join(wrong[:5]) if wrong else f"all as in {_LOCK.name}",
         "make clean run",
     )
 
 
-def _installed(name: str) -> str | None:
+def _difference(locked: Requirement) -> str:
+    if locked.marker is not None and not locked.marker.evaluate():  # of the other TFX line
+        return ""
     try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:  # of the other TFX line
-        return None
+        found = metadata.version(locked.name)
+    except metadata.PackageNotFoundError:
+        return f"{locked.name} is missing"
+    return "" if found in locked.specifier else f"{locked.name} is {found}, not {locked.specifier}"
 
 
 def _memory() -> Check:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return Check("memory", total >= _MEMORY_GB, f"{total:.0f} GiB", f"{_MEMORY_GB} GiB are needed")
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if _CONTAINER_LIMIT.exists() and (limit := _CONTAINER_LIMIT.read_text().strip()).isdigit():
+        total = min(total, int(limit))
+    gb = total / 2**30
+    return Check("memory", gb >= _MEMORY_GB, f"{gb:.0f} GiB", f"{_MEMORY_GB} GiB are needed")
 
 
 def _workspace(folder: Path) -> Iterator[Check]:

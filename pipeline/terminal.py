@@ -24,10 +24,10 @@ def library_output_to(log_file: Path) -> Iterator[TextIO]:
       The real standard output, for what the user is meant to see.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     kept_out, kept_err = os.dup(1), os.dup(2)
-    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         with os.fdopen(os.dup(kept_out), "w", encoding="utf-8", buffering=1) as terminal:
             os.dup2(log, 1)

@@ -117,6 +117,8 @@ def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell in the background passes on that it ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     while not (workspace / "artifacts" / "Transform").exists():
         assert run.poll() is None
