@@ -51,7 +51,8 @@ class Features(BaseModel):
     @property
     def inputs(self) -> tuple[str, ...]:
         """Columns the model reads, in the order of the transformed matrix."""
-        return (*self.numeric, *self.buckets, *self.categorical)
+        # TFX hands tables on as JSON with sorted keys; the order must not depend on the way.
+        return (*self.numeric, *sorted(self.buckets), *self.categorical)
 
 
 def load(path: Path) -> Features:

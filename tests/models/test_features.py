@@ -8,8 +8,10 @@ from models import features
 
 
 def test_columns_keep_the_order_of_the_matrix() -> None:
-    chosen = features.Features(label="y", numeric=("a",), categorical=("c",), buckets={"b": 3})
-    assert chosen.inputs == ("a", "b", "c")
+    chosen = features.Features(
+        label="y", numeric=("a",), categorical=("c",), buckets={"d": 3, "b": 3}
+    )
+    assert chosen.inputs == ("a", "b", "d", "c")
 
 
 @pytest.mark.parametrize(
