@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline import lock
+from pipeline import interrupts, lock
 from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError, UsageError
 from pipeline.progress import Observer, RunResult, Step
 from pipeline.settings import Settings
@@ -87,8 +87,10 @@ class _Run:
                 if interrupted
                 else ""
             )
-        for node in ir.nodes:
-            self._launch(ir, node.pipeline_node, store)
+        with interrupts.remembered() as check_interrupt:
+            for node in ir.nodes:
+                self._launch(ir, node.pipeline_node, store)
+                check_interrupt()
         return self._result(run_id, data.span, time.monotonic() - begin)
 
     def _lay_out_data(self) -> Any:

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UsageError
+from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import Source
 
 
@@ -44,8 +44,11 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
 
     Raises:
       UsageError: there is no such span, or none before it to train on.
+      DataRefused: there are no rows at all.
     """
     spans = source.spans()
+    if not spans:
+        raise DataRefused("the source has no rows.", "look at the files under source.path")
     chosen = spans[-1] if span is None else span
     if chosen not in spans:
         raise UsageError(

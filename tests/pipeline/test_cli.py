@@ -1,50 +1,133 @@
-"""The command, as a user meets it."""
+"""The command `taxiway` as its users type it: what it prints and how it exits."""
+
+from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from pipeline import settings
+from pipeline.settings import Settings
 from tests.conftest import PROJECT, taxiway
 
+VERBS = ("run", "settings", "doctor")
 
-def test_help_does_not_import_what_takes_time() -> None:
+
+def test_help_lists_every_verb_and_exit_code() -> None:
+    done = taxiway("--help")
+    assert done.returncode == 0
+    for word in (*VERBS, "0 done", "2 usage", "3 data refused", "4 model not blessed"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str) -> None:
+    done = taxiway(verb, "-h")
+    assert done.returncode == 0
+    assert f"Usage: taxiway {verb} [OPTIONS]" in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from pipeline.cli import taxiway\n"
-        "taxiway(['--help'], standalone_mode=False)\n"
-        "slow = {'tensorflow', 'apache_beam', 'tfx', 'pydantic', 'rich', 'duckdb'}\n"
-        "assert not slow & set(sys.modules), slow & set(sys.modules)\n"
+        "import sys; from pipeline.cli import main\n"
+        "try: main(['run', '--help'])\n"
+        "finally: print(sorted({'tensorflow', 'tfx', 'apache_beam', 'pydantic', 'rich', 'duckdb'}"
+        " & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "run" in done.stdout and "doctor" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_wrong_settings_end_with_2_and_the_next_step(tmp_path: Path) -> None:
-    (tmp_path / "taxiway.toml").write_text("[train]\nepoch = 1\n")
+def test_version_is_the_project_s() -> None:
+    assert taxiway("--version").stdout == "taxiway, version 0.1.0\n"
+
+
+def test_settings_are_printed_as_a_settings_file() -> None:
+    done = taxiway("settings")
+    assert done.stdout == (PROJECT / "taxiway.toml").read_text(encoding="utf-8")
+
+
+def test_settings_shows_what_is_in_force(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("[train]\nepochs = 3\n")
+    done = taxiway("settings", "--settings", tmp_path / "mine.toml")
+    assert "epochs = 3\n" in done.stdout
+
+
+def test_settings_prints_its_json_schema() -> None:
+    assert json.loads(taxiway("settings", "--schema").stdout) == Settings.model_json_schema()
+
+
+def test_a_pipe_that_closes_is_no_accident() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [Path(sys.executable).with_name("taxiway"), "settings", "--schema"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "--bogus"), "No such option"),
+        (("fly",), "No such command"),
+        (("run", "--span", "May"), "not a valid integer"),
+        (("run", "--window", "0"), "not in the range"),
+    ],
+)
+def test_wrong_words_exit_2(words: tuple[str, ...], says: str) -> None:
+    done = taxiway(*words)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    as_json = taxiway(*words, "--json")
+    assert as_json.returncode == 2
+    assert as_json.stderr == ""
+    assert says in json.loads(as_json.stdout)["error"]
+
+
+def test_wrong_settings_exit_2_and_name_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "taxiway.toml"
+    file.write_text("[train]\nepoch = 3\n")
     done = taxiway("run", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "Stopped: taxiway.toml: unknown key train.epoch; did you mean epochs?\n"
+        "Next   taxiway settings --schema\n"
+    )
+
+
+def test_an_error_is_one_json_object_when_asked(tmp_path: Path) -> None:
+    done = taxiway("run", "--json", "--settings", tmp_path / "none.toml")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert json.loads(done.stdout) == {
+        "error": f"{tmp_path}/none.toml: no such settings file.",
+        "next": "taxiway settings > taxiway.toml",
+        "exit_code": 2,
+        "log_file": None,
+    }
+
+
+def test_a_workspace_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = taxiway("run", "--workspace", tmp_path / "file" / "workspace")
     assert done.returncode == 2
-    assert "did you mean epochs?" in done.stderr
-    assert "Next   taxiway settings --schema" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "the workspace cannot be written: Not a directory." in done.stderr
+    assert "--workspace" in done.stderr
 
 
-def test_errors_are_json_when_asked_for(tmp_path: Path) -> None:
-    done = taxiway("run", "--json", "--settings", tmp_path / "missing.toml")
+def test_a_failed_run_shows_the_step_the_reason_and_the_log(tmp_path: Path) -> None:
+    done = taxiway("run", "--span", "209901", "--workspace", tmp_path)
     assert done.returncode == 2
-    assert json.loads(done.stdout)["exit_code"] == 2
-
-
-def test_an_unknown_option_ends_with_2() -> None:
-    done = taxiway("run", "--spam")
-    assert done.returncode == 2
-    assert "No such option" in done.stderr
-
-
-def test_an_unknown_span_names_those_there_are(tmp_path: Path) -> None:
-    done = taxiway("run", "--span", "209901", "--workspace", tmp_path / "w")
-    assert done.returncode == 2
+    assert done.stdout.startswith("✗ Source")
     assert "there is no span 209901; the source has 201301 to 201312" in done.stderr
+    (log,) = (tmp_path / "logs").iterdir()
+    assert done.stderr.endswith(f"Log    {log}\n")
 
 
 def test_a_broken_features_file_is_named(tmp_path: Path) -> None:
@@ -55,36 +138,102 @@ def test_a_broken_features_file_is_named(tmp_path: Path) -> None:
     assert "features.toml" in done.stderr and "columns with two roles: late" in done.stderr
 
 
-def test_a_workspace_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    done = taxiway("run", "--workspace", tmp_path / "file" / "w")
-    assert done.returncode == 5
-    assert str(tmp_path / "file") in done.stderr
+def test_the_runner_s_file_is_the_same_as_the_verb(tmp_path: Path) -> None:
+    words = ["run", "--span", "1", "--workspace", str(tmp_path)]
+    runner = subprocess.run(
+        [sys.executable, PROJECT / "local_runner.py", *words[1:]],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    verb = taxiway(*words)
+    assert runner.returncode == verb.returncode == 2
+    assert "there is no span 1" in runner.stderr
+    assert runner.stderr.splitlines()[:2] == verb.stderr.splitlines()[:2]
 
 
-def test_settings_are_printed_as_a_settings_file() -> None:
-    assert taxiway("settings").stdout == (PROJECT / "taxiway.toml").read_text()
-    assert json.loads(taxiway("settings", "--schema").stdout)["title"] == "Settings"
+# A stand-in for the runner meets what no wrong file can bring about.
+_MISHAP = """
+import sys
+from pipeline import cli, runner
+
+def mishap(*_):
+    {mishap}
+
+runner.run = mishap
+cli.main(sys.argv[1:])
+"""
 
 
-def test_doctor_finds_this_machine_fit() -> None:
-    done = taxiway("doctor", "--json")
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert done.returncode == 0, done.stdout
-    assert checks["packages"]["found"] == "as locked"
-
-
-def test_doctor_names_what_is_missing_and_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "taxiway.toml").write_text('features = "missing.toml"\n')
-    done = taxiway("doctor", cwd=tmp_path)
-    assert done.returncode == 5
-    assert f"✗ features     {tmp_path / 'missing.toml'}" in done.stdout
-
-
-def test_local_runner_is_taxiway_run() -> None:
-    done = subprocess.run(
-        [sys.executable, "local_runner.py", "--span", "1"],
+def _mishap(code: str, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _MISHAP.format(mishap=code), *words],
         cwd=PROJECT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 2
-    assert "there is no span 1" in done.stderr
+
+
+def test_an_unexpected_error_is_a_sentence_and_a_log(tmp_path: Path) -> None:
+    done = _mishap("raise ValueError('first line\\nsecond')", "run", "--workspace", tmp_path)
+    assert (done.returncode, done.stdout) == (5, "")
+    (log,) = (tmp_path / "logs").iterdir()
+    assert done.stderr == (
+        "Stopped: something unexpected went wrong: ValueError: first line\n"
+        "Next   taxiway doctor\n"
+        f"Log    {log}\n"
+    )
+    assert "in mishap" in log.read_text()
+
+
+def test_an_unexpected_error_is_json_when_asked(tmp_path: Path) -> None:
+    done = _mishap("raise ValueError", "run", "--json", "--workspace", tmp_path)
+    assert (done.returncode, done.stderr) == (5, "")
+    error = json.loads(done.stdout)
+    assert error["error"].endswith("ValueError: no message")
+    assert "in mishap" in Path(error["log_file"]).read_text()
+
+
+def test_an_unexpected_error_outside_a_run_is_logged_too() -> None:
+    code = "from pipeline import cli, settings\nsettings.load_plain = None\ncli.main(['settings'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 5
+    assert "Traceback" not in done.stderr
+    log = Path(done.stderr.splitlines()[-1].removeprefix("Log    "))
+    assert "'NoneType' object is not callable" in log.read_text()
+    log.unlink()
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_interruption_names_the_command_that_continues(tmp_path: Path, as_json: bool) -> None:
+    words = ["run", "--workspace", str(tmp_path / "a b"), *(["--json"] if as_json else [])]
+    done = _mishap("import signal; signal.raise_signal(signal.SIGINT)", *words)
+    assert done.returncode == 128 + signal.SIGINT
+    again = f"taxiway run --workspace '{tmp_path / 'a b'}'"
+    if as_json:
+        error = json.loads(done.stdout)
+        assert (error["next"], error["exit_code"]) == (f"{again} --json", 130)
+    else:
+        assert done.stderr.endswith(
+            f"Interrupted; nothing was published. Continue with:  {again}\n"
+        )
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path) -> None:
+    done = _mishap("raise BrokenPipeError(32, 'Broken pipe')", "run", "--workspace", tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_overrides_reach_the_runner(tmp_path: Path) -> None:
+    code = (
+        "print(_[0].source.span, _[0].source.window, _[2], _[0].workspace, file=open('out', 'w'))"
+    )
+    file = tmp_path / "taxiway.toml"
+    file.write_text("[source]\nspan = 201301\nwindow = 9\n")
+    words = ["run", "--json", "--span", "201304", "--tune", "--workspace", "w"]
+    subprocess.run(
+        [sys.executable, "-c", _MISHAP.format(mishap=code), *words], cwd=tmp_path, check=True
+    )
+    assert (tmp_path / "out").read_text() == f"201304 9 True {tmp_path / 'w'}\n"
+
+
+def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "mine"\n')
+    done = taxiway("settings", "--settings", "mine.toml", cwd=tmp_path)
+    assert done.stdout == settings.as_toml(Settings(name="mine"))

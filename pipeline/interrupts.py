@@ -1,0 +1,41 @@
+"""An interruption is never lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def remembered() -> Iterator[Callable[[], None]]:
+    """Treat Ctrl-C and a polite kill alike, and remember them.
+
+    Python drops a KeyboardInterrupt that is raised in a callback from native code, and TensorFlow
+    calls back often.
+
+    Yields:
+      A function that raises KeyboardInterrupt when one came and was dropped.
+    """
+    came = False
+
+    def interrupt(signum: int, frame: Any) -> None:
+        nonlocal came
+        came = True
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    # Only the main thread may say what a signal does.
+    in_main = threading.current_thread() is threading.main_thread()
+    signals = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    before = {each: signal.signal(each, interrupt) for each in signals}
+    try:
+        yield check
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,161 @@
+"""What `taxiway doctor` looks at, on this machine and on worse ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import doctor
+from pipeline.doctor import Check
+from pipeline.settings import Settings
+from tests.conftest import PROJECT, taxiway
+
+
+def _found(checks: list[Check], name: str) -> Check:
+    return next(check for check in checks if check.name == name)
+
+
+def test_this_machine_is_fit(tmp_path: Path) -> None:
+    done = taxiway("doctor", "--workspace", tmp_path / "new")
+    assert done.returncode == 0, done.stdout
+    assert "✗" not in done.stdout
+    assert not (tmp_path / "new").exists()
+
+
+def test_json_holds_the_same_checks(tmp_path: Path) -> None:
+    done = taxiway("doctor", "--json", "--workspace", tmp_path)
+    checks = json.loads(done.stdout)["checks"]
+    assert {check["name"] for check in checks} == {
+        "Python", "g++", "packages", "memory", "workspace", "disk", "features", "schema",
+    }  # fmt: skip
+    assert all(check["passed"] for check in checks)
+
+
+def test_wrong_settings_are_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text("workspce = 1\n")
+    done = taxiway("doctor", cwd=tmp_path)
+    assert done.returncode == 5
+    assert "✗ settings" in done.stdout
+    assert "did you mean workspace?" in done.stdout
+    assert "taxiway settings --schema" in done.stdout
+    assert "✓ Python" in done.stdout
+
+
+def test_files_that_the_settings_name_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text('features = "none.toml"\n')
+    done = taxiway("doctor", cwd=tmp_path)
+    assert done.returncode == 5
+    assert f"✗ features     {tmp_path}/none.toml" in done.stdout
+    assert "correct features in taxiway.toml" in done.stdout
+
+
+def test_a_workspace_in_a_file_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = taxiway("doctor", "--workspace", tmp_path / "file" / "workspace")
+    assert done.returncode == 5
+    assert "✗ workspace" in done.stdout
+
+
+def test_a_missing_compiler_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = _found(doctor.machine(), "g++")
+    assert (check.passed, check.found) == (False, "none")
+
+
+def _with_lock(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> Check:
+    lock = folder / "requirements.lock"
+    lock.write_text(text)
+    monkeypatch.setattr(doctor, "_LOCK", lock)
+    return _found(doctor.machine(), "packages")
+
+
+def test_the_project_s_lock_is_understood() -> None:
+    entries = re.findall(r"^\S+==", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
+    assert len(entries) > 100
+    assert _found(doctor.machine(), "packages").passed
+
+
+def test_packages_that_differ_from_the_lock_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    check = _with_lock(
+        monkeypatch,
+        tmp_path,
+        "click==0.1 ; python_version >= '3' \\\n    --hash=sha256:00\n"
+        "no-such-package==1.0 ; python_version >= '3' \\\n    --hash=sha256:00\n"
+        "of-the-other-line==1.0 ; python_version < '3' \\\n    --hash=sha256:00\n",
+    )
+    assert not check.passed
+    assert "click is " in check.found and "not ==0.1" in check.found
+    assert "no-such-package is missing" in check.found
+    assert "other" not in check.found
+
+
+def test_an_installation_without_a_lock_passes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "_LOCK", tmp_path / "none")
+    assert _found(doctor.machine(), "packages").passed
+
+
+@pytest.mark.parametrize(("limit", "passes"), [("1073741824", False), ("max", True)])
+def test_a_container_s_memory_limit_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, passes: bool
+) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(limit + "\n")
+    monkeypatch.setattr(doctor, "_CONTAINER_LIMIT", file)
+    assert _found(doctor.machine(), "memory").passed is passes
+
+
+@pytest.mark.parametrize(
+    ("version", "libc", "passes"),
+    [
+        ((3, 10, 13), "2.28", True),
+        ((3, 11, 7), "2.36", False),
+        ((3, 11, 7), "2.38", True),
+        ((3, 13, 0), "2.41", True),
+        ((3, 14, 0), "2.41", False),
+        ((3, 11, 7), "", False),  # not glibc at all
+    ],
+)
+def test_each_python_has_its_oldest_glibc(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], libc: str, passes: bool
+) -> None:
+    monkeypatch.setattr(doctor.sys, "version_info", version)
+    monkeypatch.setattr(doctor.platform, "libc_ver", lambda: ("glibc", libc))
+    assert _found(doctor.machine(), "Python").passed is passes
+
+
+def test_a_remedy_is_shown_only_for_what_failed() -> None:
+    table = doctor.as_table([Check("good", True, "fine", "no"), Check("bad", False, "off", "yes")])
+    assert table.splitlines() == ["✓ good         fine", "✗ bad          off", "    yes"]
+
+
+def test_a_full_disk_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "_DISK_GB", shutil.disk_usage(tmp_path).total)
+    check = _found(doctor.project(Settings(workspace=tmp_path)), "disk")
+    assert not check.passed
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_a_finding(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    check = _found(doctor.project(Settings(workspace=tmp_path)), "workspace")
+    assert not check.passed
+
+
+def test_looking_does_not_import_tensorflow() -> None:
+    code = (
+        "import sys; from pipeline import doctor; doctor.machine();"
+        "print(sorted({'tensorflow', 'apache_beam', 'tfx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
