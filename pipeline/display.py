@@ -70,10 +70,14 @@ class Display:
             + Text(f"is blessed and published as version {result.version}.", style="green")
         )
         for name, value in sorted(result.metrics.items()):
-            line = f"  {name:<20} {value:.4g}"
+            line = f"  {name:<20} {_number(value)}"
             if name in result.baseline:
-                line += f"  (blessed before: {result.baseline[name]:.4g})"
+                line += f"  (blessed before: {_number(result.baseline[name])})"
             print_(line)
         print_(f"  total                {result.seconds:.1f} s")
         print_(f"Log    {result.log_file}")
         print_(f"Next   taxiway run --span {result.span}   (unchanged, it is all cached)")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

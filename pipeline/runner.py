@@ -68,10 +68,10 @@ class _Run:
         data = self._lay_out_data()
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
-            from pipeline import beam, fingerprint, metadata
+            from pipeline import fingerprint, metadata, speedups
             from pipeline.graph import create_pipeline
 
-            beam.install()
+            speedups.install()
             features = self._features()
             pipeline = create_pipeline(
                 settings=self._settings, features=features, data=data, tune=self._tune
