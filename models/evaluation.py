@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import apache_beam as beam
 import tensorflow_model_analysis as tfma
 
+from models import slices
 from models.features import Features
 
-_BATCH_ONLY = (tfma.constants.ARROW_RECORD_BATCH_KEY, tfma.constants.INPUT_KEY)
+# What takes whole batches; TFMA's own metrics want row by row.
+_METRICS_MODULE = "models.metrics"
 
 
 def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
@@ -32,26 +33,25 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
             absolute={"value": -bounds["max_auc_drop"]},
         ),
     )
-    slices = [tfma.SlicingSpec(feature_keys=[name]) for name in features.slices]
+    by_feature = [tfma.SlicingSpec(feature_keys=[name]) for name in features.slices]
     # A plain `threshold` would hold for every slice, however small.
     metrics = [
-        _metric("AUC", [_bound([tfma.SlicingSpec()], overall)]),
-        _metric("ExampleCount"),
-        _metric("Calibration"),
-        _metric("Precision", thresholds=bounds["decision_threshold"]),
-        _metric("Recall", thresholds=bounds["decision_threshold"]),
+        _metric("BatchAUC", [_bound([tfma.SlicingSpec()], overall)]),
+        _metric("BatchExampleCount"),
+        _metric("BatchCalibration"),
+        _metric("BatchPrecision", threshold=bounds["decision_threshold"]),
+        _metric("BatchRecall", threshold=bounds["decision_threshold"]),
     ]
-    if slices:
+    if by_feature:
         no_shortfall = tfma.MetricThreshold(
             value_threshold=tfma.GenericValueThreshold(upper_bound={"value": 0.0})
         )
         shortfall = _metric(
             "AUCShortfall",
-            [_bound(slices, no_shortfall)],
+            [_bound(by_feature, no_shortfall)],
             min_auc=bounds["min_slice_auc"],
             min_rows=bounds["min_slice_rows"],
         )
-        shortfall.module = "models.metrics"
         metrics.append(shortfall)
     return tfma.EvalConfig(
         model_specs=[
@@ -62,7 +62,7 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
                 model_type="tf_generic",
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), *slices],
+        slicing_specs=[tfma.SlicingSpec(), *by_feature],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
         options=tfma.Options(include_default_metrics={"value": False}),
     )
@@ -71,10 +71,10 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
 def custom_extractors(
     eval_shared_model: Any, eval_config: tfma.EvalConfig, tensor_adapter_config: Any
 ) -> Sequence[tfma.extractors.Extractor]:
-    """Return TFMA's extractors, with unused columns dropped before rows are taken apart.
+    """Return TFMA's extractors, with batches divided into slices instead of rows.
 
-    The Evaluator calls it. Rows are taken apart column by column in Python, which is most of its
-    time; only the slice columns are still needed then.
+    The Evaluator calls it. Rows one by one would be most of its time. They are still what it
+    gets when a metric is not of `models.metrics`: those may not know batches.
 
     Args:
       eval_shared_model: TFMA's model or models.
@@ -91,20 +91,11 @@ def custom_extractors(
             tensor_adapter_config=tensor_adapter_config,
         )
     )
-    keep = {key for spec in eval_config.slicing_specs for key in spec.feature_keys}
+    metrics = [metric for spec in eval_config.metrics_specs for metric in spec.metrics]
+    if any(metric.module != _METRICS_MODULE for metric in metrics):
+        return extractors
     names = [extractor.stage_name for extractor in extractors]
-    unbatch = names.index("ExtractUnbatchedInputs")
-    prune = tfma.extractors.Extractor(
-        stage_name="DropUnusedColumns", ptransform=beam.Map(_prune, keep=keep)
-    )
-    return [*extractors[:unbatch], prune, *extractors[unbatch:]]
-
-
-def _prune(extracts: dict[str, Any], keep: set[str]) -> dict[str, Any]:
-    columns = extracts[tfma.constants.FEATURES_KEY]
-    kept = {name: value for name, value in columns.items() if name in keep}
-    rest = {name: value for name, value in extracts.items() if name not in _BATCH_ONLY}
-    return rest | {tfma.constants.FEATURES_KEY: kept}
+    return [*extractors[: names.index("ExtractUnbatchedInputs")], slices.divide(eval_config)]
 
 
 def _metric(
@@ -112,6 +103,7 @@ def _metric(
 ) -> tfma.MetricConfig:
     return tfma.MetricConfig(
         class_name=class_name,
+        module=_METRICS_MODULE,
         config=json.dumps(config) if config else "",
         per_slice_thresholds=list(bounds),
     )

@@ -1,12 +1,39 @@
-"""A metric that TFMA lacks: a bound for slices that counts only where there are enough rows."""
+"""Metrics of a binary classifier that take a whole batch at once.
+
+TFMA's own take labels and scores one by one in Python. These count a batch into a histogram of
+scores, from which every metric follows; the values agree with TFMA's. TFMA looks for a class among
+its own names first, hence the prefix.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+
+# As many as TFMA's AUC has; a threshold is rounded to the edge of a bin.
+_BINS = 10_000
+
+# Per bin of the score: rows with label 0, rows with label 1, sum of the scores.
+Histogram = npt.NDArray[np.float64]
+
+
+class BatchAUC(tfma.metrics.Metric):
+    """Measure the area under the ROC curve; NaN when all labels are the same.
+
+    Args:
+      name: of the metric.
+    """
+
+    def __init__(self, name: str = "auc") -> None:
+        super().__init__(_from_histogram(_auc), name=name)
 
 
 class AUCShortfall(tfma.metrics.Metric):
@@ -22,46 +49,142 @@ class AUCShortfall(tfma.metrics.Metric):
     """
 
     def __init__(self, min_auc: float, min_rows: int, name: str = "auc_shortfall") -> None:
-        super().__init__(
-            metric_util.merge_per_key_computations(_computations),
-            min_auc=min_auc,
-            min_rows=min_rows,
-            name=name,
+        value = partial(_auc_shortfall, min_auc=min_auc, min_rows=min_rows)
+        super().__init__(_from_histogram(value), name=name)
+
+
+class BatchCalibration(tfma.metrics.Metric):
+    """Measure the sum of the scores over the number of positives; NaN without positives.
+
+    Args:
+      name: of the metric.
+    """
+
+    def __init__(self, name: str = "calibration") -> None:
+        super().__init__(_from_histogram(_calibration), name=name)
+
+
+class BatchExampleCount(tfma.metrics.Metric):
+    """Count the rows.
+
+    Args:
+      name: of the metric.
+    """
+
+    def __init__(self, name: str = "example_count") -> None:
+        super().__init__(_from_histogram(_example_count), name=name)
+
+
+class BatchPrecision(tfma.metrics.Metric):
+    """Measure the share of positives among the rows with a score from a threshold on.
+
+    Args:
+      threshold: on the score, to four decimals.
+      name: of the metric.
+    """
+
+    def __init__(self, threshold: float = 0.5, name: str = "precision") -> None:
+        super().__init__(_from_histogram(partial(_precision, threshold=threshold)), name=name)
+
+
+class BatchRecall(tfma.metrics.Metric):
+    """Measure the share of the positives that have a score from a threshold on.
+
+    Args:
+      threshold: on the score, to four decimals.
+      name: of the metric.
+    """
+
+    def __init__(self, threshold: float = 0.5, name: str = "recall") -> None:
+        super().__init__(_from_histogram(partial(_recall, threshold=threshold)), name=name)
+
+
+def _auc(histogram: Histogram) -> float:
+    negatives, positives, _ = histogram
+    below = np.cumsum(negatives) - negatives
+    return _ratio((positives * (below + negatives / 2)).sum(), positives.sum() * negatives.sum())
+
+
+def _auc_shortfall(histogram: Histogram, min_auc: float, min_rows: int) -> float:
+    auc = _auc(histogram)
+    judged = _example_count(histogram) >= min_rows and not math.isnan(auc)
+    return max(0.0, min_auc - auc) if judged else 0.0
+
+
+def _calibration(histogram: Histogram) -> float:
+    _, positives, scores = histogram
+    return _ratio(scores.sum(), positives.sum())
+
+
+def _example_count(histogram: Histogram) -> float:
+    return float(histogram[:2].sum())
+
+
+def _precision(histogram: Histogram, threshold: float) -> float:
+    above = histogram[:2, round(threshold * _BINS) :]
+    return _ratio(above[1].sum(), above.sum())
+
+
+def _recall(histogram: Histogram, threshold: float) -> float:
+    return _ratio(histogram[1, round(threshold * _BINS) :].sum(), histogram[1].sum())
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else math.nan
+
+
+def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[Any]]:
+    def computations(
+        name: str,
+        eval_config: tfma.EvalConfig | None = None,
+        model_name: str = "",
+        output_name: str = "",
+        example_weighted: bool = False,
+    ) -> list[Any]:
+        def key(of: str) -> Any:
+            return tfma.metrics.MetricKey(
+                of, model_name, output_name, example_weighted=example_weighted
+            )
+
+        # Underscored metrics stay inside TFMA; equal ones are computed once for all metrics.
+        histogram = key("_score_histogram")
+        count = _CountScores(histogram, eval_config, model_name, output_name)
+        return [
+            tfma.metrics.MetricComputation(keys=[histogram], preprocessors=None, combiner=count),
+            tfma.metrics.DerivedMetricComputation(
+                keys=[key(name)],
+                result=lambda metrics: {key(name): value(metrics[histogram])},
+            ),
+        ]
+
+    return metric_util.merge_per_key_computations(computations)
+
+
+class _CountScores(beam.CombineFn):
+    def __init__(self, key: Any, eval_config: Any, model_name: str, output_name: str) -> None:
+        self._key = key
+        self._of = {
+            "eval_config": eval_config,
+            "model_name": model_name,
+            "output_name": output_name,
+        }
+
+    def create_accumulator(self) -> Histogram:
+        return np.zeros((3, _BINS))
+
+    def add_input(self, histogram: Histogram, inputs: Any) -> Histogram:
+        pairs = metric_util.to_label_prediction_example_weight(
+            inputs, flatten=False, squeeze=False, **self._of
         )
+        for labels, scores, _ in pairs:
+            of_row = scores.ravel().astype(np.float64)
+            bins = np.clip((of_row * _BINS).astype(np.int64), 0, _BINS - 1)
+            np.add.at(histogram, (labels.ravel().astype(np.int64), bins), 1)
+            np.add.at(histogram[2], bins, of_row)
+        return histogram
 
+    def merge_accumulators(self, histograms: Iterable[Histogram]) -> Histogram:
+        return sum(histograms, self.create_accumulator())
 
-def _computations(
-    min_auc: float,
-    min_rows: int,
-    name: str,
-    eval_config: tfma.EvalConfig | None = None,
-    model_name: str = "",
-    output_name: str = "",
-    sub_key: Any = None,
-    aggregation_type: Any = None,
-    class_weights: dict[int, float] | None = None,
-    example_weighted: bool = False,
-) -> list[Any]:
-    del aggregation_type, class_weights
-    of = {
-        "model_names": [model_name],
-        "output_names": [output_name],
-        "sub_keys": [sub_key],
-        "example_weighted": example_weighted,
-    }
-    auc = tfma.metrics.AUC().computations(eval_config=eval_config, **of)
-    rows = tfma.metrics.ExampleCount().computations(eval_config=eval_config, **of)
-    key = tfma.metrics.MetricKey(
-        name, model_name, output_name, sub_key, example_weighted=example_weighted
-    )
-
-    def result(metrics: dict[Any, Any]) -> dict[Any, float]:
-        value = float(metrics[auc[-1].keys[-1]])
-        judged = float(metrics[rows[-1].keys[-1]]) >= min_rows and not math.isnan(value)
-        return {key: max(0.0, min_auc - value) if judged else 0.0}
-
-    return [
-        *auc,
-        *rows,
-        tfma.metrics.DerivedMetricComputation(keys=[key], result=result),
-    ]
+    def extract_output(self, histogram: Histogram) -> dict[Any, Histogram]:
+        return {self._key: histogram}
