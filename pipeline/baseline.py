@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 
 CANDIDATE = "candidate"
 
 
-class BaselineStrategy(tfx.dsl.experimental.LatestBlessedModelStrategy):
+class BaselineStrategy(LatestBlessedModelStrategy):
     """Resolve the latest blessed model other than the candidate.
 
     TFX's own strategy finds the candidate itself when a run is repeated without a change; the

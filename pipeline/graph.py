@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx import v1 as tfx
+# Not from tfx.v1, which imports Google's cloud libraries too: 3 s of each start.
+from tfx import components as tfx
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.dsl.components.base import executor_spec
-from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
+from tfx.types import Channel, standard_artifacts
 
 from models.evaluation import eval_config
 from models.features import Features
@@ -23,7 +29,7 @@ SPLITS = ("train", "eval")
 
 def create_pipeline(
     settings: Settings, features: Features, data: Layout, tune: bool = False
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Chain the standard components from data to a published model.
 
     Args:
@@ -52,16 +58,16 @@ def create_pipeline(
                 start_span_number=data.span, end_span_number=data.span
             )
         ),
-        custom_executor_spec=executor_spec.BeamExecutorSpec(ArrowExampleGenExecutor),
+        custom_executor_spec=BeamExecutorSpec(ArrowExampleGenExecutor),
     ).with_id("ExampleGen")
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
+    statistics_gen = tfx.StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
-    proposal = tfx.components.SchemaGen(statistics=statistics)
-    curated = tfx.components.ImportSchemaGen(schema_file=str(settings.schema_file))
+    proposal = tfx.SchemaGen(statistics=statistics)
+    curated = ImportSchemaGen(schema_file=str(settings.schema_file))
     schema = curated.outputs["schema"]
-    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    transform = tfx.components.Transform(
+    validator = tfx.ExampleValidator(statistics=statistics, schema=schema)
+    transform = tfx.Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
@@ -77,29 +83,29 @@ def create_pipeline(
         "schema": schema,
         "custom_config": learned | {"train": train},
         # How long to train is a setting of the run_fn: epochs with early stopping.
-        "train_args": tfx.proto.TrainArgs(splits=["train"]),
-        "eval_args": tfx.proto.EvalArgs(splits=["eval"]),
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
     components = [
         example_gen, statistics_gen, proposal, curated, validator, transform,
     ]  # fmt: skip
     if tune:
-        tuner = tfx.components.Tuner(
+        tuner = tfx.Tuner(
             tuner_fn="models.tuner.tuner_fn",
             **training
             | {"custom_config": training["custom_config"] | {"tune": settings.tune.model_dump()}},
         )
         components.append(tuner)
         training["hyperparameters"] = tuner.outputs["best_hyperparameters"]
-    trainer = tfx.components.Trainer(run_fn=settings.train.run_fn, **training)
+    trainer = tfx.Trainer(run_fn=settings.train.run_fn, **training)
     model = trainer.outputs["model"]
-    resolver = tfx.dsl.Resolver(
+    resolver = Resolver(
         strategy_class=BaselineStrategy,
         candidate=model,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("LatestBlessedModel")
-    evaluator = tfx.components.Evaluator(
+    evaluator = tfx.Evaluator(
         examples=examples,
         model=model,
         baseline_model=resolver.outputs["model"],
@@ -107,22 +113,20 @@ def create_pipeline(
         eval_config=eval_config(features, settings.evaluate.model_dump()),
         module_path="models.evaluation",
     )
-    pusher = tfx.components.Pusher(
+    pusher = tfx.Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=str(workspace.model_base)
             )
         ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(VersionedPusherExecutor),
+        custom_executor_spec=ExecutorClassSpec(VersionedPusherExecutor),
     )
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=str(workspace.artifacts),
         components=[*components, trainer, resolver, evaluator, pusher],
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(workspace.metadata_db)
-        ),
+        metadata_connection_config=sqlite_metadata_connection_config(str(workspace.metadata_db)),
     )
