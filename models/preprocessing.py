@@ -30,11 +30,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         inside = (bucket >= 0) & (bucket < size)
         outputs[transformed(name)] = tf.where(inside, bucket, tf.constant(size, tf.int64))
     for name in features.categorical:
-        outputs[transformed(name)] = tft.compute_and_apply_vocabulary(
-            _dense(inputs[name], tf.constant("")),
-            num_oov_buckets=1,
-            frequency_threshold=features.min_frequency,
-            vocab_filename=name,
+        outputs[transformed(name)] = _positions(
+            _dense(inputs[name], tf.constant("")), name, features.min_frequency
         )
     if features.label in inputs:
         outputs[transformed(features.label)] = _dense(
@@ -50,6 +47,18 @@ def _normalise(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
     scaled = tft.scale_to_z_score(stacked, elementwise=True)
     scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
     return {transformed(name): scaled[:, at] for at, name in enumerate(columns)}
+
+
+def _positions(values: tf.Tensor, name: str, min_frequency: int) -> tf.Tensor:
+    # Counted by batch in the graph, Beam adds up a few values a batch instead of every row.
+    distinct, _, counts = tf.unique_with_counts(values)
+    vocabulary = tft.vocabulary(
+        distinct,
+        frequency_threshold=min_frequency,
+        vocab_filename=name,
+        weights=tf.cast(counts, tf.float32),
+    )
+    return tft.apply_vocabulary(values, vocabulary, num_oov_buckets=1)
 
 
 def _as_float(value: Any) -> Any:
