@@ -26,7 +26,7 @@ Histogram = npt.NDArray[np.float64]
 
 
 class BatchAUC(tfma.metrics.Metric):
-    """Measure the area under the ROC curve; NaN when all labels are the same.
+    """Measure the area under the ROC curve; NaN (TFMA: 0) when all labels are the same.
 
     Args:
       name: of the metric.
