@@ -9,7 +9,6 @@ import os
 import shlex
 import sys
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -71,7 +70,7 @@ def run(
         update={name: value for name, value in chosen.items() if value is not None}
     )
     settings = settings.model_copy(update={"source": source})
-    log_file = _new_log(settings.workspace)
+    log_file = _new_log(settings.workspace, runner.new_run_id())
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
@@ -137,8 +136,8 @@ def _load(settings_file: Path | None, workspace: Path | None) -> Settings:
     return loaded.model_copy(update={"workspace": workspace.absolute()})
 
 
-def _new_log(workspace: Path) -> Path:
-    file = workspace / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+def _new_log(workspace: Path, run_id: str) -> Path:
+    file = workspace / "logs" / f"{run_id}.log"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -218,7 +217,7 @@ def _stop_json(error: TaxiwayError) -> NoReturn:
 
 
 def _stop_interrupted(again: str, as_json: bool) -> NoReturn:
-    what = "Interrupted; nothing was published."
+    what = "Interrupted."
     if as_json:
         click.echo(json.dumps({"error": what, "next": again, "exit_code": _INTERRUPTED}))
     else:

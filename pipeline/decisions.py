@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from pipeline import evaluation
 from pipeline.errors import DataRefused
+from pipeline.example_gen import ROWS_PROPERTY
 
 Outputs = Mapping[str, Any]
 
@@ -40,8 +41,8 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
     Raises:
       DataRefused: a split is empty, or ExampleValidator found anomalies.
     """
-    if node == "StatisticsGen":
-        empty = [split for split, rows in _rows(outputs["statistics"]).items() if rows == 0]
+    if node == "ExampleGen":
+        empty = [split for split, rows in _rows(outputs["examples"]).items() if rows == 0]
         if empty:
             raise DataRefused(
                 f"no rows in the {' and '.join(empty)} split; every split needs some.",
@@ -57,11 +58,12 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
             )
 
 
-def _rows(artifact: Any) -> dict[str, int]:
-    rows = {}
-    for file in sorted(Path(artifact.uri).glob("Split-*/FeatureStats.pb")):
-        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
-        rows[_split(file)] = sum(int(each.num_examples) for each in statistics.datasets)
+def _rows(examples: Any) -> dict[str, int]:
+    rows = {
+        name.removeprefix(ROWS_PROPERTY): value.int_value
+        for name, value in examples.custom_properties.items()
+        if name.startswith(ROWS_PROPERTY)
+    }
     return dict(sorted(rows.items(), reverse=True))
 
 
@@ -80,10 +82,25 @@ def _split(file: Path) -> str:
     return file.parent.name.removeprefix("Split-")
 
 
+def _examples(outputs: Outputs) -> str:
+    return ", ".join(f"{rows:,} {split} rows" for split, rows in _rows(outputs["examples"]).items())
+
+
 def _statistics(outputs: Outputs) -> str:
-    return ", ".join(
-        f"{rows:,} {split} rows" for split, rows in _rows(outputs["statistics"]).items()
-    )
+    missing: dict[str, int] = {}
+    for file in sorted(Path(outputs["statistics"].uri).glob("Split-*/FeatureStats.pb")):
+        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read_bytes())
+        for column in (column for each in statistics.datasets for column in each.features):
+            common = getattr(column, column.WhichOneof("stats")).common_stats
+            name = column.path.step[0]
+            missing[name] = missing.get(name, 0) + common.num_missing
+    return f"{len(missing)} columns, {sum(map(bool, missing.values()))} with missing values"
+
+
+def _transform(outputs: Outputs) -> str:
+    folder = Path(outputs["transform_graph"].uri) / "transform_fn" / "assets"
+    sizes = {file.name: len(file.read_bytes().splitlines()) for file in sorted(folder.glob("*"))}
+    return "vocabularies " + ", ".join(f"{name} {n}" for name, n in sizes.items()) if sizes else ""
 
 
 def _schema(outputs: Outputs) -> str:
@@ -121,10 +138,12 @@ def _pusher(outputs: Outputs) -> str:
 
 
 _DESCRIBERS: dict[str, Callable[[Outputs], str]] = {
+    "ExampleGen": _examples,
     "StatisticsGen": _statistics,
     "SchemaGen": lambda outputs: f"proposal of {_schema(outputs)}",
     "ImportSchemaGen": _schema,
     "ExampleValidator": lambda outputs: f"{len(_anomalies(outputs['anomalies']))} anomalies",
+    "Transform": _transform,
     "Trainer": _trainer,
     "LatestBlessedModel": _resolver,
     "Evaluator": _evaluator,

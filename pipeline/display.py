@@ -13,8 +13,8 @@ from pipeline.progress import RunResult, Step
 _MARKS = {
     "done": ("✓", "green"),
     "cached": ("○", "dim"),
-    "skipped": ("○", "dim"),
     "failed": ("✗", "red"),
+    "interrupted": ("✗", "yellow"),
 }
 
 
@@ -52,7 +52,7 @@ class Display:
             self._progress.stop()
             self._progress = None
         mark, style = _MARKS[step.state]
-        ran = step.state in ("done", "failed")
+        ran = step.state != "cached"
         line = Text.assemble(
             (f"{mark} ", style),
             (f"{step.name:<19}", "bold" if step.state == "failed" else ""),

@@ -27,6 +27,9 @@ _SHARD_BYTES = 128 << 20
 _ROWS_ENCODED_AT_ONCE = 8192
 _SEED = 20130101
 
+# Custom property of the examples, before the split's name.
+ROWS_PROPERTY = "rows_"
+
 
 class ArrowExampleGenExecutor(BaseExampleGenExecutor):
     """Write each input split's rows as tf.Examples, in a random order that is always the same.
@@ -68,10 +71,11 @@ class ArrowExampleGenExecutor(BaseExampleGenExecutor):
         base = Path(exec_properties[specs.INPUT_BASE_KEY])
         for split in inputs.splits:
             folder = Path(artifact_utils.get_split_uri(artifacts, split.name))
-            write_examples(sorted(base.glob(split.pattern)), folder)
+            rows = write_examples(sorted(base.glob(split.pattern)), folder)
+            examples.set_int_custom_property(ROWS_PROPERTY + split.name, rows)
 
 
-def write_examples(files: Sequence[Path], folder: Path, shard_bytes: int = _SHARD_BYTES) -> None:
+def write_examples(files: Sequence[Path], folder: Path, shard_bytes: int = _SHARD_BYTES) -> int:
     """Write the rows of Parquet files as gzipped TFRecords of tf.Examples, in random order.
 
     Args:
@@ -79,16 +83,22 @@ def write_examples(files: Sequence[Path], folder: Path, shard_bytes: int = _SHAR
       folder: where the shards go.
       shard_bytes: uncompressed data in a shard, the most that is held in memory.
 
+    Returns:
+      How many rows there are.
+
     Raises:
       DataRefused: a file is not Parquet, or a column has a type an Example cannot hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shards = max(1, math.ceil(sum(_uncompressed_bytes(file) for file in files) / shard_bytes))
     order = np.random.default_rng(_SEED)
+    rows = 0
     with tempfile.TemporaryDirectory(dir=folder, prefix=".shuffle-") as scratch:
         for number, table in enumerate(_random_parts(files, shards, order, Path(scratch))):
             name = f"data_tfrecord-{number:05d}-of-{shards:05d}.gz"
             _write_shard(table.take(order.permutation(len(table))), folder / name)
+            rows += len(table)
+    return rows
 
 
 def _uncompressed_bytes(file: Path) -> int:

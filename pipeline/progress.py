@@ -13,7 +13,7 @@ class Step:
 
     Args:
       name: the TFX node id, or `Source` for the step that lays out the data.
-      state: `done`, `cached`, `failed` or `skipped`.
+      state: `done`, `cached`, `failed` or `interrupted`.
       seconds: wall time.
       decision: what it decided, in a few words: "rows train 80,163, eval 27,662".
     """

@@ -29,7 +29,7 @@ def run(
       settings: of the pipeline.
       observer: hears of every step.
       tune: search for better training settings first.
-      log_file: where the caller sends library output, for the result.
+      log_file: where the caller sends library output; its name without suffix is the run's id.
 
     Returns:
       What the run did.
@@ -46,6 +46,11 @@ def run(
         return _Run(settings, workspace, observer, tune, log_file).execute()
 
 
+def new_run_id() -> str:
+    """Return an id for a run that begins now."""
+    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+
+
 class _Run:
     def __init__(
         self,
@@ -60,6 +65,7 @@ class _Run:
         self._observer = observer
         self._tune = tune
         self._log_file = log_file
+        self._run_id = log_file.stem if log_file else new_run_id()
         self._steps: list[Step] = []
         self._outputs: dict[str, dict[str, Any]] = {}
 
@@ -76,8 +82,7 @@ class _Run:
             pipeline = create_pipeline(
                 settings=self._settings, features=features, data=data, tune=self._tune
             )
-            run_id = datetime.datetime.now().strftime("%Y%m%d-%H%M%S.%f")
-            ir = _compile(pipeline, run_id)
+            ir = _compile(pipeline, self._run_id)
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
             store = metadata.open_store(self._workspace.metadata_db)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
@@ -91,7 +96,7 @@ class _Run:
             for node in ir.nodes:
                 self._launch(ir, node.pipeline_node, store)
                 check_interrupt()
-        return self._result(run_id, data.span, time.monotonic() - begin)
+        return self._result(data.span, time.monotonic() - begin)
 
     def _lay_out_data(self) -> Any:
         from pipeline.sources import open_source
@@ -105,6 +110,7 @@ class _Run:
                 f"train {first}"
                 + (f" to {last}" if last != first else "")
                 + f", eval {layout.span}"
+                + ("" if len(layout.train_spans) == source.window else "; no earlier spans")
             )
         return layout
 
@@ -145,7 +151,7 @@ class _Run:
             step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
             decisions.check(name, outputs, self._settings.schema_file)
 
-    def _result(self, run_id: str, span: int, seconds: float) -> RunResult:
+    def _result(self, span: int, seconds: float) -> RunResult:
         from pipeline import evaluation
 
         folder = self._outputs["Evaluator"]["evaluation"].uri
@@ -158,7 +164,7 @@ class _Run:
                 "change the model, its data, or the bounds under [evaluate]",
             )
         return RunResult(
-            run_id=run_id,
+            run_id=self._run_id,
             span=span,
             blessed=True,
             version=int(pushed["pushed_version"].string_value),
@@ -182,6 +188,9 @@ class _Run:
 
         try:
             yield conclude
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
         except TaxiwayError:
             state = "failed"
             raise

@@ -150,12 +150,12 @@ def load_plain(path: Path | None = None) -> Settings:
 def _absolute(settings: Settings, base: Path) -> Settings:
     source = settings.source
     if source.path is not None:
-        source = source.model_copy(update={"path": base / source.path})
+        source = source.model_copy(update={"path": base / source.path.expanduser()})
     return settings.model_copy(
         update={
-            "workspace": base / settings.workspace,
-            "features": base / settings.features,
-            "schema_file": base / settings.schema_file,
+            "workspace": base / settings.workspace.expanduser(),
+            "features": base / settings.features.expanduser(),
+            "schema_file": base / settings.schema_file.expanduser(),
             "source": source,
         }
     )

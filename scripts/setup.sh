@@ -11,12 +11,15 @@ stamp=.venv/.installed-$lock
 unfinished=.uv/unfinished
 
 main() {
-  local state
   state=$(cat "$lock" pyproject.toml | sha256sum)
-  [[ -f $stamp && $(<"$stamp") == "$state" ]] && return
+  done_before && return
 
   need_platform
   need g++ "apt install g++   (Fedora: dnf install gcc-c++)"
+  # Two at once would build one environment together: the second waits, and finds it done.
+  exec 9<scripts/setup.sh
+  flock 9
+  done_before && return
   install_uv
   [[ ! -e $unfinished && -x .venv/bin/python ]] || make_venv
   touch "$unfinished"
@@ -27,6 +30,10 @@ main() {
   uv pip install --no-deps --no-build-isolation --editable .
   echo "$state" >"$stamp"
   rm "$unfinished"
+}
+
+done_before() {
+  [[ -f $stamp && $(<"$stamp") == "$state" ]]
 }
 
 # The locks hold nothing for other platforms: an install would succeed and be empty.

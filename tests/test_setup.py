@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import PROJECT
 
-_TOOLS = ("bash", "cut", "sort", "cat", "uname", "sha256sum", "dirname", "touch", "rm")
+_TOOLS = ("bash", "cut", "sort", "cat", "uname", "sha256sum", "dirname", "touch", "rm", "flock")
 # A shim of a pyenv version that is not active: it is on PATH, and fails.
 _SHIM = "echo 'pyenv: python3.10: command not found' >&2; exit 127"
 

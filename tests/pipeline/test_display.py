@@ -48,12 +48,12 @@ def test_a_pipe_gets_one_plain_line_a_step() -> None:
     assert _piped(
         Step("ExampleGen", "done", 1.26, "rows train 80,163, eval 27,662"),
         Step("Transform", "cached", 0.1),
-        Step("Tuner", "skipped", 0.0, "not asked for"),
+        Step("Tuner", "interrupted", 2.0),
         Step("Trainer", "failed", 12.0, "[no markup]"),
     ) == [
         "✓ ExampleGen            1.3 s  rows train 80,163, eval 27,662",
         "○ Transform            cached",
-        "○ Tuner               skipped  not asked for",
+        "✗ Tuner                 2.0 s",
         "✗ Trainer              12.0 s  [no markup]",
     ]
 

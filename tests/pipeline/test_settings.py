@@ -48,6 +48,15 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
     assert loaded.source.path == tmp_path / "rides"
 
 
+def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    loaded = settings.load(_write(tmp_path, 'workspace = "~/state"\n[source]\npath = "~/rides"\n'))
+    assert (loaded.workspace, loaded.source.path) == (
+        Path("/home/ann/state"),
+        Path("/home/ann/rides"),
+    )
+
+
 def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert settings.load_plain() == Settings()
