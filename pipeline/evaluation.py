@@ -39,16 +39,17 @@ def failures(folder: str) -> list[str]:
         )
         for failure in of_slice.failures:
             lines.append(
-                f"{failure.metric_key.name} {failure.metric_value.double_value.value:.4f} "
-                f"{'on ' + where if where else 'overall'}: {_bound(failure.metric_threshold)}"
+                f"{failure.metric_key.name} {'on ' + where if where else 'overall'}: "
+                + _miss(failure.metric_value.double_value.value, failure.metric_threshold)
             )
     return lines
 
 
-def _bound(threshold: tfma.MetricThreshold) -> str:
+def _miss(value: float, threshold: tfma.MetricThreshold) -> str:
     if threshold.HasField("change_threshold"):
-        return f"changed by less than {threshold.change_threshold.absolute.value:+g} allowed"
-    value = threshold.value_threshold
-    if value.HasField("lower_bound"):
-        return f"at least {value.lower_bound.value:g} wanted"
-    return f"at most {value.upper_bound.value:g} wanted"
+        wanted = threshold.change_threshold.absolute.value
+        return f"{value:+.4f} against the latest blessed model, at least {wanted:+g} wanted"
+    bounds = threshold.value_threshold
+    if bounds.HasField("lower_bound"):
+        return f"{value:.4f}, at least {bounds.lower_bound.value:g} wanted"
+    return f"{value:.4f}, at most {bounds.upper_bound.value:g} wanted"

@@ -1,0 +1,93 @@
+"""Every command in the README does what the README says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import settings
+from tests.conftest import PROJECT
+
+_README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", _README, re.DOTALL | re.MULTILINE)
+
+
+_COMMANDS = [line.split("#")[0].strip() for block in _blocks("sh") for line in block.splitlines()]
+
+_SMALL = {"epochs": 2, "trials": 1, "min_auc": 0.5, "max_auc_drop": 0.5, "min_slice_auc": 0.0}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as git has it, with this environment, and less to learn."""
+    folder = tmp_path_factory.mktemp("readme") / "clone"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    for name in filter(None, tracked):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, folder / name)
+    for environment in (".venv", ".uv"):
+        (folder / environment).symlink_to(PROJECT / environment)
+    file = folder / "taxiway.toml"
+    text = file.read_text(encoding="utf-8")
+    for key, value in _SMALL.items():
+        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert count == 1
+    file.write_text(text, encoding="utf-8")
+    return folder
+
+
+def _run(command: str, clone: Path) -> str:
+    done = subprocess.run(command.split(), cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _steps(output: str) -> list[str]:
+    return re.findall(r"^[✓○] (\w+)", output, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_first_command_prints_the_steps_shown(clone: Path) -> None:
+    assert _COMMANDS[0] == "make run"
+    shown = next(block for block in _blocks("") if "✓ Source" in block)
+    assert _steps(_run(_COMMANDS[0], clone)) == _steps(shown)
+    assert (clone / "workspace/models/flights/1/saved_model.pb").is_file()
+
+
+def test_the_second_command_is_the_one_that_runs_this() -> None:
+    assert _COMMANDS[1] == "make test"
+    recipe = subprocess.run(
+        ["make", "-n", "test"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "coverage run -m pytest\n" in recipe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", _COMMANDS[2:])
+def test_the_next_commands_work(command: str, clone: Path) -> None:
+    _run(command, clone)
+
+
+def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:
+    [shown] = _blocks("toml")
+    file = tmp_path / "taxiway.toml"
+    file.write_text(shown, encoding="utf-8")
+    loaded = settings.load(file)
+    assert (loaded.name, loaded.source.kind) == ("rides", "folder")
+
+
+def test_folders_and_files_that_are_named_exist() -> None:
+    linked = re.findall(r"\]\(([^)#:]+)\)", _README)
+    listed = re.findall(r"^\| `([\w./]+)`", _README, re.MULTILINE)
+    assert linked and listed
+    for name in linked + listed:
+        assert (PROJECT / name).exists(), name
