@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,6 +27,17 @@ def taxiway(*words: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProc
     """Run the installed command as a user does."""
     command = [Path(sys.executable).with_name("taxiway"), *words]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy the files that git has to a new folder, and return it."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")

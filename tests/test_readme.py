@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline import settings
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, copy_project
 
 _README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -25,24 +26,17 @@ _SMALL = {"epochs": 2, "trials": 1, "min_auc": 0.5, "max_auc_drop": 0.5, "min_sl
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as git has it, with this environment, and less to learn."""
-    folder = tmp_path_factory.mktemp("readme") / "clone"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True
-    ).stdout.split("\0")
-    for name in filter(None, tracked):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / name, folder / name)
-    for environment in (".venv", ".uv"):
-        (folder / environment).symlink_to(PROJECT / environment)
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The project as git has it, with less to learn; its first command sets it up."""
+    folder = copy_project(tmp_path_factory.mktemp("readme") / "clone")
     file = folder / "taxiway.toml"
     text = file.read_text(encoding="utf-8")
     for key, value in _SMALL.items():
         text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
         assert count == 1
     file.write_text(text, encoding="utf-8")
-    return folder
+    yield folder
+    shutil.rmtree(folder / ".venv")
 
 
 def _run(command: str, clone: Path) -> str:

@@ -37,6 +37,7 @@ def test_a_module_stands_for_all_it_imports_from_us() -> None:
         ("models.preprocessing", {"Transform"}),
         ("models.features", {"Transform", "Trainer", "Evaluator"}),
         ("models.metrics", {"Evaluator"}),
+        ("models.slices", {"Evaluator"}),
         ("serving.store", {"Pusher"}),
     ],
 )
