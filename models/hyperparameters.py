@@ -18,6 +18,6 @@ def choices(space: Any) -> dict[str, Any]:
     depth = space.Int("depth", 1, 3, default=2)
     return {
         "units": [width >> layer for layer in range(depth)],
-        "dropout": space.Choice("dropout", [0.0, 0.1, 0.2, 0.4], default=0.1),
+        "dropout": space.Choice("dropout", [0.1, 0.3, 0.5], default=0.5),
         "learning_rate": space.Choice("learning_rate", [5e-4, 1e-3, 2e-3, 5e-3], default=2e-3),
     }

@@ -46,7 +46,7 @@ def _normalise(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
     stacked = tf.stack([_dense(_as_float(value), nan) for value in columns.values()], axis=1)
     scaled = tft.scale_to_z_score(stacked, elementwise=True)
     scaled = tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled)
-    return {transformed(name): scaled[:, at] for at, name in enumerate(columns)}
+    return dict(zip(map(transformed, columns), tf.unstack(scaled, len(columns), axis=1)))
 
 
 def _positions(values: tf.Tensor, name: str, min_frequency: int) -> tf.Tensor:

@@ -53,11 +53,11 @@ class TrainSettings(_Frozen):
     run_fn: str = Field("models.trainer.run_fn", description="import path of TFX's run_fn")
     units: tuple[int, ...] = Field((128, 64), description="width of each hidden layer")
     dropout: float = Field(
-        0.1, ge=0.0, lt=1.0, description="part of each hidden layer a step leaves out"
+        0.5, ge=0.0, lt=1.0, description="part of each hidden layer a step leaves out"
     )
     learning_rate: float = Field(0.002, gt=0, description="of Adam")
     batch_size: int = Field(512, ge=1, description="rows in a step")
-    epochs: int = Field(12, ge=1, description="at most; early stopping usually ends sooner")
+    epochs: int = Field(6, ge=1, description="at most; early stopping usually ends sooner")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss")
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         0.1, description="part of the train split that early stopping watches"

@@ -18,6 +18,8 @@ from tests.conftest import PROJECT, RUN, Run, taxiway
 
 pytestmark = pytest.mark.slow
 
+TAXIWAY = Path(sys.executable).with_name("taxiway")
+
 NODES = [
     "Source", "Start", "ExampleGen", "ImportSchemaGen", "StatisticsGen", "Transform",
     "ExampleValidator", "SchemaGen", "Trainer", "LatestBlessedModel", "Evaluator", "Pusher",
@@ -107,12 +109,33 @@ def test_a_second_run_in_a_workspace_is_refused(flights_run: Run) -> None:
     assert "another run" in json.loads(refused.stdout)["error"]
 
 
-def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
+def test_of_two_runs_at_the_same_time_one_is_refused(flights_run: Run) -> None:
+    runs = [
+        subprocess.Popen(
+            [TAXIWAY, *RUN, "--workspace", flights_run.workspace],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    results = [json.loads(run.communicate()[0]) for run in runs]
+    assert sorted(run.returncode for run in runs) == [0, 2]
+    [refused] = [result["error"] for result in results if "error" in result]
+    assert "another run" in refused
+
+
+@pytest.mark.parametrize(
+    ("how", "where", "cached"),
+    [(signal.SIGINT, "Transform", "StatisticsGen"), (signal.SIGKILL, "Trainer", "Transform")],
+)
+def test_an_interrupted_run_resumes(
+    flights_run: Run, tmp_path: Path, how: signal.Signals, where: str, cached: str
+) -> None:
     workspace = tmp_path / "workspace"
     shutil.copytree(flights_run.workspace / "data", workspace / "data")
-    command = [Path(sys.executable).with_name("taxiway"), "run", *RUN[2:]]
     run = subprocess.Popen(
-        [*command, "--workspace", workspace],
+        [TAXIWAY, "run", *RUN[2:], "--workspace", workspace],
         cwd=PROJECT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -120,18 +143,58 @@ def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
         # A shell in the background passes on that it ignores Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    while not (workspace / "artifacts" / "Transform").exists():
+    while not (workspace / "artifacts" / where).exists():
         assert run.poll() is None
         time.sleep(0.1)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(how)
     out, err = run.communicate()
-    assert run.returncode == 130, out + err
-    assert "Continue with:  taxiway run --span 201302 --window 1" in err
+    if how == signal.SIGINT:
+        assert run.returncode == 130, out + err
+        assert "Continue with:  taxiway run --span 201302 --window 1" in err
     again = taxiway(*RUN, "--workspace", workspace)
     assert again.returncode == 0, again.stdout + again.stderr
     steps = {step["name"]: step for step in json.loads(again.stdout)["steps"]}
     assert steps["Start"]["decision"] == "1 interrupted components of an earlier run closed"
-    assert steps["StatisticsGen"]["state"] == "cached"
+    assert (steps[cached]["state"], steps[where]["state"]) == ("cached", "done")
+    assert len(list((workspace / "artifacts" / where).glob("*/*"))) == len(
+        list((flights_run.workspace / "artifacts" / where).glob("*/*"))
+    ), "what the interrupted component had written is gone"
     # The same data and seed give the same model.
     metrics = json.loads(again.stdout)["metrics"]
     assert metrics == flights_run.result["metrics"]
+
+
+def _learning(tmp_path: Path, run: Run, train: str) -> Path:
+    file = tmp_path / "taxiway.toml"
+    file.write_text(
+        f'workspace = "{run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n'
+        f"[train]\n{train}\n[evaluate]\nmin_auc = 0.0\nmin_slice_auc = 0.0\n"
+    )
+    return file
+
+
+def test_a_model_worse_than_the_one_before_is_not_published(
+    flights_run: Run, tmp_path: Path
+) -> None:
+    file = _learning(tmp_path, flights_run, "epochs = 1\nlearning_rate = 1e-6")
+    refused = taxiway("run", *RUN[2:], "--settings", file)
+    assert refused.returncode == 4, refused.stdout + refused.stderr
+    assert re.search(
+        r"auc overall: -0\.\d+ against the latest blessed model, at least -0\.02 wanted",
+        refused.stderr,
+    )
+    versions = (flights_run.workspace / "models/flights").iterdir()
+    assert [version.name for version in versions] == ["1"]
+
+
+def test_a_model_as_good_as_the_one_before_becomes_version_2(
+    flights_run: Run, tmp_path: Path
+) -> None:
+    done = taxiway(*RUN, "--settings", _learning(tmp_path, flights_run, "seed = 2"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["version"] == 2
+    assert result["baseline"] == pytest.approx(flights_run.result["metrics"])
+    versions = (flights_run.workspace / "models/flights").iterdir()
+    assert sorted(version.name for version in versions) == ["1", "2"]
