@@ -74,7 +74,7 @@ def fit(
         loss="binary_crossentropy",
         # Each call of the compiled step costs more than the step itself on a model this small.
         steps_per_execution=20,
-        metrics=[keras.metrics.AUC(name="auc", num_thresholds=1000)],
+        metrics=[keras.metrics.AUC(name="auc")],
     )
     history = model.fit(
         dataset.shuffled(train, settings["batch_size"], settings["seed"]),

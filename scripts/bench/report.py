@@ -1,0 +1,118 @@
+"""The tables of a benchmark, as Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from scripts.bench.boosting import Month
+from scripts.bench.measure import Cost, Measurement
+
+Row = Sequence[str]
+
+
+def median(runs: Sequence[Measurement]) -> Measurement:
+    """Return what is usual: the median of each figure over repeated runs."""
+    return Measurement(
+        _median_cost([run.total for run in runs]),
+        {name: _median_cost([run.parts[name] for run in runs]) for name in runs[0].parts},
+        statistics.median(run.auc for run in runs),
+    )
+
+
+def _median_cost(costs: Sequence[Cost]) -> Cost:
+    return Cost(
+        statistics.median(cost.wall for cost in costs),
+        statistics.median(cost.cpu for cost in costs),
+        max(cost.peak_mb for cost in costs),
+    )
+
+
+def table(header: Row, rows: Iterable[Row]) -> str:
+    """Return a Markdown table whose columns are aligned to be read as plain text too."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+
+    def line(cells: Row) -> str:
+        first, *rest = zip(cells, widths)
+        padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in rest)]
+        return f"| {' | '.join(padded)} |\n"
+
+    rule = "|" + "|".join(
+        "-" * (width + 2) if at == 0 else "-" * (width + 1) + ":" for at, width in enumerate(widths)
+    )
+    return line(lines[0]) + rule + "|\n" + "".join(map(line, lines[1:]))
+
+
+def totals(contenders: Mapping[str, Measurement], base: str) -> str:
+    """Return the table of whole runs, each with its ratio to one of them."""
+    wall = contenders[base].total.wall
+    return table(
+        ["contender", "wall s", "CPU s", "peak MB", f"wall / {base}", "AUC"],
+        [
+            [
+                name,
+                f"{each.total.wall:.1f}",
+                f"{each.total.cpu:.1f}",
+                f"{each.total.peak_mb:,.0f}",
+                f"{each.total.wall / wall:.1f}",
+                f"{each.auc:.3f}",
+            ]
+            for name, each in contenders.items()
+        ],
+    )
+
+
+def components(contender: Measurement) -> str:
+    """Return the table of a contender's components."""
+    return table(
+        ["component", "wall s", "CPU s", "peak MB so far"],
+        [
+            [name, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.peak_mb:,.0f}"]
+            for name, cost in contender.parts.items()
+        ],
+    )
+
+
+def boosting(months: Sequence[Month]) -> str:
+    """Return the table of AUCs beside gradient boosting, with the mean."""
+    mean = Month(
+        0,
+        statistics.fmean(month.taxiway for month in months),
+        statistics.fmean(month.boosting for month in months),
+    )
+    return table(
+        ["month", "Taxiway", "gradient boosting", "difference"],
+        [
+            [
+                str(each.span or "mean"),
+                f"{each.taxiway:.4f}",
+                f"{each.boosting:.4f}",
+                f"{each.taxiway - each.boosting:+.4f}",
+            ]
+            for each in [*months, mean]
+        ],
+    )
+
+
+def machine() -> str:
+    """Say on what the figures were measured."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("tfx", "tensorflow", "keras", "apache-beam")
+    )
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; "
+        f"Python {platform.python_version()}, {packages}."
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,54 @@
+"""Contender: Taxiway, as `taxiway run` runs it."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import sys
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from pipeline import runner
+from pipeline.progress import Step
+from pipeline.settings import EvaluateSettings, Settings, SourceSettings
+from scripts.bench.measure import Recorder
+
+
+class _Watch:
+    """Measures every step of a run."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._part: AbstractContextManager[None] | None = None
+
+    def started(self, name: str) -> None:
+        self._part = self._recorder.part(name)
+        self._part.__enter__()
+
+    def finished(self, step: Step) -> None:
+        if self._part is not None:
+            self._part.__exit__(None, None, None)
+
+
+def main(data: Path, scratch: Path) -> None:
+    """Run the pipeline on the Parquet files.
+
+    Args:
+      data: the rows.
+      scratch: where the workspace and the measurements go.
+    """
+    atexit.register(gc.freeze)  # as the command does
+    recorder = Recorder()
+    settings = Settings(
+        workspace=scratch / "workspace",
+        features=Path("models/flights.toml").absolute(),
+        schema_file=Path("schema/schema.pbtxt").absolute(),
+        source=SourceSettings(kind="folder", path=data / "parquet", window=1),
+        evaluate=EvaluateSettings(min_auc=0.0, min_slice_auc=0.0),
+    )
+    result = runner.run(settings, _Watch(recorder))
+    recorder.save(scratch / "measured.json", result.metrics["auc"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
