@@ -7,6 +7,7 @@ a result; `tests/pipeline/test_speedups.py` compares each with the slow way.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import MethodType
 from typing import Any
 
 import apache_beam as beam
@@ -14,6 +15,7 @@ import pyarrow as pa
 import tensorflow as tf
 from apache_beam.internal import dill_pickler
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from apache_beam.transforms import userstate
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.tfxio import record_based_tfxio, tf_example_record
 
@@ -27,9 +29,28 @@ def install() -> None:
     # Beam weighs every side input by walking the objects it refers to, modules included, to fit
     # them into a cache that saves nothing when worker and runner are one process.
     worker_handlers.STATE_CACHE_SIZE_MB = 0
+    userstate.get_dofn_specs = _specs
     # dill's trace switch, which Beam turns at each pickle, empties the cache of every logger.
     if hasattr(dill_pickler, "dill"):
         dill_pickler.dill.dill._trace = lambda *_: None
+
+
+_inspect = userstate.get_dofn_specs
+_known_specs: dict[type[beam.DoFn], tuple[set[Any], set[Any]]] = {}
+
+
+def _specs(dofn: beam.DoFn) -> tuple[set[Any], set[Any]]:
+    """Return the state and timers that a DoFn declares, looking at each class once.
+
+    Beam inspects every method of every DoFn several times in each bundle: 2 s of a run.
+    """
+    if any(isinstance(value, MethodType) for value in vars(dofn).values()):
+        return _inspect(dofn)  # a method of its own, which its class does not have
+    kind = type(dofn)
+    if kind not in _known_specs:
+        _known_specs[kind] = _inspect(dofn)
+    states, timers = _known_specs[kind]
+    return set(states), set(timers)
 
 
 def _beam_source(self: Any, batch_size: int | None = None) -> beam.PTransform:

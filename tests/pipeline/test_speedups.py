@@ -7,6 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+from apache_beam.transforms import core, userstate
 from tfx_bsl.tfxio import tf_example_record
 
 from pipeline import speedups
@@ -41,3 +42,41 @@ _STOCK = tf_example_record.TFExampleRecord.BeamSource
 
 def _rows(batches: list[pa.RecordBatch]) -> set[bytes]:
     return {raw[0] for batch in batches for raw in batch.column("raw").to_pylist()}
+
+
+class _Counting(beam.DoFn):
+    SEEN = userstate.CombiningValueStateSpec("seen", sum)
+    FLUSH = userstate.TimerSpec("flush", beam.TimeDomain.WATERMARK)
+
+    def process(
+        self,
+        element: Any,
+        seen: Any = beam.DoFn.StateParam(SEEN),
+        flush: Any = beam.DoFn.TimerParam(FLUSH),
+    ) -> None:
+        seen.add(1)
+
+
+class _Plain(beam.DoFn):
+    def process(self, element: Any) -> Any:
+        yield element
+
+
+class _Lender:
+    def takes(self, element: Any, seen: Any = beam.DoFn.StateParam(_Counting.SEEN)) -> None:
+        seen.add(element)
+
+
+def test_a_dofn_declares_the_same_state_and_timers() -> None:
+    wrappers = [core.CallableWrapperDoFn(each) for each in (len, _Lender().takes)]
+    dofns = [_Plain(), _Counting(), _Plain(), _Counting(), *wrappers, *wrappers]
+    found = [speedups._specs(dofn) for dofn in dofns]
+    assert found == [speedups._inspect(dofn) for dofn in dofns]
+    assert found[1] == ({_Counting.SEEN}, {_Counting.FLUSH})
+
+
+def test_installing_twice_is_installing_once() -> None:
+    speedups.install()
+    once = (userstate.get_dofn_specs, tf_example_record.TFExampleRecord.BeamSource)
+    speedups.install()
+    assert once == (userstate.get_dofn_specs, tf_example_record.TFExampleRecord.BeamSource)
