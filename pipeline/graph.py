@@ -76,6 +76,8 @@ def create_pipeline(
         disable_statistics=True,
         custom_config=learned,
     )
+    # Nothing is learned from data that breaks the schema.
+    transform.add_upstream_node(validator)
     graph = transform.outputs["transform_graph"]
     training: dict[str, Any] = {
         "examples": examples,
