@@ -115,13 +115,24 @@ class _Run:
         return layout
 
     def _features(self) -> Any:
-        from models import features
+        from google.protobuf import text_format
+        from tensorflow_metadata.proto.v0 import schema_pb2
 
-        path = self._settings.features
+        from models import columns, features
+
+        path, schema_file = self._settings.features, self._settings.schema_file
         try:
-            return features.load(path)
+            found = features.load(path)
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: not a usable features file: {error}") from error
+        try:
+            schema = text_format.Parse(schema_file.read_text("utf-8"), schema_pb2.Schema())
+        except (OSError, ValueError, text_format.ParseError) as error:
+            raise UsageError(f"{schema_file}: not a usable schema: {error}") from error
+        wrong = "; ".join(columns.mismatches(found, schema))
+        if wrong:
+            raise UsageError(f"{path}: {wrong} ({schema_file})")
+        return found
 
     def _launch(self, ir: Any, node: Any, store: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd

@@ -130,6 +130,25 @@ def test_a_failed_run_shows_the_step_the_reason_and_the_log(tmp_path: Path) -> N
     assert done.stderr.endswith(f"Log    {log}\n")
 
 
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ("feature { nam: 3 }", "schema.pbtxt: not a usable schema: 1:11"),
+        ('feature { name: "late" type: INT }', "the schema has no numeric column distance"),
+    ],
+)
+def test_a_schema_that_does_not_fit_is_named(tmp_path: Path, schema: str, says: str) -> None:
+    (tmp_path / "schema.pbtxt").write_text(schema)
+    (tmp_path / "features.toml").write_text('label = "late"\nnumeric = ["distance"]\n')
+    (tmp_path / "taxiway.toml").write_text(
+        'features = "features.toml"\nschema_file = "schema.pbtxt"\n'
+    )
+    done = taxiway("run", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_broken_features_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "features.toml").write_text('label = "late"\nnumeric = ["late"]\n')
     (tmp_path / "taxiway.toml").write_text('features = "features.toml"\n')
