@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -60,7 +60,8 @@ class Recorder:
     def save(self, file: Path, auc: float) -> None:
         """Write what was measured, for `run` to read."""
         parts = {name: asdict(cost) for name, cost in self.parts.items()}
-        file.write_text(json.dumps({"parts": parts, "auc": auc}), encoding="utf-8")
+        found = {"parts": parts, "auc": auc, "peak_mb": _peak_mb()}
+        file.write_text(json.dumps(found), encoding="utf-8")
 
 
 def run(module: str, data: Path, scratch: Path) -> Measurement:
@@ -89,7 +90,7 @@ def run(module: str, data: Path, scratch: Path) -> Measurement:
         raise RuntimeError(f"{module} failed; see {scratch / 'log'}")
     found = json.loads((scratch / "measured.json").read_text(encoding="utf-8"))
     return Measurement(
-        Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024),
+        Cost(wall, usage.ru_utime + usage.ru_stime, found["peak_mb"]),
         {name: Cost(**cost) for name, cost in found["parts"].items()},
         found["auc"],
     )
@@ -108,4 +109,6 @@ def _cpu() -> float:
 
 
 def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss: a process inherits it from the one that started it.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.bench.boosting import Month
 from scripts.bench.measure import Cost, Measurement
+from scripts.bench.targets import Target
 
 Row = Sequence[str]
 
@@ -95,6 +96,38 @@ def boosting(months: Sequence[Month]) -> str:
                 f"{each.taxiway - each.boosting:+.4f}",
             ]
             for each in [*months, mean]
+        ],
+    )
+
+
+def manners(help_seconds: float, cached_seconds: float) -> str:
+    """Return the section on commands that should not keep anyone waiting."""
+    rows = [
+        ["`taxiway --help`", f"{help_seconds:.2f}"],
+        ["`taxiway run`, all cached", f"{cached_seconds:.1f}"],
+    ]
+    return "## Manners\n\n" + table(["command", "wall s"], rows)
+
+
+def repeated(times: int) -> str:
+    """Say of how many runs the figures are."""
+    if times == 1:
+        return "Each figure is of one run."
+    return f"Each figure is the median of {times} runs; memory is the most of them."
+
+
+def verdicts(targets: Sequence[Target]) -> str:
+    """Return the table of what is promised beside what was measured."""
+    return table(
+        ["target", "bound", "measured", "met"],
+        [
+            [
+                each.what,
+                f"{'at least' if each.at_least else 'at most'} {each.bound:g}",
+                f"{each.measured:.2f}",
+                "yes" if each.met else "NO",
+            ]
+            for each in targets
         ],
     )
 

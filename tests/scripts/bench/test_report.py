@@ -1,0 +1,76 @@
+"""What the benchmark's page says of given measurements."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.bench import report, targets
+from scripts.bench.boosting import Month
+from scripts.bench.measure import Cost, Measurement
+from scripts.bench.targets import PLAIN, STOCK, TAXIWAY, Target
+
+
+def _measurement(wall: float, peak_mb: float = 1000.0, **parts: float) -> Measurement:
+    costs = {name: Cost(seconds, seconds, peak_mb) for name, seconds in parts.items()}
+    return Measurement(Cost(wall, wall, peak_mb), costs, 0.7)
+
+
+def _contenders(plain: float, ours: float, stock: float) -> dict[str, Measurement]:
+    return {
+        PLAIN: _measurement(plain),
+        TAXIWAY: _measurement(ours, ExampleGen=2.0),
+        STOCK: _measurement(stock, CsvExampleGen=30.0),
+    }
+
+
+def test_the_usual_is_the_median_but_the_most_memory() -> None:
+    usual = report.median(
+        [_measurement(wall, peak, Trainer=wall) for wall, peak in [(9, 100), (1, 300), (2, 200)]]
+    )
+    assert usual.total == Cost(2, 2, 300)
+    assert usual.parts == {"Trainer": Cost(2, 2, 300)}
+
+
+def test_totals_have_the_ratio_to_the_plain_script() -> None:
+    lines = report.totals(_contenders(10, 25, 100), PLAIN).splitlines()
+    assert [line.split("|")[5].strip() for line in lines[2:]] == ["1.0", "2.5", "10.0"]
+
+
+def test_a_table_is_aligned() -> None:
+    assert report.table(["name", "s"], [["a", "1.5"]]) == (
+        "| name |   s |\n|------|----:|\n| a    | 1.5 |\n"
+    )
+
+
+def test_boosting_ends_with_the_mean() -> None:
+    mean = report.boosting([Month(201304, 0.70, 0.71), Month(201305, 0.66, 0.63)]).splitlines()[-1]
+    cells = [cell.strip() for cell in mean.strip("|").split("|")]
+    assert cells == ["mean", "0.6800", "0.6700", "+0.0100"]
+
+
+@pytest.mark.parametrize(
+    ("target", "met"),
+    [
+        (Target("s", 35, 35), True),
+        (Target("s", 35, 35.001), False),
+        (Target("times", 2.5, 2.5, at_least=True), True),
+        (Target("times", 2.5, 2.4999, at_least=True), False),
+    ],
+)
+def test_a_target_is_met_up_to_its_bound(target: Target, met: bool) -> None:
+    assert target.met is met
+
+
+def test_a_missed_target_stands_out() -> None:
+    promised = targets.of_size("15000", _contenders(10, 30, 60))
+    missed = [line for line in report.verdicts(promised).splitlines() if "NO" in line]
+    assert [each.what for each in promised if not each.met] == ["15,000 rows: stock TFX / wall"]
+    assert len(missed) == 1
+    assert "at least 2.5" in missed[0]
+
+
+def test_example_gen_has_a_target_on_all_flights_only() -> None:
+    of_all = targets.of_size("all", _contenders(10, 30, 90))
+    assert of_all[-1] == Target("all flights: ExampleGen, stock / ours", 10, 15.0, at_least=True)
+    assert len(targets.of_size("15000", _contenders(10, 30, 90))) == len(of_all) - 1
+    assert targets.of_size("20000", _contenders(10, 30, 90)) == []
