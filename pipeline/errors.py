@@ -10,7 +10,29 @@ TaxiwayError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row, or a whole file, that was refused.
+
+    Args:
+      file: of the source, relative to its folder.
+      row: number of the row, the first row of data being 1; or `line 7`, `header`.
+      column: "" when it is the whole row.
+      found: what is there.
+      expected: what should be there.
+      content: the row.
+    """
+
+    file: str
+    row: str
+    column: str
+    found: str
+    expected: str
+    content: str = ""
 
 
 class TaxiwayError(Exception):
@@ -41,9 +63,27 @@ class WorkspaceBusy(UsageError):
 
 
 class DataRefused(TaxiwayError):
-    """The data is not what the schema says."""
+    """The data is not what the schema says.
+
+    Args:
+      what: as in TaxiwayError.
+      next_step: as in TaxiwayError.
+      rows: the first rows that were refused.
+      quarantine: the file that holds them, when it is already written.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        what: str,
+        next_step: str = "",
+        rows: tuple[BadRow, ...] = (),
+        quarantine: Path | None = None,
+    ) -> None:
+        super().__init__(what, next_step)
+        self.rows = rows
+        self.quarantine = quarantine
 
 
 class NotBlessed(TaxiwayError):

@@ -21,14 +21,16 @@ from tfx.utils import proto_utils
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from pipeline.errors import DataRefused
+from pipeline.sources.base import PROVENANCE
 
 # Uncompressed data that is shuffled in memory at once; a larger split becomes several shards.
 _SHARD_BYTES = 128 << 20
 _ROWS_ENCODED_AT_ONCE = 8192
 _SEED = 20130101
 
-# Custom property of the examples, before the split's name.
+# Custom properties of the examples, before the split's name: how many rows, and from which files.
 ROWS_PROPERTY = "rows_"
+FILES_PROPERTY = "files_"
 
 
 class ArrowExampleGenExecutor(BaseExampleGenExecutor):
@@ -73,6 +75,9 @@ class ArrowExampleGenExecutor(BaseExampleGenExecutor):
             folder = Path(artifact_utils.get_split_uri(artifacts, split.name))
             rows = write_examples(sorted(base.glob(split.pattern)), folder)
             examples.set_int_custom_property(ROWS_PROPERTY + split.name, rows)
+            examples.set_string_custom_property(
+                FILES_PROPERTY + split.name, str(base / split.pattern)
+            )
 
 
 def write_examples(files: Sequence[Path], folder: Path, shard_bytes: int = _SHARD_BYTES) -> int:
@@ -114,14 +119,15 @@ def _random_parts(
 ) -> Iterator[pa.Table]:
     """Deal rows out to parts at random, on disk when there is more than one."""
     if parts == 1:
-        tables = [pq.read_table(file) for file in files]
+        tables = [pq.read_table(file, columns=_columns(file)) for file in files]
         yield pa.concat_tables(tables) if tables else pa.table({})
         return
-    schema = pq.read_schema(files[0])
+    columns = _columns(files[0])
+    schema = pa.schema([pq.read_schema(files[0]).field(name) for name in columns])
     spills = [scratch / f"{part}.arrow" for part in range(parts)]
     writers = [pa.ipc.new_file(str(spill), schema) for spill in spills]
     for file in files:
-        for batch in pq.ParquetFile(file).iter_batches():
+        for batch in pq.ParquetFile(file).iter_batches(columns=columns):
             dealt = order.integers(parts, size=len(batch))
             for part, writer in enumerate(writers):
                 writer.write_batch(batch.filter(pa.array(dealt == part)))
@@ -129,6 +135,10 @@ def _random_parts(
         writer.close()
         with pa.memory_map(str(spill)) as source:
             yield pa.ipc.open_file(source).read_all()
+
+
+def _columns(file: Path) -> list[str]:
+    return [name for name in pq.read_schema(file).names if name not in PROVENANCE]
 
 
 def _write_shard(table: pa.Table, file: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from pipeline.errors import UsageError
 from pipeline.settings import SourceSettings
 from pipeline.sources.base import Source
@@ -9,8 +12,15 @@ from pipeline.sources.base import Source
 __all__ = ["Source", "open_source"]
 
 
-def open_source(settings: SourceSettings) -> Source:
+def open_source(
+    settings: SourceSettings, types: Mapping[str, str] = MappingProxyType({})
+) -> Source:
     """Return the source that the settings name.
+
+    Args:
+      settings: of the source.
+      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; a user's files are read
+        as it says where no value is lost by it.
 
     Raises:
       UsageError: a folder source without a path.
@@ -27,4 +37,4 @@ def open_source(settings: SourceSettings) -> Source:
             'source.path: a source of kind "folder" needs the folder of the files.',
             'add path = "..." under [source] in taxiway.toml',
         )
-    return FolderSource(settings.path, settings.time_column, settings.period)
+    return FolderSource(settings.path, settings.time_column, settings.period, types)

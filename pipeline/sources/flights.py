@@ -50,7 +50,8 @@ class FlightsSource:
                 Path(scratch, "flights.csv").write_bytes(archive.read("flights.csv"))
             for table, folder in (("flights", Path(scratch)), ("weather", data), ("planes", data)):
                 database.execute(
-                    f"CREATE TABLE {table} AS SELECT * FROM read_csv($file, nullstr = 'NA')",
+                    f"CREATE TABLE {table} AS SELECT *, row_number() OVER () AS source_row "
+                    "FROM read_csv($file, nullstr = 'NA')",
                     {"file": str(folder / f"{table}.csv")},
                 )
         database.execute(_SQL.read_text(encoding="utf-8"))

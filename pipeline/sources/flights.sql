@@ -41,7 +41,9 @@ SELECT
     w.visib::DOUBLE AS visib,
     d.scheduled_departure,
     w.weather_time,
-    (d.arr_delay > 15)::BIGINT AS late
+    (d.arr_delay > 15)::BIGINT AS late,
+    'flights.csv' AS _source_file,
+    d.source_row AS _source_row
 FROM departures AS d
 -- The observation of the same hour can be younger than the prediction. More than six hours old,
 -- an observation says nothing.

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import duckdb
 
-from pipeline.errors import DataRefused, UsageError
+from pipeline.errors import BadRow, DataRefused, UsageError
+from pipeline.sources import column_types, csv_files
+from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
+from pipeline.sources.sql import identifier, text
 
 _FORMATS = {"day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
 
@@ -19,13 +24,15 @@ class FolderSource:
     """CSV or Parquet files, cut into spans by a time column or by the digits in their names.
 
     Columns keep their names; booleans and whole numbers become 64-bit integers, other numbers
-    doubles, everything else text. A column's type is one for all files.
+    doubles, everything else text. A column's type is one for all files; where the curated schema
+    says more, and no value is lost by it, the schema's type holds.
 
     Args:
       path: the folder; files in its sub-folders count too.
       time_column: says when a row happened: a timestamp, a date, or seconds since 1970 (UTC).
         None when the digits in each file's name are its span.
       period: how much time one span covers, with a time column.
+      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema.
 
     Raises:
       UsageError: no such folder or column, or no files, or file names without digits.
@@ -33,11 +40,16 @@ class FolderSource:
     """
 
     def __init__(
-        self, path: Path, time_column: str | None, period: Literal["day", "month", "year"]
+        self,
+        path: Path,
+        time_column: str | None,
+        period: Literal["day", "month", "year"],
+        types: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._path = path
         self._time_column = time_column
         self._period = period
+        self._types = types
         self._files = sorted(
             file for file in path.rglob("*") if file.suffix in (".csv", ".parquet")
         )
@@ -48,7 +60,9 @@ class FolderSource:
 
     def fingerprint(self) -> str:
         """Return a hash of the files' names, sizes and times, and of how they are cut."""
-        digest = hashlib.sha256(f"{self._time_column}\0{self._period}\0".encode())
+        digest = hashlib.sha256(
+            f"{self._time_column}\0{self._period}\0{sorted(self._types.items())}\0".encode()
+        )
         for file in self._files:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
@@ -71,43 +85,70 @@ class FolderSource:
     def _database(self) -> duckdb.DuckDBPyConnection:
         database = duckdb.connect()
         database.execute("SET TimeZone = 'UTC'")
+        if self._files[0].suffix == ".csv":
+            csv_files.read(database, self._files, self._path)
+        else:
+            self._read_parquet(database)
+        kinds = {name: kind for name, kind, *_ in database.execute("DESCRIBE raw").fetchall()}
+        columns = ", ".join(
+            column_types.cast(database, name, kind, self._types.get(name))
+            for name, kind in kinds.items()
+            if name not in PROVENANCE
+        )
         try:
             database.execute(
-                f"CREATE VIEW raw AS SELECT * FROM {self._reader()}",
-            )
-            types = {name: kind for name, kind, *_ in database.execute("DESCRIBE raw").fetchall()}
-            columns = ", ".join(
-                _as_plain(name, kind) for name, kind in types.items() if name != "filename"
-            )
-            database.execute(
-                "CREATE TABLE folder_rows AS "
-                f"SELECT {self._span(types)} AS span, {columns} FROM raw"
+                f"CREATE TABLE folder_rows AS SELECT {self._span(kinds)} AS span, {columns}, "
+                f"{', '.join(PROVENANCE)} FROM raw"
             )
         except duckdb.Error as error:
             raise DataRefused(
-                f"{self._path}: not readable as {self._files[0].suffix[1:]}: {_summary(error)}",
-                "correct the file, or move it out of the folder",
+                f"{self._path}: column {self._time_column}: not all times can be read: "
+                f"{_summary(error)}",
+                "correct the rows, or choose another source.time_column",
             ) from error
-        (timeless,) = database.execute(
-            "SELECT count(*) FROM folder_rows WHERE span IS NULL"
-        ).fetchall()[0]
-        if timeless:
-            raise DataRefused(
-                f"{self._path}: {timeless} rows have no {self._time_column or 'span'}; "
-                "every row needs one.",
-                "correct the rows, or leave them out",
-            )
+        self._refuse_without_span(database)
         return database
 
-    def _reader(self) -> str:
-        files = ", ".join("'" + str(file).replace("'", "''") + "'" for file in self._files)
-        if self._files[0].suffix == ".parquet":
-            return f"read_parquet([{files}], union_by_name = true, filename = true)"
-        # The whole of every file decides a column's type, not its first rows.
-        return (
-            f"read_csv([{files}], union_by_name = true, filename = true, sample_size = -1, "
-            "header = true)"
-        )
+    def _read_parquet(self, database: duckdb.DuckDBPyConnection) -> None:
+        for file in self._files:
+            try:
+                database.execute(f"SELECT count(*) FROM read_parquet({text(str(file))})")
+            except duckdb.Error as error:
+                raise DataRefused(
+                    f"{file}: not a readable Parquet file: {_summary(error)}",
+                    "correct the file, or move it out of the folder",
+                    (BadRow(str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"),),
+                ) from error
+        files = ", ".join(text(str(file)) for file in self._files)
+        base = text(f"{self._path}/")
+        try:
+            database.execute(
+                f"CREATE TABLE raw AS SELECT * EXCLUDE (filename, file_row_number), "
+                f"replace(filename, {base}, '') AS {FILE_COLUMN}, "
+                f"file_row_number + 1 AS {ROW_COLUMN} FROM read_parquet([{files}], "
+                "union_by_name = true, filename = true, file_row_number = true)"
+            )
+        except duckdb.Error as error:
+            raise DataRefused(
+                f"{self._path}: not readable as parquet: {_summary(error)}",
+                "give a column the same type in every file",
+            ) from error
+
+    def _refuse_without_span(self, database: duckdb.DuckDBPyConnection) -> None:
+        column = self._time_column or ""
+        rows = database.execute(
+            f"SELECT {', '.join(PROVENANCE)} FROM folder_rows WHERE span IS NULL LIMIT 1000"
+        ).fetchall()
+        if rows:
+            raise DataRefused(
+                f"{self._path}: {len(rows):,} rows have no {column or 'span'}; "
+                "every row needs one.",
+                "correct the rows, or leave them out",
+                tuple(
+                    BadRow(file, str(row), column, "no value", "when it happened")
+                    for file, row in rows
+                ),
+            )
 
     def _span(self, types: dict[str, str]) -> str:
         if self._time_column is None:
@@ -117,33 +158,21 @@ class FolderSource:
                         f"{file}: no digits in its name, so its span is unknown.",
                         "name files by their span (sales-201304.csv), or set source.time_column",
                     )
-            stem = r"regexp_extract(filename, '([^/]*)\.[a-z]+$', 1)"
+            stem = rf"regexp_extract({FILE_COLUMN}, '([^/]*)\.[a-z]+$', 1)"
             return rf"regexp_replace({stem}, '\D', '', 'g')::BIGINT"
         if self._time_column not in types:
             raise UsageError(
                 f"source.time_column: no column {self._time_column} in {self._path}; "
                 f"there are {', '.join(types)}."
             )
-        column = _quoted(self._time_column)
+        column = identifier(self._time_column)
         moment = (
             f"to_timestamp({column})"
             if types[self._time_column] in ("BIGINT", "INTEGER", "DOUBLE")
-            else f"{column}::TIMESTAMPTZ"
+            # As text, either a number or a date.
+            else f"coalesce(to_timestamp(try_cast({column} AS DOUBLE)), {column}::TIMESTAMPTZ)"
         )
         return f"strftime({moment}, '{_FORMATS[self._period]}')::BIGINT"
-
-
-def _as_plain(name: str, kind: str) -> str:
-    column = _quoted(name)
-    if kind == "BOOLEAN" or kind.endswith("INT") or kind == "INTEGER":
-        return f"{column}::BIGINT AS {column}"
-    if kind in ("FLOAT", "DOUBLE", "HUGEINT") or kind.startswith("DECIMAL"):
-        return f"{column}::DOUBLE AS {column}"
-    return f"{column}::VARCHAR AS {column}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _summary(error: duckdb.Error) -> str:

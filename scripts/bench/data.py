@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.settings import SourceSettings
 from pipeline.sources import open_source
+from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import lay_out
 
 _SEED = 2013
@@ -53,7 +54,7 @@ def write(folder: Path, rows: int | None) -> Data:
     layout = lay_out(open_source(SourceSettings()), folder / "months", None, 11)
     splits = {
         split: pa.concat_tables(
-            pq.read_table(file)
+            pq.read_table(file).drop(list(PROVENANCE))
             for file in sorted((layout.base / str(layout.span) / split).glob("*.parquet"))
         )
         for split in ("train", "eval")

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataRefused, UsageError
 from pipeline.settings import SourceSettings
 from pipeline.sources import open_source
+from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.folder import FolderSource
 
 
@@ -27,7 +29,12 @@ def test_digits_in_a_name_are_the_span(tmp_path: Path) -> None:
     source = FolderSource(tmp_path, None, "month")
     assert source.spans() == [201301, 201302]
     source.write(201301, tmp_path / "out")
-    assert pq.read_table(tmp_path / "out").to_pydict() == {"a": [1, 2], "b": ["x", "y"]}
+    assert pq.read_table(tmp_path / "out").to_pydict() == {
+        "a": [1, 2],
+        "b": ["x", "y"],
+        FILE_COLUMN: ["sales-2013-01.csv"] * 2,
+        ROW_COLUMN: [1, 2],
+    }
 
 
 def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
@@ -35,7 +42,7 @@ def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
     (tmp_path / "2.csv").write_text("a\n1.5\n")
     source = FolderSource(tmp_path, None, "month")
     source.write(1, tmp_path / "out")
-    assert pq.read_table(tmp_path / "out").to_pydict() == {"a": [1.0]}
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -84,12 +91,94 @@ def test_a_row_without_time_is_refused(tmp_path: Path) -> None:
         FolderSource(tmp_path, "at", "day").spans()
 
 
-def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "1.parquet").write_text("hello")
-    with pytest.raises(DataRefused, match="not readable as parquet"):
-        FolderSource(tmp_path, None, "day").spans()
-
-
 def test_a_folder_source_needs_a_path() -> None:
     with pytest.raises(UsageError, match=r"source\.path"):
         open_source(SourceSettings(kind="folder"))
+
+
+HEADER = b"a,b,c\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "row", "column", "found"),
+    [
+        (HEADER + b"1,2,x\n3,4\n", "line 3", "c", "missing columns"),
+        (HEADER + b"1,2,x\n3,4,y,z\n", "line 3", "", "too many columns"),
+        (HEADER + b"1,2,\xff\xfe\n", "line 2", "c", "invalid encoding"),
+        (HEADER + b'1,2,"x\n3,4,y\n', "line 2", "c", "unquoted value"),
+        (HEADER + b"1,2," + b"x" * 3_000_000 + b"\n", "line 2", "", "line size over maximum"),
+        (HEADER + b"1,2,x\n1,2,\0\n", "2", "c", "a NUL byte"),
+        (b"", "header", "", "an empty file"),
+        (b"a,b,a\n1,2,3\n", "header", "a", "two columns of this name"),
+        (b"a,,c\n1,2,3\n", "header", "", "a column without a name"),
+        ("a,b,c\n1,2,x\n".encode("utf-16"), "header", "", "text in another encoding"),
+    ],
+)
+def test_malformed_csv_is_refused_with_its_place(
+    tmp_path: Path, content: bytes, row: str, column: str, found: str
+) -> None:
+    (tmp_path / "1.csv").write_bytes(content)
+    with pytest.raises(DataRefused) as refused:
+        FolderSource(tmp_path, None, "month").spans()
+    [bad] = refused.value.rows
+    assert (bad.file, bad.row, bad.column, bad.found) == ("1.csv", row, column, found)
+    assert bad.expected
+
+
+@pytest.mark.parametrize("content", [b"PAR1 no", b"", b"PAR1" + b"\0" * 100 + b"PAR1"])
+def test_what_is_not_parquet_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "1.parquet").write_bytes(content)
+    with pytest.raises(DataRefused, match=r"1\.parquet: not a readable Parquet file") as refused:
+        FolderSource(tmp_path, None, "month").spans()
+    assert [bad.file for bad in refused.value.rows] == ["1.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("content", "a"),
+    [
+        (b"a\n1\n", [1]),
+        (b"\xef\xbb\xbfa\n1\n", [1]),
+        (b"a;b\n1;2\n", [1]),
+        (b"a,b\r\n1,2\r\n\r\n2,1\r\n", [1, 2]),
+        (b"a,b\n,1\n2,1\n", [None, 2]),
+        (b"a\n007\n", ["007"]),
+        (b"a\n1e308\n0\n", [1e308, 0.0]),
+        (b"a\n1\nx\n", ["1", "x"]),
+        (b"a\ntrue\nfalse\n", [1, 0]),
+        (b'a\n"x\ny"\n', ["x\ny"]),
+    ],
+)
+def test_well_formed_csv_is_read_as_it_is(tmp_path: Path, content: bytes, a: list[object]) -> None:
+    (tmp_path / "1.csv").write_bytes(content)
+    FolderSource(tmp_path, None, "month").write(1, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == a
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind", "value"),
+    [
+        ("1", "FLOAT", 1.0),
+        ("1", "BYTES", "1"),
+        ("1", "INT", 1),
+        ("1.5", "INT", "1.5"),
+        ("x", "FLOAT", "x"),
+    ],
+)
+def test_the_schemas_type_holds_where_no_value_is_lost(
+    tmp_path: Path, cell: str, kind: str, value: object
+) -> None:
+    (tmp_path / "1.csv").write_text(f"a\n{cell}\n")
+    FolderSource(tmp_path, None, "month", {"a": kind}).write(1, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [value]
+
+
+def test_floats_that_a_library_made_of_whole_numbers_with_gaps_are_whole_again(
+    tmp_path: Path,
+) -> None:
+    pq.write_table(pa.table({"a": [1.0, None]}), tmp_path / "1.parquet")
+    FolderSource(tmp_path, None, "month", {"a": "INT"}).write(1, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out").to_pydict() == {
+        "a": [1, None],
+        FILE_COLUMN: ["1.parquet"] * 2,
+        ROW_COLUMN: [1, 2],
+    }

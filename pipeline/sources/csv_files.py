@@ -1,0 +1,142 @@
+"""CSV files as text, cell by cell, with every row that is not as wide as the header found."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import BadRow, DataRefused
+from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
+from pipeline.sources.sql import identifier, text
+
+_SEPARATORS = ",;\t|"
+_MAX_HEADER_BYTES = 1 << 20
+_MAX_LINE_BYTES = 2 << 20
+_MAX_BAD_ROWS = 1000
+
+_EXPECTED = {
+    "MISSING COLUMNS": "a cell for every column of the header",
+    "TOO MANY COLUMNS": "no more cells than the header has columns",
+    "INVALID ENCODING": "text in UTF-8",
+    "UNQUOTED VALUE": "a quote at both ends of a cell, or at none",
+    "LINE SIZE OVER MAXIMUM": f"at most {_MAX_LINE_BYTES:,} bytes",
+}
+
+
+def read(database: duckdb.DuckDBPyConnection, files: Sequence[Path], base: Path) -> None:
+    """Read CSV files into the table `raw`; every cell is text, an empty one is NULL.
+
+    RFC 4180, in UTF-8 with or without a byte-order mark. The separator is the comma, semicolon,
+    tab or bar that the first header has most of. Columns are matched by name.
+
+    Args:
+      database: gets the table, with the columns of `PROVENANCE`.
+      files: the files.
+      base: the folder that file names are shown relative to.
+
+    Raises:
+      DataRefused: a file or a row in it is malformed; the error holds the first such rows.
+    """
+    separator, selected = "", []
+    for number, file in enumerate(files):
+        shown = str(file.relative_to(base))
+        separator, names = _header(file, shown, separator)
+        selected.append(_table(database, file, shown, names, separator, f"file_{number}"))
+    database.execute("CREATE TABLE raw AS " + " UNION ALL BY NAME ".join(selected))
+    for number in range(len(files)):
+        database.execute(f"DROP TABLE file_{number}")
+
+
+def _header(file: Path, shown: str, separator: str) -> tuple[str, list[str]]:
+    with file.open("rb") as stream:
+        line = stream.readline(_MAX_HEADER_BYTES)
+    try:
+        words = line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _malformed(shown, "", "text in another encoding", "text in UTF-8") from error
+    if "\0" in words:
+        raise _malformed(shown, "", "a NUL byte in the header", "text in UTF-8")
+    separator = separator or max(_SEPARATORS, key=words.count)
+    names = next(csv.reader([words.rstrip("\r\n")], delimiter=separator), [])
+    if not names:
+        raise _malformed(shown, "", "an empty file", "a header with the columns' names")
+    for name in names:
+        if not name.strip():
+            raise _malformed(shown, "", "a column without a name", "a name for every column")
+        if names.count(name) > 1:
+            raise _malformed(shown, name, "two columns of this name", "a name only once")
+    return separator, names
+
+
+def _table(
+    database: duckdb.DuckDBPyConnection,
+    file: Path,
+    shown: str,
+    names: list[str],
+    separator: str,
+    table: str,
+) -> str:
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    try:
+        database.execute(
+            f"CREATE TABLE {table} AS SELECT *, row_number() OVER () AS {ROW_COLUMN} FROM read_csv("
+            f"{text(str(file))}, auto_detect = false, header = true, columns = {{{columns}}}, "
+            f"delim = {text(separator)}, quote = '\"', escape = '\"', strict_mode = true, "
+            f"max_line_size = {_MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
+        )
+    except duckdb.Error as error:
+        raise _malformed(
+            shown, "", " ".join(str(error).splitlines()[0].split()), "CSV as RFC 4180 has it"
+        ) from error
+    bad = _rejected(database, shown) + _with_nul(database, table, names, shown)
+    if bad:
+        raise DataRefused(
+            f"{shown}: {len(bad):,} malformed rows.",
+            "correct the rows, or leave them out",
+            tuple(bad),
+        )
+    return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
+
+
+def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> list[BadRow]:
+    rows = database.execute(
+        "SELECT line, any_value(column_name), any_value(error_type)::VARCHAR, "
+        f"any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line LIMIT {_MAX_BAD_ROWS}"
+    ).fetchall()
+    database.execute("DELETE FROM reject_errors")
+    return [
+        BadRow(
+            shown,
+            f"line {line}",
+            column or "",
+            error.lower(),
+            _EXPECTED.get(error, "CSV as RFC 4180 has it"),
+            content,
+        )
+        for line, column, error, content in rows
+    ]
+
+
+def _with_nul(
+    database: duckdb.DuckDBPyConnection, table: str, names: list[str], shown: str
+) -> list[BadRow]:
+    found = []
+    for name in names:
+        rows = database.execute(
+            f"SELECT {ROW_COLUMN} FROM {table} WHERE contains({identifier(name)}, chr(0)) "
+            f"LIMIT {_MAX_BAD_ROWS}"
+        ).fetchall()
+        found += [BadRow(shown, str(row), name, "a NUL byte", "text in UTF-8") for (row,) in rows]
+    return found
+
+
+def _malformed(shown: str, column: str, found: str, expected: str) -> DataRefused:
+    where = f"{shown}, column {column}" if column else shown
+    return DataRefused(
+        f"{where}: {found}; expected {expected}.",
+        "correct the file, or move it out of the folder",
+        (BadRow(shown, "header", column, found, expected),),
+    )
