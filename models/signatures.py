@@ -28,7 +28,9 @@ def export(
       folder: where the SavedModel goes.
     """
     servable = tf.Module()
-    servable.network = network
+    # Not the network itself: SavedModel would restore copies of its variables, and TF Serving would
+    # find those that the signatures read without a value.
+    servable.weights = [variable.value for variable in network.variables]
     servable.transform, transform = load_transform(graph)
     raw_spec = graph.raw_feature_spec()
     spec = {name: raw_spec[name] for name in features.inputs}

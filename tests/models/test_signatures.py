@@ -57,6 +57,35 @@ def test_transformed_agrees_with_serving_default(
     np.testing.assert_allclose(other, scores, rtol=0, atol=1e-6)
 
 
+def test_a_graph_session_serves_what_eager_code_does(
+    flights_run: Run, model: Any, examples: tf.Tensor
+) -> None:
+    """TF Serving restores a model into a session, which finds variables by another way."""
+    rows = examples[:100]
+    matrix = np.zeros((3, model.signatures["transformed"].inputs[0].shape[1]), np.float32)
+    fed = {
+        "serving_default": {"examples": rows.numpy()},
+        "transform_features": {"examples": rows.numpy()},
+        "transformed": {"features": matrix},
+    }
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        loaded = tf.compat.v1.saved_model.loader.load(
+            session, ["serve"], flights_run.result["model_dir"]
+        )
+        served = {
+            name: session.run(
+                {key: info.name for key, info in loaded.signature_def[name].outputs.items()},
+                {loaded.signature_def[name].inputs[key].name: value for key, value in fed_.items()},
+            )
+            for name, fed_ in fed.items()
+        }
+    for name, fed_ in fed.items():
+        eager = model.signatures[name](**{key: tf.constant(value) for key, value in fed_.items()})
+        assert sorted(served[name]) == sorted(eager)
+        for key, values in eager.items():
+            np.testing.assert_allclose(served[name][key], values.numpy(), rtol=0, atol=1e-6)
+
+
 def test_serving_tensors_agrees_with_serving_default(
     model: Any, flights_run: Run, features: features_module.Features
 ) -> None:
