@@ -9,12 +9,13 @@ import os
 import shlex
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
+from pipeline.errors import DataRefused, InfrastructureError, TaxiwayError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -198,6 +199,10 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
     if as_json:
         _stop_json(error)
     click.secho(f"Stopped: {error.what}", fg="red", err=True)
+    if isinstance(error, DataRefused):
+        from pipeline.display import show_refusal
+
+        show_refusal(error)
     if error.next_step:
         click.echo(f"Next   {error.next_step}", err=True)
     if error.log_file:
@@ -206,12 +211,15 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
 
 
 def _stop_json(error: TaxiwayError) -> NoReturn:
-    content = {
+    content: dict[str, Any] = {
         "error": error.what,
         "next": error.next_step,
         "exit_code": error.exit_code,
         "log_file": error.log_file and str(error.log_file),
     }
+    if isinstance(error, DataRefused):
+        content["findings"] = [asdict(finding) for finding in error.findings]
+        content["quarantine"] = error.quarantine and str(error.quarantine)
     click.echo(json.dumps(content))
     sys.exit(error.exit_code)
 

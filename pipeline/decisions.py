@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from pipeline import evaluation
 from pipeline.errors import DataRefused
 from pipeline.example_gen import ROWS_PROPERTY
+from pipeline.gate import decision
 
 Outputs = Mapping[str, Any]
 
@@ -39,7 +40,7 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
       schema_file: the curated schema, for the message.
 
     Raises:
-      DataRefused: a split is empty, or ExampleValidator found anomalies.
+      DataRefused: a split is empty, or the data gate did not let the data pass.
     """
     if node == "ExampleGen":
         empty = [split for split, rows in _rows(outputs["examples"]).items() if rows == 0]
@@ -48,14 +49,15 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
                 f"no rows in the {' and '.join(empty)} split; every split needs some.",
                 "choose another span with --span, or look at the source's files",
             )
-    if node == "ExampleValidator":
-        found = _anomalies(outputs["anomalies"])
-        if found:
-            lines = "".join(f"\n  {split}  {name}: {what}" for split, name, what in found)
-            raise DataRefused(
-                f"the data is not what {schema_file} says:{lines}",
-                f"correct the data, or change {schema_file} when the data is right",
-            )
+    if node == "DataGate" and not outputs["decision"].properties["passed"].int_value:
+        folder = Path(outputs["decision"].uri)
+        quarantine = folder / decision.QUARANTINE_FILE
+        raise DataRefused(
+            f"the data is not what {schema_file} says.",
+            f"correct the data, or change {schema_file} when the data is right",
+            findings=tuple(decision.stopped_by(folder)),
+            quarantine=quarantine if quarantine.exists() else None,
+        )
 
 
 def _rows(examples: Any) -> dict[str, int]:
@@ -67,19 +69,22 @@ def _rows(examples: Any) -> dict[str, int]:
     return dict(sorted(rows.items(), reverse=True))
 
 
-def _anomalies(artifact: Any) -> list[tuple[str, str, str]]:
-    found = []
-    for file in sorted(Path(artifact.uri).glob("Split-*/SchemaDiff.pb")):
+def _anomalies(outputs: Outputs) -> str:
+    found = 0
+    for file in Path(outputs["anomalies"].uri).glob("Split-*/SchemaDiff.pb"):
         anomalies = anomalies_pb2.Anomalies.FromString(file.read_bytes())
-        if anomalies.data_missing:
-            found.append((_split(file), "all columns", "no data"))
-        for name, info in sorted(anomalies.anomaly_info.items()):
-            found.append((_split(file), name, info.description))
-    return found
+        found += len(anomalies.anomaly_info) + anomalies.data_missing
+    return f"{found} anomalies"
 
 
-def _split(file: Path) -> str:
-    return file.parent.name.removeprefix("Split-")
+def _gate(outputs: Outputs) -> str:
+    folder = Path(outputs["decision"].uri)
+    passed = outputs["decision"].properties["passed"].int_value
+    warned = ", ".join(
+        f"{found.kind} of {found.feature}" if found.feature else found.kind
+        for found in decision.warnings(folder)
+    )
+    return ("passed" if passed else "stopped") + (f"; warns of {warned}" if warned else "")
 
 
 def _examples(outputs: Outputs) -> str:
@@ -142,7 +147,13 @@ _DESCRIBERS: dict[str, Callable[[Outputs], str]] = {
     "StatisticsGen": _statistics,
     "SchemaGen": lambda outputs: f"proposal of {_schema(outputs)}",
     "ImportSchemaGen": _schema,
-    "ExampleValidator": lambda outputs: f"{len(_anomalies(outputs['anomalies']))} anomalies",
+    "ExampleValidator": _anomalies,
+    "LastAcceptedData": lambda outputs: (
+        f"compare with span {outputs['accepted'].properties['span'].int_value}"
+        if outputs.get("accepted")
+        else "none yet"
+    ),
+    "DataGate": _gate,
     "Transform": _transform,
     "Trainer": _trainer,
     "LatestBlessedModel": _resolver,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
+from pipeline.errors import DataRefused
 from pipeline.progress import RunResult, Step
 
 _MARKS = {
@@ -16,6 +19,10 @@ _MARKS = {
     "failed": ("✗", "red"),
     "interrupted": ("✗", "yellow"),
 }
+
+# Of a table that is not on a terminal.
+_PIPED_WIDTH = 160
+_ROWS_SHOWN = 10
 
 
 class Display:
@@ -77,6 +84,27 @@ class Display:
         print_(f"  total                {result.seconds:.1f} s")
         print_(f"Log    {result.log_file}")
         print_(f"Next   taxiway run --span {result.span}   (unchanged, it is all cached)")
+
+
+def show_refusal(error: DataRefused) -> None:
+    """Show on standard error what data was refused for, as a table, and where the rows are."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    if error.findings:
+        table = Table("feature", "split", "found", "expected", Column("rows", justify="right"))
+        for finding in error.findings:
+            rows = "" if finding.rows is None else f"{finding.rows:,}"
+            cells = (finding.feature, finding.split, finding.found, finding.expected, rows)
+            table.add_row(*map(escape, cells))
+        console.print(table)
+    elif error.rows:
+        table = Table("file", "row", "column", "found", "expected")
+        for row in error.rows[:_ROWS_SHOWN]:
+            table.add_row(*map(escape, (row.file, row.row, row.column, row.found, row.expected)))
+        console.print(table)
+    if error.quarantine:
+        console.print(f"Rows   {error.quarantine}", soft_wrap=True, markup=False)
 
 
 def _number(value: float) -> str:

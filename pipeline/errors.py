@@ -10,29 +10,9 @@ TaxiwayError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row, or a whole file, that was refused.
-
-    Args:
-      file: of the source, relative to its folder.
-      row: number of the row, the first row of data being 1; or `line 7`, `header`.
-      column: "" when it is the whole row.
-      found: what is there.
-      expected: what should be there.
-      content: the row.
-    """
-
-    file: str
-    row: str
-    column: str
-    found: str
-    expected: str
-    content: str = ""
+from pipeline.refusals import BadRow, Finding
 
 
 class TaxiwayError(Exception):
@@ -68,6 +48,7 @@ class DataRefused(TaxiwayError):
     Args:
       what: as in TaxiwayError.
       next_step: as in TaxiwayError.
+      findings: what stops the run.
       rows: the first rows that were refused.
       quarantine: the file that holds them, when it is already written.
     """
@@ -78,10 +59,12 @@ class DataRefused(TaxiwayError):
         self,
         what: str,
         next_step: str = "",
+        findings: tuple[Finding, ...] = (),
         rows: tuple[BadRow, ...] = (),
         quarantine: Path | None = None,
     ) -> None:
         super().__init__(what, next_step)
+        self.findings = findings
         self.rows = rows
         self.quarantine = quarantine
 

@@ -22,6 +22,8 @@ _LOCK = Path(__file__).parent.parent / "requirements.lock"
 # The modules behind each node; `run_fn` and the schema file come from the settings.
 _NODE_MODULES = {
     "ExampleGen": "pipeline.example_gen",
+    "LastAcceptedData": "pipeline.gate.accepted",
+    "DataGate": "pipeline.gate.component",
     "Transform": "models.preprocessing",
     "Tuner": "models.tuner",
     "LatestBlessedModel": "pipeline.baseline",

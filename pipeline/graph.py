@@ -19,22 +19,27 @@ from models.evaluation import eval_config
 from models.features import Features
 from pipeline.baseline import BaselineStrategy
 from pipeline.example_gen import ArrowExampleGenExecutor
+from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
+from pipeline.gate.component import DataGate
+from pipeline.gate.decision import GateDecision
 from pipeline.publisher import VersionedPusherExecutor
 from pipeline.settings import Settings
 from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
+from schema.policy import Policy
 
 SPLITS = ("train", "eval")
 
 
 def create_pipeline(
-    settings: Settings, features: Features, data: Layout, tune: bool = False
+    settings: Settings, features: Features, policy: Policy, data: Layout, tune: bool = False
 ) -> Pipeline:
     """Chain the standard components from data to a published model.
 
     Args:
       settings: of the pipeline.
       features: what is learned from what.
+      policy: what stops a run.
       data: where the rows are.
       tune: search for better training settings first.
 
@@ -67,6 +72,22 @@ def create_pipeline(
     curated = ImportSchemaGen(schema_file=str(settings.schema_file))
     schema = curated.outputs["schema"]
     validator = tfx.ExampleValidator(statistics=statistics, schema=schema)
+    accepted = Resolver(
+        strategy_class=LastAcceptedStrategy,
+        config={"span": data.span},
+        **{DECISIONS: Channel(type=GateDecision)},
+    ).with_id("LastAcceptedData")
+    gate = DataGate(
+        examples=examples,
+        statistics=statistics,
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        accepted=accepted.outputs[DECISIONS],
+        policy=policy,
+        label=features.label,
+        span=data.span,
+        serving_logs=settings.source.serving_logs,
+    )
     transform = tfx.Transform(
         examples=examples,
         schema=schema,
@@ -76,8 +97,8 @@ def create_pipeline(
         disable_statistics=True,
         custom_config=learned,
     )
-    # Nothing is learned from data that breaks the schema.
-    transform.add_upstream_node(validator)
+    # Nothing is learned from data that the gate refuses.
+    transform.add_upstream_node(gate)
     graph = transform.outputs["transform_graph"]
     training: dict[str, Any] = {
         "examples": examples,
@@ -89,7 +110,7 @@ def create_pipeline(
         "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
     components = [
-        example_gen, statistics_gen, proposal, curated, validator, transform,
+        example_gen, statistics_gen, proposal, curated, validator, accepted, gate, transform,
     ]  # fmt: skip
     if tune:
         tuner = tfx.Tuner(

@@ -76,7 +76,8 @@ def outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str,
     events = [
         event
         for event in store.get_events_by_execution_ids([execution_id])
-        if event.type == mlmd.Event.OUTPUT
+        # A Resolver's are internal: artifacts that others put out.
+        if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
     ]
     found = {
         artifact.id: artifact

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import interrupts, lock
-from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError, UsageError
+from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, TaxiwayError, UsageError
 from pipeline.progress import Observer, RunResult, Step
 from pipeline.settings import Settings
 from pipeline.workspace import Workspace
@@ -71,16 +71,21 @@ class _Run:
 
     def execute(self) -> RunResult:
         begin = time.monotonic()
-        data = self._lay_out_data()
+        features, schema, policy = self._features(), self._schema(), self._policy()
+        self._check_columns(features, schema)
+        data = self._lay_out_data(schema)
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
             from pipeline import fingerprint, metadata, speedups
             from pipeline.graph import create_pipeline
 
             speedups.install()
-            features = self._features()
             pipeline = create_pipeline(
-                settings=self._settings, features=features, data=data, tune=self._tune
+                settings=self._settings,
+                features=features,
+                policy=policy,
+                data=data,
+                tune=self._tune,
             )
             ir = _compile(pipeline, self._run_id)
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
@@ -98,41 +103,73 @@ class _Run:
                 check_interrupt()
         return self._result(data.span, time.monotonic() - begin)
 
-    def _lay_out_data(self) -> Any:
+    def _schema(self) -> Any:
+        from schema import columns
+
+        file = self._settings.schema_file
+        try:
+            return columns.load(file)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file}: not a usable schema: {error}") from error
+
+    def _lay_out_data(self, schema: Any) -> Any:
         from pipeline.sources import open_source
         from pipeline.sources.layout import lay_out
+        from schema import columns
 
-        source = self._settings.source
+        settings = self._settings.source
         with self._step("Source") as step:
-            layout = lay_out(open_source(source), self._workspace.data, source.span, source.window)
+            source = open_source(settings, columns.types(schema))
+            try:
+                layout = lay_out(source, self._workspace.data, settings.span, settings.window)
+            except DataRefused as error:
+                self._quarantine(error)
+                raise
             first, last = layout.train_spans[0], layout.train_spans[-1]
             step(
                 f"train {first}"
                 + (f" to {last}" if last != first else "")
                 + f", eval {layout.span}"
-                + ("" if len(layout.train_spans) == source.window else "; no earlier spans")
+                + ("" if len(layout.train_spans) == settings.window else "; no earlier spans")
             )
         return layout
 
+    def _quarantine(self, error: DataRefused) -> None:
+        from pipeline.refusals import write_quarantine
+
+        if error.rows:
+            error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
+            write_quarantine(error.quarantine, error.rows)
+
     def _features(self) -> Any:
-        from google.protobuf import text_format
-        from tensorflow_metadata.proto.v0 import schema_pb2
+        from models import features
 
-        from models import columns, features
-
-        path, schema_file = self._settings.features, self._settings.schema_file
+        file = self._settings.features
         try:
-            found = features.load(path)
+            return features.load(file)
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: not a usable features file: {error}") from error
-        try:
-            schema = text_format.Parse(schema_file.read_text("utf-8"), schema_pb2.Schema())
-        except (OSError, ValueError, text_format.ParseError) as error:
-            raise UsageError(f"{schema_file}: not a usable schema: {error}") from error
-        wrong = "; ".join(columns.mismatches(found, schema))
+            raise UsageError(f"{file}: not a usable features file: {error}") from error
+
+    def _check_columns(self, features: Any, schema: Any) -> None:
+        from models import columns
+
+        wrong = "; ".join(columns.mismatches(features, schema))
         if wrong:
-            raise UsageError(f"{path}: {wrong} ({schema_file})")
-        return found
+            raise UsageError(f"{self._settings.features}: {wrong} ({self._settings.schema_file})")
+
+    def _policy(self) -> Any:
+        from pydantic import ValidationError
+
+        from pipeline.settings import explain
+        from schema import policy
+
+        file = self._settings.policy_file
+        try:
+            return policy.load(file)
+        except ValidationError as error:
+            raise UsageError(f"{file}: {explain(error, policy.Policy)}") from error
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{file}: not a usable policy: {error}") from error
 
     def _launch(self, ir: Any, node: Any, store: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd

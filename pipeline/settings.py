@@ -45,6 +45,9 @@ class SourceSettings(_Frozen):
     )
     span: int | None = Field(None, description="the span to evaluate on; the newest by default")
     window: int = Field(3, ge=1, description="how many earlier spans to train on")
+    serving_logs: Path | None = Field(
+        None, description="TFRecords of TF Serving's PredictionLog, to find skew"
+    )
 
 
 class TrainSettings(_Frozen):
@@ -102,6 +105,9 @@ class Settings(_Frozen):
     schema_file: Path = Field(
         Path("schema/schema.pbtxt"), description="what the data must look like"
     )
+    policy_file: Path | None = Field(
+        None, description="what stops a run; without it, all that is not as it should be"
+    )
     source: SourceSettings = SourceSettings()
     train: TrainSettings = TrainSettings()
     tune: TuneSettings = TuneSettings()
@@ -142,22 +148,22 @@ def load_plain(path: Path | None = None) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise UsageError(
-            f"{file}: " + "; ".join(_explain(dict(each)) for each in error.errors()),
+            f"{file}: {explain(error, Settings)}",
             "taxiway settings --schema",
         ) from None
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:
-    source = settings.source
-    if source.path is not None:
-        source = source.model_copy(update={"path": base / source.path.expanduser()})
+    def absolute(path: Path | None) -> Path | None:
+        return None if path is None else base / path.expanduser()
+
+    paths = ("workspace", "features", "schema_file", "policy_file")
+    of_source = {
+        name: absolute(getattr(settings.source, name)) for name in ("path", "serving_logs")
+    }
     return settings.model_copy(
-        update={
-            "workspace": base / settings.workspace.expanduser(),
-            "features": base / settings.features.expanduser(),
-            "schema_file": base / settings.schema_file.expanduser(),
-            "source": source,
-        }
+        update={name: absolute(getattr(settings, name)) for name in paths}
+        | {"source": settings.source.model_copy(update=of_source)}
     )
 
 
@@ -194,18 +200,22 @@ def _as_toml_value(value: Any) -> str:
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 
-def _explain(error: dict[str, Any]) -> str:
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say what is wrong with the values of a settings file, with the nearest known names."""
+    return "; ".join(_explain(dict(each), model) for each in error.errors())
+
+
+def _explain(error: dict[str, Any], model: type[BaseModel]) -> str:
     where = [str(part) for part in error["loc"]]
     if error["type"] != "extra_forbidden":
         return f"{'.'.join(where)}: {error['msg']} (got {error['input']!r})"
-    known = _keys(where[:-1])
+    known = _keys(where[:-1], model)
     close = difflib.get_close_matches(where[-1], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
     return f"unknown key {'.'.join(where)}; {hint}"
 
 
-def _keys(section: list[str]) -> list[str]:
-    model: Any = Settings
+def _keys(section: list[str], model: Any) -> list[str]:
     for name in section:
         model = model.model_fields[name].annotation
     return list(model.model_fields)

@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "logs"
 
     @property
+    def quarantine(self) -> Path:
+        """Rows that a source could not read, one file a run."""
+        return self.root / "quarantine"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the run that is under way."""
         return self.root / ".lock"

@@ -17,10 +17,38 @@ import pytest
 from pipeline.settings import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import Layout, lay_out
+from tests.proof import Proof
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 PROJECT = Path(__file__).parent.parent
+
+_proof = Proof()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the suites that try to break a promise try much longer."""
+    parser.addoption(
+        "--proof", action="store_true", help="run the full counts, and write docs/proof.md"
+    )
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the full counts are wanted."""
+    return bool(request.config.getoption("--proof"))
+
+
+@pytest.fixture(scope="session")
+def proof() -> Proof:
+    """Count of what was tried, and of the promises that did not hold."""
+    return _proof
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what `--proof` found."""
+    if session.config.getoption("--proof") and _proof.suites:
+        (PROJECT / "docs" / "proof.md").write_text(_proof.report(), encoding="utf-8")
 
 
 def taxiway(*words: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from pipeline.errors import BadRow, DataRefused
+from pipeline.errors import DataRefused
+from pipeline.refusals import BadRow
 from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 
@@ -96,7 +97,7 @@ def _table(
         raise DataRefused(
             f"{shown}: {len(bad):,} malformed rows.",
             "correct the rows, or leave them out",
-            tuple(bad),
+            rows=tuple(bad),
         )
     return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
 
@@ -138,5 +139,5 @@ def _malformed(shown: str, column: str, found: str, expected: str) -> DataRefuse
     return DataRefused(
         f"{where}: {found}; expected {expected}.",
         "correct the file, or move it out of the folder",
-        (BadRow(shown, "header", column, found, expected),),
+        rows=(BadRow(shown, "header", column, found, expected),),
     )

@@ -12,7 +12,8 @@ from typing import Literal
 
 import duckdb
 
-from pipeline.errors import BadRow, DataRefused, UsageError
+from pipeline.errors import DataRefused, UsageError
+from pipeline.refusals import BadRow
 from pipeline.sources import column_types, csv_files
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
@@ -117,7 +118,9 @@ class FolderSource:
                 raise DataRefused(
                     f"{file}: not a readable Parquet file: {_summary(error)}",
                     "correct the file, or move it out of the folder",
-                    (BadRow(str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"),),
+                    rows=(
+                        BadRow(str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"),
+                    ),
                 ) from error
         files = ", ".join(text(str(file)) for file in self._files)
         base = text(f"{self._path}/")
@@ -144,7 +147,7 @@ class FolderSource:
                 f"{self._path}: {len(rows):,} rows have no {column or 'span'}; "
                 "every row needs one.",
                 "correct the rows, or leave them out",
-                tuple(
+                rows=tuple(
                     BadRow(file, str(row), column, "no value", "when it happened")
                     for file, row in rows
                 ),

@@ -14,7 +14,7 @@ from tests.conftest import RUN, copy_project
 pytestmark = pytest.mark.slow
 
 # What runs each time: it looks at the world outside of ML Metadata.
-_ALWAYS = {"Source", "Start", "LatestBlessedModel"}
+_ALWAYS = {"Source", "Start", "LastAcceptedData", "LatestBlessedModel"}
 
 
 def _ran(clone: Path) -> set[str]:
@@ -50,17 +50,18 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (
             "schema/schema.pbtxt",
             {
-                "ImportSchemaGen", "ExampleValidator", "Transform", "Trainer", "Evaluator",
-                "Pusher",
+                "ImportSchemaGen", "ExampleValidator", "DataGate", "Transform", "Trainer",
+                "Evaluator", "Pusher",
             },
         ),
         (
             "requirements.lock",
             {
                 "ExampleGen", "StatisticsGen", "SchemaGen", "ImportSchemaGen", "ExampleValidator",
-                "Transform", "Trainer", "Evaluator", "Pusher",
+                "DataGate", "Transform", "Trainer", "Evaluator", "Pusher",
             },
         ),
+        ("pipeline/gate/examine.py", {"DataGate"}),
         ("README.md", set()),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -254,3 +255,45 @@ def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> N
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     done = taxiway("settings", "--settings", "mine.toml", cwd=tmp_path)
     assert done.stdout == settings.as_toml(Settings(name="mine"))
+
+
+def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "2013.csv").write_text("late,distance\n1,2\n1\n0,3,4\n")
+    (tmp_path / "schema.pbtxt").write_text(
+        'feature { name: "late" type: INT } feature { name: "distance" type: INT }'
+    )
+    (tmp_path / "features.toml").write_text('label = "late"\nnumeric = ["distance"]\n')
+    (tmp_path / "taxiway.toml").write_text(
+        'features = "features.toml"\nschema_file = "schema.pbtxt"\n'
+        '[source]\nkind = "folder"\npath = "rows"\n'
+    )
+    done = taxiway("run", cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "2013.csv: 2 malformed rows" in done.stderr
+    assert re.search(r"2013\.csv +│ line 3 +│ distance +│ missing columns", done.stderr)
+    assert re.search(r"2013\.csv +│ line 4 +│ +│ too many columns", done.stderr)
+    [kept] = (tmp_path / "workspace" / "quarantine").glob("*.csv")
+    assert f"Rows   {kept}" in done.stderr
+    assert kept.read_text().splitlines()[1].startswith("2013.csv,line 3,distance,missing columns")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ('[kinds.drifts]\naction = "stop"\n', "unknown key kinds.drifts; did you mean drift?"),
+        ("[limits\n", "not a usable policy"),
+        (None, "No such file"),
+    ],
+)
+def test_a_wrong_policy_is_named(tmp_path: Path, policy: str | None, says: str) -> None:
+    if policy is not None:
+        (tmp_path / "policy.toml").write_text(policy)
+    (tmp_path / "taxiway.toml").write_text(
+        f'features = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\npolicy_file = "policy.toml"\n'
+    )
+    done = taxiway("run", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "policy.toml" in done.stderr and says in done.stderr

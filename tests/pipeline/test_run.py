@@ -21,8 +21,9 @@ pytestmark = pytest.mark.slow
 TAXIWAY = Path(sys.executable).with_name("taxiway")
 
 NODES = [
-    "Source", "Start", "ExampleGen", "ImportSchemaGen", "StatisticsGen", "Transform",
-    "ExampleValidator", "SchemaGen", "Trainer", "LatestBlessedModel", "Evaluator", "Pusher",
+    "Source", "Start", "ExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator",
+    "SchemaGen", "LastAcceptedData", "DataGate", "Transform", "Trainer", "LatestBlessedModel",
+    "Evaluator", "Pusher",
 ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def test_an_unchanged_rerun_is_all_cached_and_publishes_nothing(flights_run: Run
     assert again.stderr == ""
     result = json.loads(again.stdout)
     ran = {name for name, state in _states(result).items() if state != "cached"}
-    assert ran == {"Source", "Start", "LatestBlessedModel"}
+    assert ran == {"Source", "Start", "LastAcceptedData", "LatestBlessedModel"}
     assert result["version"] == 1
     assert result["metrics"] == flights_run.result["metrics"]
 
@@ -98,8 +99,15 @@ def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: P
     refused = taxiway(*RUN, "--settings", tmp_path / "taxiway.toml")
     assert refused.returncode == 3
     error = json.loads(refused.stdout)
-    assert "origin" in error["error"] and "EWR" in error["error"]
     assert error["exit_code"] == 3
+    [train, eval_] = error["findings"]
+    assert (train["kind"], train["feature"], train["split"]) == ("domain", "origin", "train")
+    assert "EWR" in train["found"] and train["expected"] == "one of JFK, LGA (2 values)"
+    assert (train["rows"], eval_["rows"]) == (9_616, 8_575)
+    quarantine = Path(error["quarantine"]).read_text().splitlines()
+    assert quarantine[0] == "file,row,column,found,expected,content"
+    assert quarantine[1].startswith('flights.csv,1,origin,EWR,"one of JFK, LGA (2 values)"')
+    assert len(quarantine) == 1001
     assert flights_run.artifact("Transform", "transform_graph") == transformed
 
 
@@ -196,6 +204,8 @@ def test_a_model_as_good_as_the_one_before_becomes_version_2(
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     assert result["version"] == 2
+    decisions = {step["name"]: step["decision"] for step in result["steps"]}
+    assert decisions["LatestBlessedModel"] == "compare with an earlier blessed model"
     assert result["baseline"] == pytest.approx(flights_run.result["metrics"])
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert sorted(version.name for version in versions) == ["1", "2"]

@@ -23,8 +23,9 @@ def _write(folder: Path, text: str) -> Path:
 
 def test_the_file_in_the_project_shows_the_defaults() -> None:
     file = PROJECT / settings.DEFAULT_FILE
-    assert file.read_text(encoding="utf-8") == settings.as_toml(Settings())
-    assert settings.load_plain(file) == Settings()
+    expected = Settings(policy_file=Path("schema/policy.toml"))
+    assert file.read_text(encoding="utf-8") == settings.as_toml(expected)
+    assert settings.load_plain(file) == expected
 
 
 def test_what_is_printed_reads_back_as_the_same_settings(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The data gate: what ExampleValidator leaves out, and the word that stops a run."""

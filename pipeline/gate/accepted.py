@@ -1,0 +1,40 @@
+"""The data that a span's data is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx.dsl.components.common import resolver
+
+DECISIONS = "accepted"
+
+
+class LastAcceptedStrategy(resolver.ResolverStrategy):
+    """Resolve the gate's decision on the newest earlier span that passed.
+
+    Args:
+      span: the span that is being looked at.
+    """
+
+    def __init__(self, span: int) -> None:
+        self._span = span
+
+    def resolve_artifacts(
+        self, store: Any, input_dict: dict[str, list[Any]]
+    ) -> dict[str, list[Any]] | None:
+        """Resolve the decision.
+
+        Args:
+          store: ML Metadata; unused.
+          input_dict: `accepted`: all decisions.
+
+        Returns:
+          At most one of them.
+        """
+        earlier = [
+            artifact
+            for artifact in input_dict[DECISIONS]
+            if artifact.passed == 1 and artifact.span < self._span
+        ]
+        newest = sorted(earlier, key=lambda artifact: (artifact.span, artifact.id))[-1:]
+        return {DECISIONS: newest}

@@ -1,0 +1,82 @@
+"""What was served, as statistics to compare training data with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import tensorflow as tf
+from tensorflow_data_validation import StatsOptions
+from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_serving.apis import prediction_log_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from pipeline.errors import DataRefused
+
+_MAX_REQUESTS = 100_000
+
+
+def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
+    """Measure the rows of logged requests.
+
+    Args:
+      folder: of TFRecords of TF Serving's PredictionLog, gzipped or not.
+      schema: the curated schema.
+
+    Returns:
+      Their statistics; of the first 100,000 rows.
+
+    Raises:
+      DataRefused: there are none, or a file is no such log.
+    """
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    rows: list[bytes] = []
+    for file in files:
+        compression = "GZIP" if file.suffix == ".gz" else ""
+        try:
+            for record in tf.data.TFRecordDataset(str(file), compression).as_numpy_iterator():
+                rows += _examples(prediction_log_pb2.PredictionLog.FromString(record))
+        except Exception as error:
+            raise DataRefused(
+                f"{file}: not a log of TF Serving's predictions.", "correct source.serving_logs"
+            ) from error
+        if len(rows) >= _MAX_REQUESTS:
+            break
+    if not rows:
+        raise DataRefused(f"{folder}: no logged requests there.", "correct source.serving_logs")
+    batch: pa.RecordBatch = ExamplesToRecordBatchDecoder().DecodeBatch(rows[:_MAX_REQUESTS])
+    return generate_statistics_in_memory(batch, StatsOptions(schema=schema))
+
+
+def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:
+    """Yield the rows of a request as serialized tf.Examples."""
+    kind = log.WhichOneof("log_type")
+    if kind in ("classify_log", "regress_log"):
+        listed = getattr(log, kind).request.input.example_list.examples
+        yield from (example.SerializeToString() for example in listed)
+    elif kind == "predict_log":
+        inputs = log.predict_log.request.inputs
+        if set(inputs) == {"examples"}:
+            yield from inputs["examples"].string_val
+        else:
+            yield from _from_columns({name: tf.make_ndarray(inputs[name]) for name in inputs})
+
+
+def _from_columns(columns: dict[str, Any]) -> Iterator[bytes]:
+    """Make a tf.Example of each row of `serving_tensors`, where NaN and "" say that none is."""
+    for row in zip(*(values.ravel() for values in columns.values())):
+        example = tf.train.Example()
+        for name, value in zip(columns, row):
+            feature = example.features.feature[name]
+            if isinstance(value, (bytes, str)):
+                if value:
+                    feature.bytes_list.value.append(tf.compat.as_bytes(value))
+            elif columns[name].dtype.kind == "f":
+                if value == value:
+                    feature.float_list.value.append(value)
+            else:
+                feature.int64_list.value.append(value)
+        yield example.SerializeToString()

@@ -1,0 +1,55 @@
+"""What the curated schema says of each column, without TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+
+def load(file: Path) -> schema_pb2.Schema:
+    """Read a schema in text form.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: it is no schema.
+    """
+    try:
+        return text_format.Parse(file.read_text("utf-8"), schema_pb2.Schema())
+    except text_format.ParseError as error:
+        raise ValueError(str(error)) from error
+
+
+def types(schema: schema_pb2.Schema) -> dict[str, str]:
+    """Return `INT`, `FLOAT` or `BYTES` by column."""
+    return {
+        feature.name: schema_pb2.FeatureType.Name(feature.type)
+        for feature in schema.feature
+        if feature.type
+    }
+
+
+def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[str] | None:
+    """Return the values a column may have; None when any text will do."""
+    if feature.HasField("string_domain"):
+        return list(feature.string_domain.value)
+    if feature.domain:
+        return next(
+            list(domain.value) for domain in schema.string_domain if domain.name == feature.domain
+        )
+    return None
+
+
+def bounds(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:
+    """Return the least and greatest value a column may have; None where there is no bound."""
+    if feature.HasField("int_domain"):
+        domain = feature.int_domain
+    elif feature.HasField("float_domain"):
+        domain = feature.float_domain
+    else:
+        return None, None
+    return (
+        domain.min if domain.HasField("min") else None,
+        domain.max if domain.HasField("max") else None,
+    )
