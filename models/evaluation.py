@@ -37,6 +37,7 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
     # A plain `threshold` would hold for every slice, however small.
     metrics = [
         _metric("BatchAUC", [_bound([tfma.SlicingSpec()], overall)]),
+        _metric("BatchAUCStandardError"),
         _metric("BatchExampleCount"),
         _metric("BatchCalibration"),
         _metric("BatchPrecision", threshold=bounds["decision_threshold"]),

@@ -36,6 +36,21 @@ class BatchAUC(tfma.metrics.Metric):
         super().__init__(_from_histogram(_auc), name=name)
 
 
+class BatchAUCStandardError(tfma.metrics.Metric):
+    """Measure the standard error of the area under the ROC curve; NaN when it is not defined.
+
+    From the rows' structural components: E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson,
+    Comparing the areas under two or more correlated receiver operating characteristic curves,
+    Biometrics 44 (1988).
+
+    Args:
+      name: of the metric.
+    """
+
+    def __init__(self, name: str = "auc_standard_error") -> None:
+        super().__init__(_from_histogram(_auc_standard_error), name=name)
+
+
 class AUCShortfall(tfma.metrics.Metric):
     """Measure how far a slice's AUC lies below a bound; 0 when it does not, or rows are few.
 
@@ -105,6 +120,17 @@ def _auc(histogram: Histogram) -> float:
     return _ratio((positives * (below + negatives / 2)).sum(), positives.sum() * negatives.sum())
 
 
+def _auc_standard_error(histogram: Histogram) -> float:
+    negatives, positives, _ = histogram
+    auc, count_0, count_1 = _auc(histogram), negatives.sum(), positives.sum()
+    # For a row of each bin: the share of the other class that it is ranked rightly against.
+    of_positive = _ratios(np.cumsum(negatives) - negatives / 2, count_0)
+    of_negative = _ratios(count_1 - np.cumsum(positives) + positives / 2, count_1)
+    variance_1 = _ratio((positives * (of_positive - auc) ** 2).sum(), count_1 - 1)
+    variance_0 = _ratio((negatives * (of_negative - auc) ** 2).sum(), count_0 - 1)
+    return math.sqrt(_ratio(variance_1, count_1) + _ratio(variance_0, count_0))
+
+
 def _auc_shortfall(histogram: Histogram, min_auc: float, min_rows: int) -> float:
     auc = _auc(histogram)
     judged = _example_count(histogram) >= min_rows and not math.isnan(auc)
@@ -131,6 +157,10 @@ def _recall(histogram: Histogram, threshold: float) -> float:
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else math.nan
+
+
+def _ratios(parts: npt.NDArray[np.float64], whole: float) -> npt.NDArray[np.float64]:
+    return parts / whole if whole else np.full_like(parts, math.nan)
 
 
 def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[Any]]:

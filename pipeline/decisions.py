@@ -129,7 +129,7 @@ def _resolver(outputs: Outputs) -> str:
 
 
 def _evaluator(outputs: Outputs) -> str:
-    auc, baseline = (each.get("auc") for each in evaluation.metrics(outputs["evaluation"].uri))
+    auc, baseline = (each.get("auc") for each in evaluation.load(outputs["evaluation"].uri).shown())
     against = "" if baseline is None else f" against {baseline:.3f}"
     blessed = outputs["blessing"].custom_properties["blessed"].int_value
     return f"AUC {auc:.3f}{against}, {'blessed' if blessed else 'not blessed'}"

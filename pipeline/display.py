@@ -81,6 +81,7 @@ class Display:
             if name in result.baseline:
                 line += f"  (blessed before: {_number(result.baseline[name])})"
             print_(line)
+        print_(f"  {result.comparison}")
         print_(f"  total                {result.seconds:.1f} s")
         print_(f"Log    {result.log_file}")
         print_(f"Next   taxiway run --span {result.span}   (unchanged, it is all cached)")

@@ -36,6 +36,7 @@ class RunResult:
       model_dir: the published version's folder, or None.
       metrics: the candidate's metrics on the whole eval split, by name.
       baseline: the same of the latest blessed model; empty for a first model.
+      comparison: what is better and what worse than before, in words.
       steps: every step in the order they ended.
       log_file: where all library output went.
       seconds: wall time of the whole run.
@@ -48,6 +49,7 @@ class RunResult:
     model_dir: Path | None
     metrics: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
+    comparison: str = ""
     steps: tuple[Step, ...] = ()
     log_file: Path | None = None
     seconds: float = 0.0

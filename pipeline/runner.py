@@ -203,7 +203,8 @@ class _Run:
         from pipeline import evaluation
 
         folder = self._outputs["Evaluator"]["evaluation"].uri
-        candidate, baseline = evaluation.metrics(folder)
+        measured = evaluation.load(folder)
+        candidate, baseline = measured.shown()
         pushed = self._outputs["Pusher"]["pushed_model"].custom_properties
         if not pushed["pushed"].int_value:
             reasons = "".join(f"\n  {line}" for line in evaluation.failures(folder))
@@ -219,6 +220,7 @@ class _Run:
             model_dir=Path(pushed["pushed_destination"].string_value),
             metrics=candidate,
             baseline=baseline,
+            comparison=measured.comparison(),
             steps=tuple(self._steps),
             log_file=self._log_file,
             seconds=seconds,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import UsageError
 
@@ -86,6 +86,12 @@ class EvaluateSettings(_Frozen):
     )
     min_slice_auc: Fraction = Field(0.52, description="for every slice with enough rows")
     min_slice_rows: int = Field(1000, ge=1, description="rows from which a slice is judged")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> EvaluateSettings:
+        if self.min_auc == 0 and self.max_auc_drop == 1 and self.min_slice_auc == 0:
+            raise ValueError("no bound is left that a model could miss")
+        return self
 
 
 class Settings(_Frozen):

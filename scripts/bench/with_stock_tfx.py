@@ -32,7 +32,9 @@ def main(data: Path, scratch: Path) -> None:
     rows = pq.read_metadata(data / "parquet" / "1.parquet").num_rows
     tfx.orchestration.LocalDagRunner().run(_pipeline(data, scratch, rows))
     [folder] = (scratch / "artifacts" / "Evaluator" / "evaluation").iterdir()
-    recorder.save(scratch / "measured.json", evaluation.metrics(str(folder))[0]["auc"])
+    recorder.save(
+        scratch / "measured.json", evaluation.load(str(folder)).candidate[evaluation.OVERALL]["auc"]
+    )
 
 
 def _measure_components(recorder: Recorder) -> None:

@@ -87,6 +87,18 @@ def test_values_are_those_of_tfma(scored: pd.DataFrame) -> None:
             assert got == pytest.approx(wanted, abs=1e-4, nan_ok=True), (key, name)
 
 
+def test_the_standard_error_is_delongs(scored: pd.DataFrame) -> None:
+    config = _config({"BatchAUCStandardError": {}}, "models.metrics", [tfma.SlicingSpec()])
+    ours = tfma.analyze_raw_data(scored[["late", "prediction"]], config).get_metrics_for_slice()
+    scores, late = scored["prediction"].to_numpy(), scored["late"].to_numpy() == 1
+    # Every positive beside every negative: 1 where it is ranked above, half for a tie.
+    above = np.sign(scores[late][:, np.newaxis] - scores[~late]) / 2 + 0.5
+    variances = [above.mean(axis=axis).var(ddof=1) / above.shape[1 - axis] for axis in (0, 1)]
+    assert float(ours["auc_standard_error"]["doubleValue"]) == pytest.approx(
+        math.sqrt(sum(variances)), rel=1e-2
+    )
+
+
 def _extracts(scored: pd.DataFrame, sizes: list[int]) -> list[dict[str, Any]]:
     starts = np.cumsum([0, *sizes])
     parts = [scored.iloc[start:end] for start, end in itertools.pairwise(starts)]

@@ -40,6 +40,7 @@ def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
     assert result["metrics"]["example_count"] == 23_611
     assert result["metrics"]["auc"] > 0.6
     assert sorted(_states(result)) == sorted(NODES)
+    assert result["comparison"].startswith("first model: only value bounds could be checked")
 
 
 def test_learning_curves_are_kept(flights_run: Run) -> None:
@@ -80,11 +81,31 @@ def test_a_stricter_bound_refuses_the_model(flights_run: Run, tmp_path: Path) ->
     )
     refused = taxiway(*RUN[:1], *RUN[2:], "--settings", tmp_path / "taxiway.toml")
     assert refused.returncode == 4
-    assert re.search(r"auc overall: 0\.6\d+, at least 0\.99 wanted\n", refused.stderr)
+    assert re.search(
+        r"auc overall: 0\.6\d+ \(95 % interval 0\.6\d+ to 0\.6\d+, 23,611 rows\), "
+        r"at least 0\.99 wanted, missed by 0\.3\d+\n",
+        refused.stderr,
+    )
     assert "Traceback" not in refused.stderr
     assert sorted((flights_run.workspace / "models/flights").iterdir()) == [
         flights_run.workspace / "models/flights/1"
     ]
+
+
+def test_a_slice_that_is_too_weak_refuses_the_model(flights_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text(
+        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[evaluate]\nmin_slice_auc = 0.65\n'
+    )
+    refused = taxiway(*RUN[:1], *RUN[2:], "--settings", tmp_path / "taxiway.toml")
+    assert refused.returncode == 4
+    missed = re.findall(
+        r"auc on (\w+ \w+): 0\.\d+ \(95 % interval 0\.\d+ to 0\.\d+, ([\d,]+) rows\), "
+        r"at least 0\.65 wanted, missed by 0\.\d+",
+        refused.stderr,
+    )
+    assert missed
+    assert all(int(rows.replace(",", "")) >= 1000 for _, rows in missed)
 
 
 def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: Path) -> None:
@@ -190,7 +211,8 @@ def test_a_model_worse_than_the_one_before_is_not_published(
     refused = taxiway("run", *RUN[2:], "--settings", file)
     assert refused.returncode == 4, refused.stdout + refused.stderr
     assert re.search(
-        r"auc overall: -0\.\d+ against the latest blessed model, at least -0\.02 wanted",
+        r"auc overall: -0\.\d+ against the latest blessed model, "
+        r"at least -0\.02 wanted, missed by 0\.\d+",
         refused.stderr,
     )
     versions = (flights_run.workspace / "models/flights").iterdir()
@@ -206,6 +228,10 @@ def test_a_model_as_good_as_the_one_before_becomes_version_2(
     assert result["version"] == 2
     decisions = {step["name"]: step["decision"] for step in result["steps"]}
     assert decisions["LatestBlessedModel"] == "compare with an earlier blessed model"
+    assert re.match(
+        r"AUC [+-]0\.\d{4} against the latest blessed model; better on \d+ of \d+ slices",
+        result["comparison"],
+    )
     assert result["baseline"] == pytest.approx(flights_run.result["metrics"])
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert sorted(version.name for version in versions) == ["1", "2"]

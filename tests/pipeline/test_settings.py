@@ -138,3 +138,9 @@ def test_every_setting_is_described() -> None:
         assert model["description"]
         for name, setting in model["properties"].items():
             assert "$ref" in setting or setting.get("description"), name
+
+
+def test_bounds_that_no_model_could_miss_are_refused(tmp_path: Path) -> None:
+    file = _write(tmp_path, "[evaluate]\nmin_auc = 0\nmax_auc_drop = 1\nmin_slice_auc = 0\n")
+    with pytest.raises(UsageError, match=r"evaluate: .*no bound is left that a model could miss"):
+        settings.load(file)
