@@ -22,7 +22,8 @@ def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
     Yields:
       A sentence for each.
     """
-    types = {column.name: column.type for column in schema.feature}
+    columns = {column.name: column for column in schema.feature}
+    types = {name: column.type for name, column in columns.items()}
     for role, names, fitting in (
         ("label", [features.label], {_INT}),
         ("numeric", features.numeric, {_INT, _FLOAT}),
@@ -39,3 +40,14 @@ def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
                 wanted = " or ".join(sorted(schema_pb2.FeatureType.Name(each) for each in fitting))
                 got = schema_pb2.FeatureType.Name(types[name])
                 yield f"{role} column {name} is {got} in the schema; it must be {wanted}"
+            elif role == "label" and not _is_label(columns[name]):
+                yield (
+                    f"label column {name} must be in every row and 0 or 1; give it "
+                    "presence { min_fraction: 1.0 } and int_domain { min: 0 max: 1 }"
+                )
+
+
+def _is_label(column: schema_pb2.Feature) -> bool:
+    domain = column.int_domain
+    zero_or_one = domain.HasField("min") and (domain.min, domain.max) == (0, 1)
+    return column.presence.min_fraction == 1 and zero_or_one

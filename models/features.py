@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -34,7 +34,7 @@ class Features(BaseModel):
     label: str
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    buckets: dict[str, int] = Field(default_factory=dict)
+    buckets: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     slices: tuple[str, ...] = ()
     min_frequency: int = Field(20, ge=1)
 

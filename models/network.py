@@ -34,8 +34,9 @@ def build(
     for at, name in enumerate(features.inputs[numbers:], start=numbers):
         positions = matrix[:, at]
         width = min(16, (sizes[name] + 3) // 2)
-        embedding = keras.layers.Embedding(sizes[name], width, name=f"{name}_deep")
-        weight = keras.layers.Embedding(sizes[name], 1, "zeros", name=f"{name}_wide")
+        # Named by position: a column's name may hold what TensorFlow takes in no name.
+        embedding = keras.layers.Embedding(sizes[name], width, name=f"deep_{at}")
+        weight = keras.layers.Embedding(sizes[name], 1, "zeros", name=f"wide_{at}")
         deep.append(embedding(positions))
         wide.append(weight(positions))
     hidden = keras.layers.Concatenate()(deep)

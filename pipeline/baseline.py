@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
+from tfx.components.evaluator import constants
+from tfx.dsl.components.common.resolver import ResolverStrategy
 
 CANDIDATE = "candidate"
 
 
-class BaselineStrategy(LatestBlessedModelStrategy):
+class BaselineStrategy(ResolverStrategy):
     """Resolve the latest blessed model other than the candidate.
 
     TFX's own strategy finds the candidate itself when a run is repeated without a change; the
-    repeated run would then evaluate the model against itself and publish it a second time.
+    repeated run would then evaluate the model against itself and publish it a second time. And it
+    takes the latest model that was ever blessed, not the one that was blessed last.
     """
 
     def resolve_artifacts(
@@ -24,15 +24,24 @@ class BaselineStrategy(LatestBlessedModelStrategy):
         """Resolve the baseline.
 
         Args:
-          store: ML Metadata.
+          store: ML Metadata; unused.
           input_dict: `candidate`, `model` (all models) and `model_blessing` (all blessings).
 
         Returns:
           At most one `model` and its `model_blessing`; both empty when nothing was blessed yet.
         """
         candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
-        others = [model for model in input_dict["model"] if model.id not in candidates]
-        resolved = super().resolve_artifacts(
-            store, {"model": others, "model_blessing": input_dict["model_blessing"]}
+        others = {model.id: model for model in input_dict["model"] if model.id not in candidates}
+        latest_first = sorted(
+            input_dict["model_blessing"], key=lambda blessing: blessing.id, reverse=True
         )
-        return None if resolved is None else resolved | {CANDIDATE: input_dict[CANDIDATE]}
+        found: dict[str, list[Any]] = {"model": [], "model_blessing": []}
+        for blessing in latest_first:
+            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+            of_model = blessing.get_int_custom_property(
+                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
+            )
+            if blessed and of_model in others:
+                found = {"model": [others[of_model]], "model_blessing": [blessing]}
+                break
+        return found | {CANDIDATE: input_dict[CANDIDATE]}

@@ -7,8 +7,10 @@ import gc
 import json
 import os
 import shlex
+import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -77,7 +79,7 @@ def run(
             display = Display(terminal)
             result = runner.run(settings, _Silent() if as_json else display, tune, log_file)
             if not as_json:
-                display.summary(result)
+                display.summary(result, shlex.join([_command(), *sys.argv[1:]]))
     except TaxiwayError as error:
         error.log_file = log_file
         raise
@@ -98,8 +100,10 @@ def settings(settings_file: Path | None, schema: bool) -> None:
     """Print the settings in force, as a commented settings file."""
     from pipeline import settings as module
 
-    text = module.as_toml(module.load_plain(settings_file))
-    click.echo(module.json_schema() + "\n" if schema else text, nl=False)
+    if schema:
+        click.echo(module.json_schema())
+    else:
+        click.echo(module.as_toml(module.load_plain(settings_file)), nl=False)
 
 
 @taxiway.command()
@@ -168,7 +172,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             sys.exit(UsageError.exit_code)
         _stop_json(UsageError(error.format_message(), "taxiway --help"))
     except click.Abort:  # what click makes of Ctrl-C
-        again = shlex.join(["taxiway", *words])
+        again = shlex.join([_command(), *words])
         _stop_interrupted(again, as_json)
     except TaxiwayError as error:
         _stop(error, as_json)
@@ -177,6 +181,20 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         unexpected.__cause__ = error
         _stop(unexpected, as_json)
     sys.exit(0)
+
+
+def _command() -> str:
+    """Return this program's name where the shell finds it, else its path."""
+    if shutil.which("taxiway"):
+        return "taxiway"
+    installed = Path(sys.executable).with_name("taxiway")
+    here = Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
+
+
+def _as_typed(next_step: str) -> str:
+    name, _, rest = next_step.partition(" ")
+    return f"{_command()} {rest}" if name == "taxiway" else next_step
 
 
 def _unexpected(error: Exception, log_file: Path) -> InfrastructureError:
@@ -204,7 +222,7 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
 
         show_refusal(error)
     if error.next_step:
-        click.echo(f"Next   {error.next_step}", err=True)
+        click.echo(f"Next   {_as_typed(error.next_step)}", err=True)
     if error.log_file:
         click.echo(f"Log    {error.log_file}", err=True)
     sys.exit(error.exit_code)
@@ -239,5 +257,6 @@ def _log_traceback(error: TaxiwayError) -> None:
         return
     import traceback
 
-    with error.log_file.open("a", encoding="utf-8") as log:
+    # A full disk must not hide the error from the user.
+    with suppress(OSError), error.log_file.open("a", encoding="utf-8") as log:
         traceback.print_exception(type(error), error, error.__traceback__, file=log)

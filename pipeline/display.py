@@ -68,8 +68,8 @@ class Display:
         )
         self._console.print(line)
 
-    def summary(self, result: RunResult) -> None:
-        """Say what was published, and where everything is."""
+    def summary(self, result: RunResult, again: str) -> None:
+        """Say what was published, and where everything is; `again` is the command to repeat it."""
         print_ = self._console.print
         print_()
         print_(
@@ -84,7 +84,7 @@ class Display:
         print_(f"  {result.comparison}")
         print_(f"  total                {result.seconds:.1f} s")
         print_(f"Log    {result.log_file}")
-        print_(f"Next   taxiway run --span {result.span}   (unchanged, it is all cached)")
+        print_(Text(f"Next   {again}   (unchanged, it is all cached)"))
 
 
 def show_refusal(error: DataRefused) -> None:

@@ -5,18 +5,16 @@ TFX's cache key holds the import path of our code, not the code. `stamp` adds a 
 
 from __future__ import annotations
 
-import ast
 import hashlib
-import importlib.util
-from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline import code
+
 PROPERTY = "code_hash"
 
-_OWN = frozenset({"pipeline", "models", "schema", "serving"})
 _LOCK = Path(__file__).parent.parent / "requirements.lock"
 
 # The modules behind each node; `run_fn` and the schema file come from the settings.
@@ -54,45 +52,11 @@ def stamp(ir: pipeline_pb2.Pipeline, run_fn: str, schema_file: Path) -> None:
         parameter.field_value.string_value = digest.hexdigest()
 
 
-def code_files(module: str) -> Mapping[str, Path]:
-    """Return a module and all it imports from our packages and its own, as files by name."""
-    packages = _OWN | {module.partition(".")[0]}
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        file = _file(name)
-        if name in found or file is None:
-            continue
-        found[name] = file
-        waiting += [
-            imported for imported in _imports(file) if imported.partition(".")[0] in packages
-        ]
-    return dict(sorted(found.items()))
-
-
 def _code(module: str) -> bytes:
     digest = hashlib.sha256()
-    for name, file in code_files(module).items():
+    for name, file in code.files(module).items():
         digest.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.digest()
-
-
-def _file(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # `from models.features import load`: load is no module
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
-
-
-def _imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _locked_packages() -> bytes:

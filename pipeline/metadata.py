@@ -9,6 +9,8 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from serving import store as store_module
+
 _PUSHED_DESTINATION = "pushed_destination"
 
 
@@ -45,7 +47,9 @@ def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> i
 
 
 def forget_missing(store: metadata_store.MetadataStore) -> int:
-    """Mark artifacts whose files are gone as deleted, so that TFX's cache makes them again.
+    """Mark artifacts that are no longer what they were as deleted, so that they are made again.
+
+    That is: their files are gone, or a pushed model is not the newest version any more.
 
     Args:
       store: ML Metadata.
@@ -56,7 +60,7 @@ def forget_missing(store: metadata_store.MetadataStore) -> int:
     missing = [
         artifact
         for artifact in store.get_artifacts()
-        if artifact.state == mlmd.Artifact.LIVE and not _files_exist(artifact)
+        if artifact.state == mlmd.Artifact.LIVE and not _as_it_was(artifact)
     ]
     for artifact in missing:
         artifact.state = mlmd.Artifact.DELETED
@@ -64,11 +68,13 @@ def forget_missing(store: metadata_store.MetadataStore) -> int:
     return len(missing)
 
 
-def _files_exist(artifact: mlmd.Artifact) -> bool:
-    places = [artifact.uri]
-    if _PUSHED_DESTINATION in artifact.custom_properties:
-        places.append(artifact.custom_properties[_PUSHED_DESTINATION].string_value)
-    return all(Path(place).exists() for place in places)
+def _as_it_was(artifact: mlmd.Artifact) -> bool:
+    if not Path(artifact.uri).exists():
+        return False
+    if _PUSHED_DESTINATION not in artifact.custom_properties:
+        return True
+    version = Path(artifact.custom_properties[_PUSHED_DESTINATION].string_value)
+    return version.exists() and int(version.name) == max(store_module.versions(version.parent))
 
 
 def outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str, mlmd.Artifact]:

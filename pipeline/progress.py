@@ -31,9 +31,9 @@ class RunResult:
     Args:
       run_id: the TFX pipeline run id.
       span: the span the model was evaluated on.
-      blessed: whether the Evaluator blessed the candidate.
-      version: number of the published version, or None when nothing was published.
-      model_dir: the published version's folder, or None.
+      blessed: always true; a run whose model is not blessed raises NotBlessed.
+      version: number of the published version.
+      model_dir: the published version's folder.
       metrics: the candidate's metrics on the whole eval split, by name.
       baseline: the same of the latest blessed model; empty for a first model.
       comparison: what is better and what worse than before, in words.
@@ -45,8 +45,8 @@ class RunResult:
     run_id: str
     span: int
     blessed: bool
-    version: int | None
-    model_dir: Path | None
+    version: int
+    model_dir: Path
     metrics: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
     comparison: str = ""

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline import interrupts, lock
 from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, TaxiwayError, UsageError
 from pipeline.progress import Observer, RunResult, Step
-from pipeline.settings import Settings
+from pipeline.settings import Settings, explain
 from pipeline.workspace import Workspace
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
@@ -73,6 +75,7 @@ class _Run:
         begin = time.monotonic()
         features, schema, policy = self._features(), self._schema(), self._policy()
         self._check_columns(features, schema)
+        self._check_run_fn()
         data = self._lay_out_data(schema)
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
@@ -147,6 +150,8 @@ class _Run:
         file = self._settings.features
         try:
             return features.load(file)
+        except ValidationError as error:
+            raise UsageError(f"{file}: {explain(error, features.Features)}") from error
         except (OSError, ValueError) as error:
             raise UsageError(f"{file}: not a usable features file: {error}") from error
 
@@ -157,10 +162,17 @@ class _Run:
         if wrong:
             raise UsageError(f"{self._settings.features}: {wrong} ({self._settings.schema_file})")
 
-    def _policy(self) -> Any:
-        from pydantic import ValidationError
+    def _check_run_fn(self) -> None:
+        from pipeline import code
 
-        from pipeline.settings import explain
+        path = self._settings.train.run_fn
+        if not code.has_function(path):
+            raise UsageError(
+                f"train.run_fn: there is no function {path}.",
+                "write it as package.module.function, as seen from the project's folder",
+            )
+
+    def _policy(self) -> Any:
         from schema import policy
 
         file = self._settings.policy_file

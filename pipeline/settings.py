@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -54,7 +55,9 @@ class TrainSettings(_Frozen):
     """How the model is fitted."""
 
     run_fn: str = Field("models.trainer.run_fn", description="import path of TFX's run_fn")
-    units: tuple[int, ...] = Field((128, 64), description="width of each hidden layer")
+    units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (128, 64), description="width of each hidden layer"
+    )
     dropout: float = Field(
         0.5, ge=0.0, lt=1.0, description="part of each hidden layer a step leaves out"
     )
@@ -62,8 +65,8 @@ class TrainSettings(_Frozen):
     batch_size: int = Field(512, ge=1, description="rows in a step")
     epochs: int = Field(6, ge=1, description="at most; early stopping usually ends sooner")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss")
-    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.1, description="part of the train split that early stopping watches"
+    validation_fraction: float = Field(
+        0.1, ge=0.01, le=0.5, description="part of the train split that early stopping watches"
     )
     seed: int = Field(1, description="of weights and order; the same seed, the same model")
 
@@ -146,7 +149,7 @@ def load_plain(path: Path | None = None) -> Settings:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
-            f"{file}: no such settings file.", "taxiway settings > taxiway.toml"
+            f"{file}: no such settings file.", f"taxiway settings > {shlex.quote(str(file))}"
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a readable TOML file: {error}.") from error
@@ -223,5 +226,6 @@ def _explain(error: dict[str, Any], model: type[BaseModel]) -> str:
 
 def _keys(section: list[str], model: Any) -> list[str]:
     for name in section:
-        model = model.model_fields[name].annotation
+        of_name = get_args(model)[1:] if get_origin(model) is dict else ()
+        model = of_name[0] if of_name else model.model_fields[name].annotation
     return list(model.model_fields)

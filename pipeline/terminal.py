@@ -35,10 +35,12 @@ def library_output_to(log_file: Path) -> Iterator[TextIO]:
             try:
                 yield terminal
             finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os.dup2(kept_out, 1)
-                os.dup2(kept_err, 2)
+                try:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                finally:  # also when the log's disk is full
+                    os.dup2(kept_out, 1)
+                    os.dup2(kept_err, 2)
     finally:
         os.close(kept_out)
         os.close(kept_err)

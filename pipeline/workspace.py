@@ -39,11 +39,6 @@ class Workspace:
         return self.root / "models" / self.name
 
     @property
-    def logs(self) -> Path:
-        """One log file a run."""
-        return self.root / "logs"
-
-    @property
     def quarantine(self) -> Path:
         """Rows that a source could not read, one file a run."""
         return self.root / "quarantine"

@@ -23,7 +23,8 @@ main() {
   install_uv
   [[ ! -e $unfinished && -x .venv/bin/python ]] || make_venv
   touch "$unfinished"
-  rm -f "$stamp"
+  # What is installed for one lock may not be what the other says.
+  rm -f .venv/.installed-*
   echo "Installing $lock"
   uv pip install --require-hashes --compile-bytecode --requirement "$lock"
   # setuptools is in the lock: building the project itself downloads nothing.

@@ -20,6 +20,8 @@ from pipeline.sources.layout import Layout, lay_out
 from tests.proof import Proof
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
+# As after activating the environment: messages then name the command as `taxiway`.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 PROJECT = Path(__file__).parent.parent
 

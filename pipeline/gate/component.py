@@ -14,7 +14,8 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import io_utils
 
 from pipeline.example_gen import FILES_PROPERTY
-from pipeline.gate import decision, serving_logs
+from pipeline.gate import decision
+from pipeline.gate import serving_logs as logs
 from pipeline.gate.accepted import DECISIONS
 from pipeline.gate.decision import GateDecision
 from pipeline.gate.examine import Examination, Split, examine
@@ -55,7 +56,7 @@ class DataGateExecutor(BaseExecutor):
             for name in artifact_utils.decode_split_names(examples.split_names)
         }
         accepted = input_dict.get(DECISIONS)
-        logs = exec_properties["serving_logs"]
+        folder = exec_properties["serving_logs"]
         span = exec_properties["span"]
         seen = examine(
             splits,
@@ -64,7 +65,7 @@ class DataGateExecutor(BaseExecutor):
             exec_properties["label"],
             span,
             _statistics(Path(accepted[0].uri, decision.STATISTICS_FILE)) if accepted else None,
-            serving_logs.statistics(Path(logs), schema) if logs else None,
+            logs.statistics(Path(folder), schema) if folder else None,
         )
         self._conclude(
             artifact_utils.get_single_instance(output_dict["decision"]),
@@ -93,6 +94,8 @@ class _DataGateSpec(ComponentSpec):
         "label": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=int),
         "serving_logs": ExecutionParameter(type=str),
+        # In TFX's cache key, so that new logs in the same folder are looked at.
+        "serving_logs_state": ExecutionParameter(type=str),
     }
 
 
@@ -136,6 +139,7 @@ class DataGate(BaseComponent):
             label=label,
             span=span,
             serving_logs=str(serving_logs or ""),
+            serving_logs_state=logs.state(serving_logs) if serving_logs else "",
             decision=Channel(type=GateDecision),
         )
         super().__init__(spec=spec)

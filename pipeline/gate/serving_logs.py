@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ from pipeline.errors import DataRefused
 _MAX_REQUESTS = 100_000
 
 
+def state(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of a folder's files."""
+    digest = hashlib.sha256()
+    for file in _files(folder):
+        status = file.stat()
+        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
 def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
     """Measure the rows of logged requests.
 
@@ -32,9 +42,8 @@ def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
     Raises:
       DataRefused: there are none, or a file is no such log.
     """
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
     rows: list[bytes] = []
-    for file in files:
+    for file in _files(folder):
         compression = "GZIP" if file.suffix == ".gz" else ""
         try:
             for record in tf.data.TFRecordDataset(str(file), compression).as_numpy_iterator():
@@ -49,6 +58,10 @@ def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
         raise DataRefused(f"{folder}: no logged requests there.", "correct source.serving_logs")
     batch: pa.RecordBatch = ExamplesToRecordBatchDecoder().DecodeBatch(rows[:_MAX_REQUESTS])
     return generate_statistics_in_memory(batch, StatsOptions(schema=schema))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
 
 
 def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from typing import Protocol
 # row of data is 1). They are for people, never for a model.
 FILE_COLUMN = "_source_file"
 ROW_COLUMN = "_source_row"
+RESERVED = "_source_"
 PROVENANCE = (FILE_COLUMN, ROW_COLUMN)
 
 

@@ -6,6 +6,11 @@ import duckdb
 
 from pipeline.sources.sql import identifier
 
+_WHOLE_KINDS = frozenset({
+    "BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER",
+})  # fmt: skip
+# The widest do not all fit 64 bits.
+_NUMBER_KINDS = frozenset({"FLOAT", "DOUBLE", "HUGEINT", "UBIGINT", "UHUGEINT"})
 _WHOLE = r"[+-]?\d{1,18}"
 # A zero in front is a part of a code, such as a postcode; a number would lose it.
 _INFERRED_WHOLE = r"[+-]?(0|[1-9]\d{0,17})"
@@ -26,10 +31,10 @@ def cast(database: duckdb.DuckDBPyConnection, name: str, kind: str, expected: st
     column = identifier(name)
     if kind == "VARCHAR":
         return f"{_of_text(database, column, expected)} AS {column}"
-    if kind == "BOOLEAN" or kind.endswith("INT") or kind == "INTEGER":
+    if kind in _WHOLE_KINDS:
         # Every whole number up to 2**53 is a double too.
         return f"{column}::{'DOUBLE' if expected == 'FLOAT' else 'BIGINT'} AS {column}"
-    if kind in ("FLOAT", "DOUBLE", "HUGEINT") or kind.startswith("DECIMAL"):
+    if kind in _NUMBER_KINDS or kind.startswith("DECIMAL"):
         whole = f"{column}::DOUBLE = try_cast({column} AS BIGINT)"
         # What has whole numbers and gaps is written as floats by many a library.
         as_int = expected == "INT" and _all(database, column, f"coalesce({whole}, false)")

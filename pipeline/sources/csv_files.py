@@ -10,7 +10,7 @@ import duckdb
 
 from pipeline.errors import DataRefused
 from pipeline.refusals import BadRow
-from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
+from pipeline.sources.base import FILE_COLUMN, RESERVED, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 
 _SEPARATORS = ",;\t|"
@@ -30,8 +30,8 @@ _EXPECTED = {
 def read(database: duckdb.DuckDBPyConnection, files: Sequence[Path], base: Path) -> None:
     """Read CSV files into the table `raw`; every cell is text, an empty one is NULL.
 
-    RFC 4180, in UTF-8 with or without a byte-order mark. The separator is the comma, semicolon,
-    tab or bar that the first header has most of. Columns are matched by name.
+    RFC 4180, in UTF-8 with or without a byte-order mark. A file's separator is the comma,
+    semicolon, tab or bar that its header has most of. Columns are matched by name.
 
     Args:
       database: gets the table, with the columns of `PROVENANCE`.
@@ -41,17 +41,17 @@ def read(database: duckdb.DuckDBPyConnection, files: Sequence[Path], base: Path)
     Raises:
       DataRefused: a file or a row in it is malformed; the error holds the first such rows.
     """
-    separator, selected = "", []
+    selected = []
     for number, file in enumerate(files):
         shown = str(file.relative_to(base))
-        separator, names = _header(file, shown, separator)
+        separator, names = _header(file, shown)
         selected.append(_table(database, file, shown, names, separator, f"file_{number}"))
     database.execute("CREATE TABLE raw AS " + " UNION ALL BY NAME ".join(selected))
     for number in range(len(files)):
         database.execute(f"DROP TABLE file_{number}")
 
 
-def _header(file: Path, shown: str, separator: str) -> tuple[str, list[str]]:
+def _header(file: Path, shown: str) -> tuple[str, list[str]]:
     with file.open("rb") as stream:
         line = stream.readline(_MAX_HEADER_BYTES)
     try:
@@ -60,13 +60,15 @@ def _header(file: Path, shown: str, separator: str) -> tuple[str, list[str]]:
         raise _malformed(shown, "", "text in another encoding", "text in UTF-8") from error
     if "\0" in words:
         raise _malformed(shown, "", "a NUL byte in the header", "text in UTF-8")
-    separator = separator or max(_SEPARATORS, key=words.count)
+    separator = max(_SEPARATORS, key=words.count)
     names = next(csv.reader([words.rstrip("\r\n")], delimiter=separator), [])
     if not names:
         raise _malformed(shown, "", "an empty file", "a header with the columns' names")
     for name in names:
         if not name.strip():
             raise _malformed(shown, "", "a column without a name", "a name for every column")
+        if name.startswith(RESERVED):
+            raise _malformed(shown, name, "a reserved name", "names that begin otherwise")
         if names.count(name) > 1:
             raise _malformed(shown, name, "two columns of this name", "a name only once")
     return separator, names
@@ -92,23 +94,26 @@ def _table(
         raise _malformed(
             shown, "", " ".join(str(error).splitlines()[0].split()), "CSV as RFC 4180 has it"
         ) from error
-    bad = _rejected(database, shown) + _with_nul(database, table, names, shown)
-    if bad:
+    count, bad = _rejected(database, shown)
+    with_nul = _with_nul(database, table, names, shown)
+    if bad or with_nul:
         raise DataRefused(
-            f"{shown}: {len(bad):,} malformed rows.",
+            f"{shown}: {count + len(with_nul):,} malformed rows.",
             "correct the rows, or leave them out",
-            rows=tuple(bad),
+            rows=tuple(bad + with_nul),
         )
     return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
 
 
-def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> list[BadRow]:
+def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, list[BadRow]]:
+    """Return how many rows DuckDB could not read, and the first of them."""
+    [count] = database.execute("SELECT count(DISTINCT line) FROM reject_errors").fetchone() or [0]
     rows = database.execute(
         "SELECT line, any_value(column_name), any_value(error_type)::VARCHAR, "
         f"any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line LIMIT {_MAX_BAD_ROWS}"
     ).fetchall()
     database.execute("DELETE FROM reject_errors")
-    return [
+    return count, [
         BadRow(
             shown,
             f"line {line}",

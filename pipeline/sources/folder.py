@@ -19,6 +19,12 @@ from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 
 _FORMATS = {"day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
+# Seconds since 1970 of 1973 and 2100: a smaller number is no time but a date, such as 20130401.
+_EARLIEST, _LATEST = 100_000_000, 4_102_444_800
+_TIME = "a timestamp, a date, or seconds or milliseconds since 1970"
+_ROWS_KEPT = 1000
+# Names that no file of a user's has.
+_SPAN, _PATH = "_source_span", "_source_path"
 
 
 class FolderSource:
@@ -30,7 +36,8 @@ class FolderSource:
 
     Args:
       path: the folder; files in its sub-folders count too.
-      time_column: says when a row happened: a timestamp, a date, or seconds since 1970 (UTC).
+      time_column: says when a row happened: a timestamp, a date, or seconds or milliseconds
+        since 1970 (UTC).
         None when the digits in each file's name are its span.
       period: how much time one span covers, with a time column.
       types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema.
@@ -60,10 +67,13 @@ class FolderSource:
             raise UsageError(f"{path}: .csv and .parquet files are mixed; keep one kind.")
 
     def fingerprint(self) -> str:
-        """Return a hash of the files' names, sizes and times, and of how they are cut."""
+        """Return a hash of the files' names, sizes and times, and of how they are read."""
         digest = hashlib.sha256(
-            f"{self._time_column}\0{self._period}\0{sorted(self._types.items())}\0".encode()
+            f"{self._time_column}\0{self._period}\0{sorted(self._types.items())}\0"
+            f"{duckdb.__version__}\0".encode()
         )
+        for module in (__file__, csv_files.__file__, column_types.__file__):
+            digest.update(Path(module).read_bytes())
         for file in self._files:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
@@ -71,14 +81,14 @@ class FolderSource:
 
     def spans(self) -> list[int]:
         """Return the spans that occur in the files, oldest first."""
-        found = self._database.execute("SELECT DISTINCT span FROM folder_rows ORDER BY span")
+        found = self._database.execute(f"SELECT DISTINCT {_SPAN} FROM folder_rows ORDER BY 1")
         return [span for (span,) in found.fetchall()]
 
     def write(self, span: int, file: Path) -> None:
         """Write one span's rows as Parquet, in the order of the files."""
         self._database.execute(
-            "COPY (SELECT * EXCLUDE (span) FROM folder_rows WHERE span = $span) "
-            "TO '{}' (FORMAT parquet)".format(str(file).replace("'", "''")),
+            f"COPY (SELECT * EXCLUDE ({_SPAN}) FROM folder_rows WHERE {_SPAN} = $span) "
+            f"TO {text(str(file))} (FORMAT parquet)",
             {"span": span},
         )
 
@@ -96,17 +106,10 @@ class FolderSource:
             for name, kind in kinds.items()
             if name not in PROVENANCE
         )
-        try:
-            database.execute(
-                f"CREATE TABLE folder_rows AS SELECT {self._span(kinds)} AS span, {columns}, "
-                f"{', '.join(PROVENANCE)} FROM raw"
-            )
-        except duckdb.Error as error:
-            raise DataRefused(
-                f"{self._path}: column {self._time_column}: not all times can be read: "
-                f"{_summary(error)}",
-                "correct the rows, or choose another source.time_column",
-            ) from error
+        database.execute(
+            f"CREATE TABLE folder_rows AS SELECT {self._span(kinds)} AS {_SPAN}, {columns}, "
+            f"{', '.join(PROVENANCE)} FROM raw"
+        )
         self._refuse_without_span(database)
         return database
 
@@ -126,10 +129,10 @@ class FolderSource:
         base = text(f"{self._path}/")
         try:
             database.execute(
-                f"CREATE TABLE raw AS SELECT * EXCLUDE (filename, file_row_number), "
-                f"replace(filename, {base}, '') AS {FILE_COLUMN}, "
+                f"CREATE TABLE raw AS SELECT * EXCLUDE ({_PATH}, file_row_number), "
+                f"replace({_PATH}, {base}, '') AS {FILE_COLUMN}, "
                 f"file_row_number + 1 AS {ROW_COLUMN} FROM read_parquet([{files}], "
-                "union_by_name = true, filename = true, file_row_number = true)"
+                f"union_by_name = true, filename = {text(_PATH)}, file_row_number = true)"
             )
         except duckdb.Error as error:
             raise DataRefused(
@@ -138,20 +141,24 @@ class FolderSource:
             ) from error
 
     def _refuse_without_span(self, database: duckdb.DuckDBPyConnection) -> None:
+        missing = f"FROM folder_rows WHERE {_SPAN} IS NULL"
+        [count] = database.execute(f"SELECT count(*) {missing}").fetchone() or [0]
+        if not count:
+            return
         column = self._time_column or ""
+        value = f"{identifier(column)}::VARCHAR" if column else FILE_COLUMN
         rows = database.execute(
-            f"SELECT {', '.join(PROVENANCE)} FROM folder_rows WHERE span IS NULL LIMIT 1000"
+            f"SELECT {', '.join(PROVENANCE)}, {value} {missing} LIMIT {_ROWS_KEPT}"
         ).fetchall()
-        if rows:
-            raise DataRefused(
-                f"{self._path}: {len(rows):,} rows have no {column or 'span'}; "
-                "every row needs one.",
-                "correct the rows, or leave them out",
-                rows=tuple(
-                    BadRow(file, str(row), column, "no value", "when it happened")
-                    for file, row in rows
-                ),
-            )
+        raise DataRefused(
+            f"{self._path}: {count:,} rows have no readable {column or 'span'}; "
+            "every row needs one.",
+            "correct the rows, or leave them out",
+            rows=tuple(
+                BadRow(file, str(row), column, "no value" if value is None else value, _TIME)
+                for file, row, value in rows
+            ),
+        )
 
     def _span(self, types: dict[str, str]) -> str:
         if self._time_column is None:
@@ -162,20 +169,30 @@ class FolderSource:
                         "name files by their span (sales-201304.csv), or set source.time_column",
                     )
             stem = rf"regexp_extract({FILE_COLUMN}, '([^/]*)\.[a-z]+$', 1)"
-            return rf"regexp_replace({stem}, '\D', '', 'g')::BIGINT"
+            return rf"try_cast(regexp_replace({stem}, '\D', '', 'g') AS BIGINT)"
         if self._time_column not in types:
             raise UsageError(
                 f"source.time_column: no column {self._time_column} in {self._path}; "
                 f"there are {', '.join(types)}."
             )
         column = identifier(self._time_column)
-        moment = (
-            f"to_timestamp({column})"
-            if types[self._time_column] in ("BIGINT", "INTEGER", "DOUBLE")
-            # As text, either a number or a date.
-            else f"coalesce(to_timestamp(try_cast({column} AS DOUBLE)), {column}::TIMESTAMPTZ)"
+        number = f"try_cast({column} AS DOUBLE)"
+        moment = f"try_cast({column}::VARCHAR AS TIMESTAMPTZ)"
+        return (
+            "CASE"
+            f" WHEN {number} BETWEEN 19000101 AND 21001231"
+            f" THEN strftime(try_strptime({number}::BIGINT::VARCHAR, '%Y%m%d'), {self._format})"
+            f" WHEN {number} BETWEEN {_EARLIEST} AND {_LATEST}"
+            f" THEN strftime(to_timestamp({number}), {self._format})"
+            f" WHEN {number} BETWEEN {_EARLIEST}000 AND {_LATEST}000"
+            f" THEN strftime(to_timestamp({number} / 1000), {self._format})"
+            f" WHEN {number} IS NULL THEN strftime({moment}, {self._format})"
+            " END::BIGINT"
         )
-        return f"strftime({moment}, '{_FORMATS[self._period]}')::BIGINT"
+
+    @property
+    def _format(self) -> str:
+        return text(_FORMATS[self._period])
 
 
 def _summary(error: duckdb.Error) -> str:

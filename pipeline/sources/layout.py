@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import Source
 
+_MAX_SPAN = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -49,6 +51,11 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
     spans = source.spans()
     if not spans:
         raise DataRefused("the source has no rows.", "look at the files under source.path")
+    if spans[-1] > _MAX_SPAN:
+        raise UsageError(
+            f"span {spans[-1]} is too long a number; TFX takes up to {_MAX_SPAN}.",
+            "name files by day, month or year (sales-20130401.csv), or set source.time_column",
+        )
     chosen = spans[-1] if span is None else span
     if chosen not in spans:
         raise UsageError(

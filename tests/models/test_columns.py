@@ -27,6 +27,7 @@ def test_the_flights_fit_their_schema() -> None:
     [
         ({"label": "lates"}, "no label column lates; did you mean late?"),
         ({"label": "carrier"}, "label column carrier is BYTES in the schema; it must be INT"),
+        ({"label": "hour"}, r"label column hour must be in every row and 0 or 1"),
         ({"numeric": ["zzz"]}, "no numeric column zzz"),
         ({"numeric": ["origin"]}, "numeric column origin is BYTES .* must be FLOAT or INT"),
         ({"buckets": {"temp": 9}}, "bucket column temp is FLOAT .* must be INT"),

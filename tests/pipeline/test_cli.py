@@ -108,7 +108,7 @@ def test_an_error_is_one_json_object_when_asked(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, "")
     assert json.loads(done.stdout) == {
         "error": f"{tmp_path}/none.toml: no such settings file.",
-        "next": "taxiway settings > taxiway.toml",
+        "next": f"taxiway settings > {tmp_path / 'none.toml'}",
         "exit_code": 2,
         "log_file": None,
     }
@@ -261,7 +261,9 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "2013.csv").write_text("late,distance\n1,2\n1\n0,3,4\n")
     (tmp_path / "schema.pbtxt").write_text(
-        'feature { name: "late" type: INT } feature { name: "distance" type: INT }'
+        'feature { name: "late" type: INT presence { min_fraction: 1 } '
+        "int_domain { min: 0 max: 1 } } "
+        'feature { name: "distance" type: INT }'
     )
     (tmp_path / "features.toml").write_text('label = "late"\nnumeric = ["distance"]\n')
     (tmp_path / "taxiway.toml").write_text(
@@ -282,6 +284,10 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("policy", "says"),
     [
+        (
+            '[kinds.drift.features.seats]\nacton = "warn"\n',
+            "unknown key kinds.drift.features.seats.acton; did you mean action?",
+        ),
         ('[kinds.drifts]\naction = "stop"\n', "unknown key kinds.drifts; did you mean drift?"),
         ("[limits\n", "not a usable policy"),
         (None, "No such file"),
@@ -297,3 +303,26 @@ def test_a_wrong_policy_is_named(tmp_path: Path, policy: str | None, says: str) 
     done = taxiway("run", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "policy.toml" in done.stderr and says in done.stderr
+
+
+def test_the_command_is_named_by_its_path_where_the_shell_does_not_find_it() -> None:
+    done = subprocess.run(
+        [".venv/bin/taxiway", "run", "--settings", "none.toml"],
+        cwd=PROJECT,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Next   .venv/bin/taxiway settings > none.toml\n" in done.stderr
+
+
+def test_a_run_fn_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text(
+        f'features = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[train]\nrun_fn = "models.trainer.fn"\n'
+    )
+    done = taxiway("run", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "train.run_fn: there is no function models.trainer.fn." in done.stderr

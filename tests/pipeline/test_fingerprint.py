@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tfx.proto.orchestration import pipeline_pb2
 
-from pipeline import fingerprint
+from pipeline import code, fingerprint
 
 NODES = ("ExampleGen", "ImportSchemaGen", "Transform", "Trainer", "Evaluator", "Pusher")
 
@@ -24,7 +24,7 @@ def _hashes(schema: Path) -> dict[str, str]:
 
 
 def test_a_module_stands_for_all_it_imports_from_us() -> None:
-    files = fingerprint.code_files("models.trainer")
+    files = code.files("models.trainer")
     assert {"models.trainer", "models.network", "models.dataset", "models.features"} <= set(files)
     assert "models.preprocessing" not in files
     assert "pipeline.settings" not in files
@@ -47,7 +47,7 @@ def test_touched_code_changes_the_nodes_that_use_it(
     schema = tmp_path / "schema.pbtxt"
     schema.write_text("")
     before = _hashes(schema)
-    find = fingerprint._file
+    find = code._file
 
     def touched(name: str) -> Path | None:
         file = find(name)
@@ -57,7 +57,7 @@ def test_touched_code_changes_the_nodes_that_use_it(
         copy.write_bytes(file.read_bytes() + b"\n")
         return copy
 
-    monkeypatch.setattr(fingerprint, "_file", touched)
+    monkeypatch.setattr(code, "_file", touched)
     after = _hashes(schema)
     assert {name for name in NODES if before[name] != after[name]} == nodes
 
@@ -74,3 +74,26 @@ def test_the_schema_changes_its_import_and_the_lock_everything(
     monkeypatch.setattr(fingerprint, "_LOCK", tmp_path / "other.lock")
     (tmp_path / "other.lock").write_text("tfx==2")
     assert all(after[name] != other for name, other in _hashes(schema).items())
+
+
+def test_relative_imports_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "net.py").touch()
+    (package / "train.py").write_text("from .net import build\nfrom . import net\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert set(code.files("mine.train")) == {"mine", "mine.net", "mine.train"}
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("models.trainer.run_fn", True),
+        ("models.trainer.fn", False),
+        ("models.none.run_fn", False),
+        ("run_fn", False),
+    ],
+)
+def test_a_function_is_found_without_importing_it(path: str, there: bool) -> None:
+    assert code.has_function(path) is there

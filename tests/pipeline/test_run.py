@@ -235,3 +235,15 @@ def test_a_model_as_good_as_the_one_before_becomes_version_2(
     assert result["baseline"] == pytest.approx(flights_run.result["metrics"])
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert sorted(version.name for version in versions) == ["1", "2"]
+
+
+def test_a_model_of_before_is_published_again_when_it_is_not_the_newest(
+    flights_run: Run, tmp_path: Path
+) -> None:
+    """A cached push would name a version that TF Serving has left behind."""
+    versions = flights_run.workspace / "models/flights"
+    for train in ("", "seed = 2", "", "seed = 2"):
+        done = taxiway(*RUN, "--settings", _learning(tmp_path, flights_run, train))
+        assert done.returncode == 0, done.stdout + done.stderr
+        newest = max(int(version.name) for version in versions.iterdir())
+        assert json.loads(done.stdout)["version"] == newest

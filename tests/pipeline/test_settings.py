@@ -114,7 +114,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no such settings file") as refused:
         settings.load(tmp_path / "none.toml")
-    assert refused.value.next_step == "taxiway settings > taxiway.toml"
+    assert refused.value.next_step == f"taxiway settings > {tmp_path / 'none.toml'}"
 
 
 def test_settings_cannot_be_changed() -> None:

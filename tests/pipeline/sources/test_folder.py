@@ -47,7 +47,13 @@ def test_a_column_has_one_type_in_all_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("time", "span"),
-    [("2013-04-05T23:30:00Z", 20130405), ("2013-04-05", 20130405), ("1365204600", 20130405)],
+    [
+        ("2013-04-05T23:30:00Z", 20130405),
+        ("2013-04-05", 20130405),
+        ("20130405", 20130405),
+        ("1365204600", 20130405),
+        ("1365204600000", 20130405),
+    ],
 )
 def test_times_are_timestamps_dates_or_seconds(tmp_path: Path, time: str, span: int) -> None:
     (tmp_path / "rows.csv").write_text(f"at,a\n{time},1\n")
@@ -87,7 +93,7 @@ def test_an_unknown_time_column_is_refused(tmp_path: Path) -> None:
 
 def test_a_row_without_time_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("at,a\n2013-01-01,1\n,2\n")
-    with pytest.raises(DataRefused, match="1 rows have no at"):
+    with pytest.raises(DataRefused, match="1 rows have no readable at"):
         FolderSource(tmp_path, "at", "day").spans()
 
 
@@ -182,3 +188,52 @@ def test_floats_that_a_library_made_of_whole_numbers_with_gaps_are_whole_again(
         FILE_COLUMN: ["1.parquet"] * 2,
         ROW_COLUMN: [1, 2],
     }
+
+
+@pytest.mark.parametrize("time", ["2013", "-1", "20139999", "soon", ""])
+def test_what_is_no_time_is_refused_with_its_place(tmp_path: Path, time: str) -> None:
+    (tmp_path / "rows.csv").write_text(f"at,a\n{time},1\n")
+    with pytest.raises(DataRefused, match="1 rows have no readable at") as refused:
+        FolderSource(tmp_path, "at", "day").spans()
+    [bad] = refused.value.rows
+    assert (bad.file, bad.row, bad.column, bad.found) == (
+        "rows.csv",
+        "1",
+        "at",
+        time or "no value",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(pa.uint8(), 7), (pa.uint32(), 4_000_000_000), (pa.int8(), -7), (pa.bool_(), True)],
+)
+def test_whole_numbers_of_any_width_are_whole(
+    tmp_path: Path, kind: pa.DataType, value: int
+) -> None:
+    pq.write_table(pa.table({"a": pa.array([value], kind)}), tmp_path / "1.parquet")
+    FolderSource(tmp_path, None, "month", {"a": "INT"}).write(1, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [value]
+    assert pq.read_schema(tmp_path / "out").field("a").type == pa.int64()
+
+
+def test_columns_may_have_the_names_that_readers_like_to_use(tmp_path: Path) -> None:
+    table = pa.table({"span": [1], "filename": ["x"]})
+    pq.write_table(table, tmp_path / "1.parquet")
+    FolderSource(tmp_path, None, "month").write(1, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out").select(["span", "filename"]).equals(table)
+
+
+def test_each_file_has_its_own_separator(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "2.csv").write_text("y;x\n4;3\n")
+    source = FolderSource(tmp_path, None, "month")
+    source.write(2, tmp_path / "out")
+    assert pq.read_table(tmp_path / "out").select(["x", "y"]).to_pydict() == {"x": [3], "y": [4]}
+
+
+def test_all_malformed_rows_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,b\n" + "1\n" * 2500)
+    with pytest.raises(DataRefused, match=r"1\.csv: 2,500 malformed rows") as refused:
+        FolderSource(tmp_path, None, "month").spans()
+    assert len(refused.value.rows) == 1000
