@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfx.components.evaluator import constants as evaluator
 from tfx.components.pusher import executor
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from serving import store
+from serving.manifest import Blessing, Facts
 
 
 class VersionedPusherExecutor(executor.Executor):
@@ -41,6 +43,42 @@ class VersionedPusherExecutor(executor.Executor):
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], destination)
         model = Path(self.GetModelPath(input_dict))
-        version = store.publish(model, Path(destination.filesystem.base_directory))
+        base = Path(destination.filesystem.base_directory)
+        version = store.publish(model, base, self._facts(base.name, input_dict))
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+
+    def _facts(self, name: str, input_dict: dict[str, list[Any]]) -> Facts:
+        """Gather what is known of the model here; the blessings have been checked."""
+        artifacts = {key: found[0] for key, found in input_dict.items() if found}
+        judged = artifacts.get(standard_component_specs.MODEL_BLESSING_KEY)
+        served = artifacts.get(standard_component_specs.INFRA_BLESSING_KEY)
+        ids = {f"{key}_artifact_id": artifact.id for key, artifact in artifacts.items()}
+        baseline = judged and judged.get_int_custom_property(
+            evaluator.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
+        )
+        if baseline:
+            ids["baseline_model_artifact_id"] = baseline
+        run_id, publisher = "", type(self).__name__
+        if self._context is not None and self._context.pipeline_node is not None:
+            run_id = self._context.pipeline_run_id or ""
+            node = self._context.pipeline_node.node_info.id
+            publisher = f"{self._context.pipeline_info.id}/{node}"
+            ids["execution_id"] = int(self._context._unique_id)  # TFX has no public name for it
+        return Facts(
+            name=name,
+            # Without any judge nothing is blessed, whatever TFX's own Pusher would do.
+            blessing=_blessing(judged or served) or Blessing(blessed=False),
+            infra_blessing=_blessing(served),
+            run_id=run_id,
+            mlmd=ids,
+            published_by=publisher,
+        )
+
+
+def _blessing(artifact: Any) -> Blessing | None:
+    if artifact is None:
+        return None
+    message = artifact.get_string_custom_property(evaluator.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY)
+    reasons = (message,) if message else ()
+    return Blessing(blessed=True, reasons=reasons, artifact_uri=artifact.uri)

@@ -1,6 +1,6 @@
 """Files that outlive a power cut, and are what they are said to be.
 
-Everything goes through the calls of `os`, one by one, so that the tests can stop at each.
+Each step is one call of `os` or `Path`, at which the tests can stop or fail it.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
         with suppress(FileExistsError):  # another publisher was quicker
-            os.mkdir(each)
+            each.mkdir()
         flush_folder(each.parent)
 
 

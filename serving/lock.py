@@ -43,7 +43,7 @@ def exclusive(base: Path, wait: float) -> Iterator[None]:
     finally:
         try:
             # While the lock is held: who waits for this file sees that it is gone, and begins anew.
-            os.unlink(file)
+            file.unlink()
         except FileNotFoundError:
             pass
         finally:
@@ -55,7 +55,7 @@ def _try(file: Path) -> int | None:
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), os.stat(file)):
+        if os.path.samestat(os.fstat(handle), file.stat()):
             return handle
     except (BlockingIOError, FileNotFoundError):
         pass

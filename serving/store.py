@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -147,7 +146,7 @@ def _publish(model: Path, base: Path, facts: Facts, verify: Callable[[Path], Non
         problems = _differences(content, _content(staging))
         if problems:
             raise DamagedModel(staging, "; ".join(problems), "publish again, or check the disk")
-        os.rename(staging, version)
+        staging.rename(version)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -163,13 +162,13 @@ def _remove_leftovers(base: Path) -> None:
 
 
 def _stage(model: Path, staging: Path) -> dict[str, FileEntry]:
-    os.mkdir(staging)
+    staging.mkdir()
     content: dict[str, FileEntry] = {}
     for name in _names(model):
         target = staging / name
         for folder in reversed(target.relative_to(staging).parents):
             if not (staging / folder).exists():
-                os.mkdir(staging / folder)
+                (staging / folder).mkdir()
         content[name.as_posix()] = files.copy(model / name, target)
     return content
 

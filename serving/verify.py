@@ -139,7 +139,8 @@ class _Caller:
     def missing(self, expected: Signatures) -> Iterator[str]:
         for name, wanted in expected.items():
             if name not in self.signatures:
-                yield f"signature {name} is missing, there are {', '.join(self.signatures) or 'none'}"
+                others = ", ".join(self.signatures) or "no others"
+                yield f"signature {name} is missing, there are {others}"
                 continue
             found = self._loaded.signature_def[name]
             for kind, types in (("inputs", wanted.inputs), ("outputs", wanted.outputs)):
@@ -299,7 +300,10 @@ def _types(tensors: Mapping[str, str]) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_first_line(str(error))}"
+    # TensorFlow puts this line before what happened.
+    return (
+        f"{type(error).__name__}: {_first_line(str(error).replace('Graph execution error:', ''))}"
+    )
 
 
 def _first_line(text: str) -> str:
