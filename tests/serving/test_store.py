@@ -1,39 +1,133 @@
 """The folder TF Serving watches."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from serving import store
+from serving import manifest, store
+from serving.errors import DamagedModel, Unblessed
+from serving.manifest import Blessing
+from tests.conftest import PROJECT
+from tests.serving.promises import violations
+from tests.serving.publishers import FACTS
+
+Another = Callable[[object], Path]
 
 
-def _model(folder: Path, content: str = "graph") -> Path:
-    (folder / "variables").mkdir(parents=True)
-    (folder / "saved_model.pb").write_text(content)
-    (folder / "variables" / "variables.index").write_text("index")
-    return folder
+def _good(_: Path) -> None:
+    """Stand in for the verification, which other tests look at."""
 
 
-def test_versions_are_consecutive(tmp_path: Path) -> None:
+def test_versions_are_consecutive(another: Another, tmp_path: Path) -> None:
+    base = tmp_path / "base"
     for number in (1, 2):
-        version = store.publish(_model(tmp_path / f"m{number}", str(number)), tmp_path / "base")
-        assert version == tmp_path / "base" / str(number)
-    assert store.versions(tmp_path / "base") == [1, 2]
-    assert (tmp_path / "base" / "2" / "saved_model.pb").read_text() == "2"
+        assert store.publish(another(number), base, FACTS, _good) == base / str(number)
+    assert store.versions(base) == [1, 2]
+    assert (base / "2" / "assets.extra" / "note.txt").read_text() == "2"
+    assert violations(base, 2, clean=True) == []
 
 
-def test_a_model_that_is_already_the_newest_version_is_not_published_again(tmp_path: Path) -> None:
-    model = _model(tmp_path / "m")
-    assert store.publish(model, tmp_path / "base") == store.publish(model, tmp_path / "base")
+def test_a_model_that_is_already_the_newest_version_is_not_published_again(
+    saved_model: Path, tmp_path: Path
+) -> None:
+    published = [store.publish(saved_model, tmp_path / "base", FACTS, _good) for _ in range(2)]
+    assert published == [tmp_path / "base" / "1"] * 2
     assert store.versions(tmp_path / "base") == [1]
 
 
-def test_a_failed_copy_leaves_nothing(tmp_path: Path) -> None:
-    model = _model(tmp_path / "m")
-    (model / "broken").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(OSError):
-        store.publish(model, tmp_path / "base")
+def test_an_earlier_version_can_be_published_again(another: Another, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    for content in ("good", "bad"):
+        store.publish(another(content), base, FACTS, _good)
+    assert store.publish(base / "1", base, FACTS, _good) == base / "3"
+    first, _, third = store.manifests(base).values()
+    assert (first.model_id, first.files) == (third.model_id, third.files)
+    assert violations(base, 3, clean=True) == []
+
+
+def test_a_newest_version_that_was_damaged_is_not_taken_for_the_model(
+    saved_model: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    graph = store.publish(saved_model, base, FACTS, _good) / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"?")
+    assert store.publish(saved_model, base, FACTS, _good) == base / "2"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"blessing": Blessing(blessed=False, reasons=("auc 0.5, at least 0.6 wanted",))},
+        {"infra_blessing": Blessing(blessed=False)},
+    ],
+)
+def test_what_is_not_blessed_is_refused(
+    change: dict[str, Blessing], saved_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Unblessed, match="not blessed: (auc 0.5|no reason given)") as caught:
+        store.publish(saved_model, tmp_path / "base", FACTS.model_copy(update=change), _good)
+    assert caught.value.where == saved_model
+    assert not (tmp_path / "base").exists()
+
+
+def test_a_model_that_fails_verification_leaves_nothing(saved_model: Path, tmp_path: Path) -> None:
+    def bad(folder: Path) -> None:
+        raise DamagedModel(folder, "no", "export it again")
+
+    with pytest.raises(DamagedModel):
+        store.publish(saved_model, tmp_path / "base", FACTS, bad)
     assert list((tmp_path / "base").iterdir()) == []
+
+
+def test_an_interrupted_publisher_leaves_nothing(saved_model: Path, tmp_path: Path) -> None:
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.publish(saved_model, tmp_path / "base", FACTS, interrupted)
+    assert list((tmp_path / "base").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("touch", "said"),
+    [
+        (lambda folder: (folder / "saved_model.pb").write_bytes(b""), "saved_model.pb was changed"),
+        (lambda folder: (folder / "fingerprint.pb").unlink(), "fingerprint.pb is missing"),
+        (lambda folder: (folder / "cache").touch(), "cache was added"),
+        (lambda folder: (folder / "link").symlink_to("/etc"), "a symbolic link"),
+    ],
+)
+def test_what_changes_after_it_was_verified_is_not_published(
+    touch: Callable[[Path], None], said: str, saved_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DamagedModel, match=said):
+        store.publish(saved_model, tmp_path / "base", FACTS, touch)
+    assert list((tmp_path / "base").iterdir()) == []
+
+
+def test_everything_is_flushed_before_it_is_visible(
+    saved_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "deep" / "base"
+    flushed: list[Path] = []
+    flush = os.fsync
+
+    def fsync(handle: int) -> None:
+        flush(handle)
+        flushed.append(Path(f"/proc/self/fd/{handle}").readlink())
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    before: list[Path] = []
+    version = store.publish(saved_model, base, FACTS, lambda _: before.extend(flushed))
+    staging = base / ".publishing-1"
+    staged = {staging, *(staging / path.relative_to(version) for path in version.rglob("*"))}
+    assert staged <= set(before)
+    assert {tmp_path, tmp_path / "deep"} <= set(before), "the base path outlives a power cut too"
+    assert flushed[len(before) :] == [base]
 
 
 def test_other_names_are_no_versions(tmp_path: Path) -> None:
@@ -41,3 +135,39 @@ def test_other_names_are_no_versions(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     assert store.versions(tmp_path) == []
     assert store.versions(tmp_path / "missing") == []
+    assert store.manifests(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / manifest.NAME).unlink(), "the manifest cannot be read"),
+        (lambda folder: (folder / manifest.NAME).write_text("{}"), "not a manifest of format 1"),
+        (lambda folder: (folder / "saved_model.pb").unlink(), "saved_model.pb is missing"),
+        (lambda folder: (folder / "more").touch(), "more was added"),
+        (lambda folder: folder.rename(folder.with_name("2")), "the manifest is of version 1"),
+        (lambda folder: (folder / "link").symlink_to("more"), "a symbolic link"),
+        (
+            lambda folder: (folder / manifest.NAME).write_text(
+                (folder / manifest.NAME).read_text().replace('"model_id": "', '"model_id": "0')
+            ),
+            "model_id is not that of its files",
+        ),
+    ],
+)
+def test_a_version_that_changed_is_found_out(
+    damage: Callable[[Path], None], said: str, saved_model: Path, tmp_path: Path
+) -> None:
+    version = store.publish(saved_model, tmp_path, FACTS, _good)
+    assert store.verify_hashes(version) == []
+    damage(version)
+    (problem,) = store.verify_hashes(tmp_path / str(store.versions(tmp_path)[0]))
+    assert said in problem
+
+
+def test_reading_does_not_import_tensorflow() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, serving.store; sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)

@@ -1,0 +1,203 @@
+"""Publishers in processes of their own, which die or fail where a test wants it.
+
+`python -m tests.serving.publishers` reads one job a line, forks a publisher for each, and answers
+with what became of it. It never imports TensorFlow, so that a fork is quick and safe.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from serving import store
+from serving.errors import StoreError
+from serving.manifest import Blessing, Facts
+from serving.verify import in_fresh_process
+
+FACTS = Facts(name="tiny", blessing=Blessing(blessed=True))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to publish, and where to stop it.
+
+    Args:
+      model: the SavedModel's folder.
+      base: TF Serving's model base path.
+      how: `kill` before the call, `tear` a write in half and kill, `once` fail the call, `on` fail
+        it and every one of its kind after it, `short` take half of what is written.
+      at: number of the call; 0 for none.
+      error: number of the error that a failing call raises.
+      delay: seconds after which the publisher is killed from outside; 0 for never.
+      real: verify with TensorFlow.
+    """
+
+    model: str
+    base: str
+    how: str = ""
+    at: int = 0
+    error: int = errno.ENOSPC
+    delay: float = 0.0
+    real: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a publisher.
+
+    Args:
+      status: its exit code, or minus the signal that ended it.
+      said: the version's folder, or the name of the error.
+      calls: the kinds of calls it made, in order.
+      seconds: how long it took.
+    """
+
+    status: int
+    said: str
+    calls: list[str]
+    seconds: float
+
+
+class Publishers:
+    """Run jobs in a process that forks a publisher for each."""
+
+    def __enter__(self) -> Publishers:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.serving.publishers"],
+            cwd=Path(__file__).parent.parent.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def run(self, *jobs: Job) -> list[Outcome]:
+        """Run jobs at the same time, and wait for all."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([asdict(job) for job in jobs]) + "\n")
+        self._process.stdin.flush()
+        return [Outcome(**each) for each in json.loads(self._process.stdout.readline())]
+
+
+# What changes the disk, and what decides who may; a hook stands before each.
+_CALLS: list[tuple[Any, str]] = [
+    (os, "open"),
+    (os, "write"),
+    (os, "fsync"),
+    (os, "unlink"),
+    (os, "rmdir"),
+    (Path, "mkdir"),
+    (Path, "rename"),
+    (Path, "unlink"),
+    (fcntl, "flock"),
+]
+FAILING = {"open", "write", "fsync", "mkdir", "rename"}
+
+
+class _Hooks:
+    def __init__(self, job: Job, report: int) -> None:
+        self._job = job
+        self._report = report
+        self._write = os.write
+        self._count = 0
+        self._broken = ""
+
+    def install(self) -> None:
+        for owner, name in _CALLS:
+            setattr(owner, name, self._hooked(name, getattr(owner, name)))
+
+    def _hooked(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def hooked(*arguments: Any, **named: Any) -> Any:
+            self.passed(name)
+            job = self._job
+            if name == "write" and self._count == job.at and job.how in ("tear", "short"):
+                handle, content = arguments
+                written = call(handle, content[: max(1, len(content) // 2)])
+                if job.how == "tear":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return written
+            return call(*arguments, **named)
+
+        return hooked
+
+    def passed(self, name: str) -> None:
+        """Count a call; die or fail here if the job says so."""
+        self._count += 1
+        self._write(self._report, f"{name}\n".encode())
+        job = self._job
+        if self._count == job.at:
+            if job.how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if job.how in ("once", "on"):
+                self._broken = name
+                raise OSError(job.error, os.strerror(job.error))
+        if job.how == "on" and name == self._broken:
+            raise OSError(job.error, os.strerror(job.error))
+
+
+def _publish(job: Job, report: int) -> str:
+    hooks = _Hooks(job, report)
+
+    def quick(_: Path) -> None:
+        hooks.passed("verify")
+
+    hooks.install()
+    try:
+        verify = in_fresh_process if job.real else quick
+        return str(store.publish(Path(job.model), Path(job.base), FACTS, verify))
+    except StoreError as error:
+        return type(error).__name__
+
+
+def _start(job: Job) -> tuple[int, int, float]:
+    reader, writer = os.pipe()
+    # Room for all that a publisher says, so that it never waits for a reader.
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 18)
+    began = time.monotonic()
+    pid = os.fork()
+    if pid == 0:
+        status = 70
+        try:
+            os.close(reader)
+            said = _publish(job, writer)
+            os.write(writer, f"said {said}\n".encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    if job.delay:
+        time.sleep(job.delay)
+        os.kill(pid, signal.SIGKILL)
+    return pid, reader, began
+
+
+def _finish(pid: int, reader: int, began: float) -> Outcome:
+    _, status = os.waitpid(pid, 0)
+    seconds = time.monotonic() - began
+    with open(reader, encoding="utf-8") as lines:
+        calls = lines.read().splitlines()
+    said = calls.pop().removeprefix("said ") if calls and calls[-1].startswith("said ") else ""
+    return Outcome(os.waitstatus_to_exitcode(status), said, calls, seconds)
+
+
+def _main() -> None:
+    for line in sys.stdin:
+        started = [_start(Job(**job)) for job in json.loads(line)]
+        print(json.dumps([asdict(_finish(*each)) for each in started]), flush=True)
+
+
+if __name__ == "__main__":
+    _main()
