@@ -105,7 +105,7 @@ def publish(
         where = Path(error.filename) if isinstance(error.filename, str) else base
         raise StoreUnwritable(
             where,
-            f"{error.strerror or error} while version was published under {base}",
+            f"{error.strerror or error} while a version was published under {base}",
             "make room or correct the rights, and publish again",
         ) from error
 

@@ -104,7 +104,7 @@ _CALLS: list[tuple[Any, str]] = [
     (Path, "unlink"),
     (fcntl, "flock"),
 ]
-FAILING = {"open", "write", "fsync", "mkdir", "rename"}
+FAILING = {"create", "write", "fsync", "mkdir", "rename"}
 
 
 class _Hooks:
@@ -121,7 +121,8 @@ class _Hooks:
 
     def _hooked(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def hooked(*arguments: Any, **named: Any) -> Any:
-            self.passed(name)
+            creates = name == "open" and arguments[1] & os.O_CREAT
+            self.passed("create" if creates else name)
             job = self._job
             if name == "write" and self._count == job.at and job.how in ("tear", "short"):
                 handle, content = arguments
@@ -133,10 +134,14 @@ class _Hooks:
 
         return hooked
 
+    def report(self, line: str) -> None:
+        """Tell whoever started this publisher."""
+        self._write(self._report, f"{line}\n".encode())
+
     def passed(self, name: str) -> None:
         """Count a call; die or fail here if the job says so."""
         self._count += 1
-        self._write(self._report, f"{name}\n".encode())
+        self.report(name)
         job = self._job
         if self._count == job.at:
             if job.how == "kill":
@@ -148,7 +153,7 @@ class _Hooks:
             raise OSError(job.error, os.strerror(job.error))
 
 
-def _publish(job: Job, report: int) -> str:
+def _publish(job: Job, report: int) -> None:
     hooks = _Hooks(job, report)
 
     def quick(_: Path) -> None:
@@ -157,9 +162,10 @@ def _publish(job: Job, report: int) -> str:
     hooks.install()
     try:
         verify = in_fresh_process if job.real else quick
-        return str(store.publish(Path(job.model), Path(job.base), FACTS, verify))
+        said = str(store.publish(Path(job.model), Path(job.base), FACTS, verify))
     except StoreError as error:
-        return type(error).__name__
+        said = type(error).__name__
+    hooks.report(f"said {said}")
 
 
 def _start(job: Job) -> tuple[int, int, float]:
@@ -172,8 +178,7 @@ def _start(job: Job) -> tuple[int, int, float]:
         status = 70
         try:
             os.close(reader)
-            said = _publish(job, writer)
-            os.write(writer, f"said {said}\n".encode())
+            _publish(job, writer)
             status = 0
         finally:
             os._exit(status)

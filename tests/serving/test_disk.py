@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from serving import store
+from serving.errors import StoreUnwritable
 from tests.proof import Proof
 from tests.serving.promises import violations
-from tests.serving.publishers import FAILING, Job, Publishers
+from tests.serving.publishers import FACTS, FAILING, Job, Publishers
 
 Another = Callable[[object], Path]
 
@@ -84,12 +85,8 @@ def test_a_mount_that_cannot_flush_folders_will_do(
     assert violations(base, 2) == []
 
 
-def test_a_folder_that_may_not_be_written(
-    saved_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_base_path_that_cannot_be_made(saved_model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    from tests.serving.publishers import FACTS
-
-    with pytest.raises(store.StoreUnwritable, match="Not a directory") as caught:
+    with pytest.raises(StoreUnwritable, match="Not a directory") as caught:
         store.publish(saved_model, tmp_path / "file" / "base", FACTS, lambda _: None)
     assert caught.value.next_step

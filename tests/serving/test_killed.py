@@ -57,7 +57,17 @@ def test_at_each_call(
     another: Another, publishers: Publishers, tmp_path: Path, proof: Proof, full: bool
 ) -> None:
     calls = _calls(publishers, tmp_path / "calls", another("a"), another("b"))
-    assert {"open", "write", "fsync", "mkdir", "rename", "flock", "verify", "rmdir"} <= set(calls)
+    assert {
+        "open",
+        "create",
+        "write",
+        "fsync",
+        "mkdir",
+        "rename",
+        "flock",
+        "verify",
+        "rmdir",
+    } <= set(calls)
     assert len(calls) > 60
     places = range(1, len(calls) + 1) if full else range(1, len(calls) + 1, 4)
     found: list[str] = []

@@ -68,7 +68,7 @@ def test_a_newest_version_that_was_damaged_is_not_taken_for_the_model(
 def test_what_is_not_blessed_is_refused(
     change: dict[str, Blessing], saved_model: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(Unblessed, match="not blessed: (auc 0.5|no reason given)") as caught:
+    with pytest.raises(Unblessed, match=r"not blessed: (auc 0.5|no reason given)") as caught:
         store.publish(saved_model, tmp_path / "base", FACTS.model_copy(update=change), _good)
     assert caught.value.where == saved_model
     assert not (tmp_path / "base").exists()
