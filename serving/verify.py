@@ -96,7 +96,7 @@ def check(folder: Path, expected: Signatures = REQUIRED) -> list[str]:
       expected: signatures that it must have, and that must answer.
 
     Returns:
-      What is wrong.
+      What is wrong; nothing when the model is good.
     """
     import tensorflow as tf
 
@@ -107,6 +107,7 @@ def check(folder: Path, expected: Signatures = REQUIRED) -> list[str]:
             # The way TF Serving goes: a session, the graph's own restore and init.
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
             warmup = _warmup(tf, folder)
+            problems += _not_numbers(tf, folder)
         except Exception as error:  # what damaged bytes make TensorFlow raise is without end
             return [*problems, f"cannot be loaded: {_words(error)}"]
         caller = _Caller(tf, session, loaded, warmup)
@@ -194,8 +195,11 @@ class _Caller:
             if found != declared:
                 yield f"{name}: {key} is {found}, the signature says {declared}"
 
-    def _answer(self, name: str, signature: Any, feed: Mapping[str, Any]) -> list[str]:
+    def _answer(self, name: str, signature: Any, feed: dict[str, Any]) -> list[str]:
         tf = self._tf
+        unknown = sorted(feed.keys() - signature.inputs.keys())
+        if unknown:
+            raise ValueError(f"no inputs {', '.join(unknown)}")
         fetch = {key: info.name for key, info in signature.outputs.items()}
         answer = self._session.run(
             fetch, {signature.inputs[key].name: value for key, value in feed.items()}
@@ -215,7 +219,7 @@ class _Caller:
 def _changed_since_export(tf: Any, folder: Path) -> Iterator[str]:
     """Compare the graph with the fingerprint that TensorFlow wrote beside it."""
     graph = folder / "saved_model.pb"
-    if not (folder / "fingerprint.pb").exists() or not graph.exists():
+    if not (folder / "fingerprint.pb").exists() or not graph.is_file():
         return
     try:
         fingerprint = tf.saved_model.experimental.read_fingerprint(str(folder))
@@ -225,6 +229,18 @@ def _changed_since_export(tf: Any, folder: Path) -> Iterator[str]:
     found = int.from_bytes(tf.fingerprint([graph.read_bytes()]).numpy()[0].tobytes(), "little")
     if found != fingerprint.saved_model_checksum:
         yield "saved_model.pb is not what was exported: its fingerprint differs"
+
+
+def _not_numbers(tf: Any, folder: Path) -> Iterator[str]:
+    """Find NaN in what was learned, which a made-up input may never meet."""
+    if not (folder / "variables" / "variables.index").exists():
+        return
+    variables = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+    for name, dtype in sorted(variables.get_variable_to_dtype_map().items()):
+        if dtype.is_floating:
+            values = variables.get_tensor(name)
+            if (values != values).any():
+                yield f"variable {name.partition('/.ATTRIBUTES')[0]} holds NaN"
 
 
 def _warmup(tf: Any, folder: Path) -> list[tuple[str, dict[str, Any]]]:

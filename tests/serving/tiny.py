@@ -22,6 +22,7 @@ def export(
     folder: Path,
     weight: float = 0.25,
     embedding: float = 0.5,
+    rare: float = 0.5,
     finish: Callable[[Any], dict[str, Any]] | None = None,
 ) -> Path:
     """Export a model that takes serialized examples, raw tensors, or a matrix.
@@ -29,7 +30,8 @@ def export(
     Args:
       folder: where the SavedModel goes.
       weight: of each number.
-      embedding: of each carrier.
+      embedding: of each carrier but one.
+      rare: embedding of the one.
       finish: makes the outputs from the scores; float32 `scores` when None.
 
     Returns:
@@ -42,7 +44,7 @@ def export(
     vocabulary.write_text("AA\nB6\nUA\n")
     module = tf.Module()
     module.weights = [tf.Variable(weight, name=f"weight_{n}") for n in range(3)]
-    module.embedding = tf.Variable([[embedding]] * 4, name="embedding")
+    module.embedding = tf.Variable([[rare]] + [[embedding]] * 3, name="embedding")
     module.bias = tf.Variable(0.125, name="bias")
     module.vocabulary = tf.lookup.StaticVocabularyTable(
         tf.lookup.TextFileInitializer(
