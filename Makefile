@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check bench lock clean setup setup-dev
+.PHONY: help run test test-fast check proof bench lock clean setup setup-dev
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
@@ -25,6 +25,9 @@ check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+proof: setup-dev  ## Kill, starve, crowd and deceive the version store, and write docs/proof.md
+	@$(BIN)/python -m pytest tests/serving --proof
 
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench

@@ -63,7 +63,7 @@ class VersionedPusherExecutor(executor.Executor):
         if self._context is not None and self._context.pipeline_node is not None:
             run_id = self._context.pipeline_run_id or ""
             node = self._context.pipeline_node.node_info.id
-            publisher = f"{self._context.pipeline_info.id}/{node}"
+            publisher = f"{self._context.pipeline_info.id}.{node}"
             ids["execution_id"] = int(self._context._unique_id)  # TFX has no public name for it
         return Facts(
             name=name,

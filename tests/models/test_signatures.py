@@ -13,11 +13,14 @@ import tensorflow_transform as tft
 
 from models import features as features_module
 from models.dataset import as_matrix, load_transform
+from serving import verify
+from serving.verify import Signature
 from tests.conftest import PROJECT, Run
 
 pytestmark = pytest.mark.slow
 
 ROWS = 10_000
+SCORES = {"scores": "float32"}
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,19 @@ def test_scores_are_probabilities_of_each_row(scores: np.ndarray) -> None:
     assert scores.shape == (ROWS,)
     assert scores.dtype == np.float32
     assert 0 < scores.min() < scores.mean() < scores.max() < 1
+
+
+def test_a_session_restores_what_the_signatures_read(
+    flights_run: Run, features: features_module.Features
+) -> None:
+    """TF Serving loads a model so; `tf.saved_model.load` restores by another way."""
+    expected = {
+        "serving_default": Signature(inputs={"examples": "string"}, outputs=SCORES),
+        "serving_tensors": Signature(outputs=SCORES),
+        "transformed": Signature(inputs={"features": "float32"}, outputs=SCORES),
+        "transform_features": Signature(inputs={"examples": "string"}),
+    }
+    assert verify.check(Path(flights_run.result["model_dir"]), expected) == []
 
 
 def test_transformed_agrees_with_serving_default(

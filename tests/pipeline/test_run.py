@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from serving import files, manifest, store
 from tests.conftest import PROJECT, RUN, Run, taxiway
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,20 @@ def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
     assert result["metrics"]["auc"] > 0.6
     assert sorted(_states(result)) == sorted(NODES)
     assert result["comparison"].startswith("first model: only value bounds could be checked")
+
+
+def test_a_published_version_says_where_it_comes_from(flights_run: Run) -> None:
+    version = Path(flights_run.result["model_dir"])
+    assert store.verify_hashes(version) == []
+    known = manifest.read(version)
+    assert (known.name, known.version, known.published_by) == ("flights", 1, "flights.Pusher")
+    assert known.run_id == flights_run.result["run_id"]
+    assert known.blessing.artifact_uri == str(flights_run.artifact("Evaluator", "blessing"))
+    model = flights_run.artifact("Trainer", "model")
+    pushed = flights_run.artifact("Pusher", "pushed_model")
+    assert known.mlmd["execution_id"] == int(pushed.name)
+    assert {"model_artifact_id", "model_blessing_artifact_id"} <= set(known.mlmd)
+    assert known.files["saved_model.pb"] == files.entry(model / "Format-Serving/saved_model.pb")
 
 
 def test_learning_curves_are_kept(flights_run: Run) -> None:

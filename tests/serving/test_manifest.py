@@ -27,7 +27,7 @@ FULL = Facts(
     hyperparameters={"learning_rate": 0.001, "hidden": [64, 32]},
     metrics={"auc": 0.69, "precision": math.nan},
     slices=(SliceMetrics(slice="carrier=UA", metrics={"auc": math.inf}),),
-    published_by="flights/Pusher",
+    published_by="flights.Pusher",
 )
 
 

@@ -1,0 +1,113 @@
+"""What Pusher's executor hands to the store, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+from pipeline import publisher
+from pipeline.publisher import VersionedPusherExecutor
+from serving.errors import DamagedModel
+from serving.manifest import Facts
+
+Published = list[tuple[Path, Path, Facts]]
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Published:
+    """What the store was told to publish."""
+    found: Published = []
+
+    def publish(model: Path, base: Path, facts: Facts) -> Path:
+        if "damaged" in str(base):
+            raise DamagedModel(model, "no", "export it again")
+        found.append((model, base, facts))
+        return base / "3"
+
+    monkeypatch.setattr(publisher.store, "publish", publish)
+    return found
+
+
+def _artifact(kind: Any, uri: Path, number: int, **properties: Any) -> list[Any]:
+    artifact = kind()
+    artifact.uri, artifact.id = str(uri), number
+    for name, value in properties.items():
+        setter = "int" if isinstance(value, int) else "string"
+        getattr(artifact, f"set_{setter}_custom_property")(name, value)
+    return [artifact]
+
+
+def _push(tmp_path: Path, base: str = "flights", **inputs: list[Any]) -> Any:
+    (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
+    model = _artifact(standard_artifacts.Model, tmp_path / "model", 7)
+    (pushed,) = _artifact(standard_artifacts.PushedModel, tmp_path / "pushed", 9)
+    destination = pusher_pb2.PushDestination()
+    destination.filesystem.base_directory = str(tmp_path / base)
+    VersionedPusherExecutor().Do(
+        {"model": model, **inputs},
+        {"pushed_model": [pushed]},
+        {"push_destination": proto_utils.proto_to_json(destination)},
+    )
+    return pushed
+
+
+def test_a_blessed_model_is_published_with_what_is_known(
+    published: Published, tmp_path: Path
+) -> None:
+    pushed = _push(
+        tmp_path,
+        model_blessing=_artifact(
+            *(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8),
+            blessed=1,
+            baseline_model_id=4,
+            blessing_message="rubber stamped",
+        ),
+    )
+    ((model, base, facts),) = published
+    assert (model, base) == (tmp_path / "model" / "Format-Serving", tmp_path / "flights")
+    assert (facts.name, facts.infra_blessing) == ("flights", None)
+    assert facts.blessing.model_dump() == {
+        "blessed": True,
+        "reasons": ("rubber stamped",),
+        "artifact_uri": str(tmp_path / "blessing"),
+    }
+    assert facts.mlmd == {
+        "model_artifact_id": 7,
+        "model_blessing_artifact_id": 8,
+        "baseline_model_artifact_id": 4,
+    }
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == "3"
+
+
+def test_the_word_of_who_served_it_is_kept_too(published: Published, tmp_path: Path) -> None:
+    infra = _artifact(
+        standard_artifacts.InfraBlessing, tmp_path / "infra", 6, blessing_status="INFRA_BLESSED"
+    )
+    infra[0].set_int_custom_property("blessed", 1)
+    _push(tmp_path, infra_blessing=infra)
+    assert published[0][2].infra_blessing is not None
+    assert published[0][2].infra_blessing.artifact_uri == str(tmp_path / "infra")
+
+
+def test_what_is_not_blessed_is_not_published(published: Published, tmp_path: Path) -> None:
+    blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=0)
+    pushed = _push(tmp_path, model_blessing=blessing)
+    assert published == []
+    assert pushed.get_int_custom_property("pushed") == 0
+
+
+def test_what_nobody_judged_is_not_blessed(published: Published, tmp_path: Path) -> None:
+    _push(tmp_path)
+    assert published[0][2].blessing.blessed is False
+
+
+def test_what_the_store_refuses_is_not_marked_pushed(published: Published, tmp_path: Path) -> None:
+    blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=1)
+    with pytest.raises(DamagedModel):
+        _push(tmp_path, "damaged", model_blessing=blessing)
