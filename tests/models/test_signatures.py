@@ -13,8 +13,8 @@ import tensorflow_transform as tft
 
 from models import features as features_module
 from models.dataset import as_matrix, load_transform
-from serving import verify
-from serving.verify import Signature
+from serving import trial
+from serving.trial import Signature
 from tests.conftest import PROJECT, Run
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_a_session_restores_what_the_signatures_read(
         "transformed": Signature(inputs={"features": "float32"}, outputs=SCORES),
         "transform_features": Signature(inputs={"examples": "string"}),
     }
-    assert verify.check(Path(flights_run.result["model_dir"]), expected) == []
+    assert trial.check(Path(flights_run.result["model_dir"]), expected) == []
 
 
 def test_transformed_agrees_with_serving_default(

@@ -237,6 +237,9 @@ DAMAGES: dict[str, Damage] = {
     "input said to be float": _signatures(
         lambda signatures: _set(signatures["serving_default"].inputs["examples"], "dtype", 1)
     ),
+    "output of a type that is none": _signatures(
+        lambda signatures: _set(signatures["serving_default"].outputs["scores"], "dtype", 0)
+    ),
     "output that is nowhere": _signatures(
         lambda signatures: _set(signatures["serving_default"].outputs["scores"], "name", "no:0")
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import store, verify
+from serving import store, trial, verify
 from serving.errors import DamagedModel
 from tests.proof import Proof
 from tests.serving.damage import DAMAGES, ONLY_IN_A_FRESH_PROCESS
@@ -21,7 +21,7 @@ Another = Callable[[object], Path]
 
 
 def _in_this_process(folder: Path) -> None:
-    problems = verify.check(folder, SIGNATURES)
+    problems = trial.check(folder, SIGNATURES)
     if problems:
         raise DamagedModel(folder, "; ".join(problems), "export it again")
 

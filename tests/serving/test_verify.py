@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serving import store, verify
+from serving import store, trial, verify
 from serving.errors import DamagedModel
 from tests.conftest import PROJECT
 from tests.serving.publishers import FACTS
@@ -18,7 +18,7 @@ from tests.serving.tiny import SIGNATURES
 
 
 def test_a_good_model_has_no_problems(saved_model: Path) -> None:
-    assert verify.check(saved_model, SIGNATURES) == []
+    assert trial.check(saved_model, SIGNATURES) == []
 
 
 def test_a_good_model_is_published_by_default(saved_model: Path, tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_warm_up_requests_stand_in_for_inputs_that_cannot_be_made_up(tmp_path: P
             return {"y": tf.math.log(x)}
 
     model = _export(tmp_path / "model", picky)
-    (problem,) = verify.check(model)
+    (problem,) = trial.check(model)
     assert "no made-up input fits" in problem
     _warm(model, 101.0)
-    assert verify.check(model) == []
+    assert trial.check(model) == []
     _warm(model, 1.0)
-    assert "a warm-up request fails" in verify.check(model)[0]
+    assert "a warm-up request fails" in trial.check(model)[0]
     _warm(model, 101.0, "other")
-    assert "a warm-up request fails" in verify.check(model)[0]
+    assert "a warm-up request fails" in trial.check(model)[0]
 
 
 def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
             / tf.cast(tf.reduce_sum(parsed["ragged"], 1), tf.float32)
         }
 
-    assert verify.check(_export(tmp_path / "model", parse)) == []
+    assert trial.check(_export(tmp_path / "model", parse)) == []
 
 
 def test_half_precision_is_looked_at_too(tmp_path: Path) -> None:
@@ -125,4 +125,4 @@ def test_half_precision_is_looked_at_too(tmp_path: Path) -> None:
     def half(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.cast(x / 0.0, tf.bfloat16)}
 
-    assert verify.check(_export(tmp_path / "model", half)) == ["serving_default: y is not finite"]
+    assert trial.check(_export(tmp_path / "model", half)) == ["serving_default: y is not finite"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving.verify import Signature
+from serving.trial import Signature
 
 SIGNATURES = {
     "serving_default": Signature(inputs={"examples": "string"}, outputs={"scores": "float32"}),
