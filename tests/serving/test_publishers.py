@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import random
 import signal
 import threading
@@ -87,6 +89,24 @@ def test_who_waits_too_long_is_told(saved_model: Path, tmp_path: Path) -> None:
     ):
         store.publish(saved_model, tmp_path, FACTS, lambda _: None, wait=0.05)
     assert store.publish(saved_model, tmp_path, FACTS, lambda _: None, wait=0).name == "1"
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    with contextlib.ExitStack() as others:
+
+        def late(handle: int, how: int) -> None:
+            monkeypatch.setattr(fcntl, "flock", flock)
+            with lock.exclusive(tmp_path, 0):
+                pass  # and its file is gone
+            others.enter_context(lock.exclusive(tmp_path, 0))
+            flock(handle, how)
+
+        monkeypatch.setattr(fcntl, "flock", late)
+        with pytest.raises(StoreBusy), lock.exclusive(tmp_path, 0.05):
+            pass
 
 
 def test_what_a_living_publisher_has_staged_is_left_alone(another: Another, tmp_path: Path) -> None:
