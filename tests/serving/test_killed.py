@@ -156,7 +156,9 @@ def test_a_watcher_that_lists_all_the_time_sees_whole_versions_only(
         while not done.is_set():
             for version in set(store.versions(base)) - seen:
                 seen.add(version)
-                broken.extend(store.verify_hashes(base / str(version)))
+                wrong = store.verify_hashes(base / str(version))
+                proof.case("first sight of a version", wrong)
+                broken.extend(wrong)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -165,6 +167,5 @@ def test_a_watcher_that_lists_all_the_time_sees_whole_versions_only(
         publishers.run(Job(str(another(number)), str(base)))
     done.set()
     watcher.join()
-    proof.case("watched while it is published", broken)
     assert not broken
     assert len(seen) >= rounds - 1
