@@ -209,12 +209,13 @@ def _differences(known: Mapping[str, FileEntry], found: Mapping[str, FileEntry])
 def _same_content(model: Path, version: Path) -> bool:
     names = _names(model)
     try:
+        manifest.read(version)
         same = names == _names(version) and all(
             (model / name).stat().st_size == (version / name).stat().st_size for name in names
         )
         return same and _content(model) == _content(version)
-    except DamagedModel:
-        return False  # nothing published yet, or damaged since
+    except (UnreadableManifest, DamagedModel):
+        return False  # nothing published yet, or not by this store, or damaged since
 
 
 def _now() -> str:

@@ -49,6 +49,15 @@ def test_an_earlier_version_can_be_published_again(another: Another, tmp_path: P
     assert violations(base, 3, clean=True) == []
 
 
+def test_a_newest_version_without_a_manifest_gets_a_next_one_that_has_it(
+    saved_model: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    (store.publish(saved_model, base, FACTS, _good) / manifest.NAME).unlink()
+    assert store.publish(saved_model, base, FACTS, _good) == base / "2"
+    assert list(store.manifests(base)) == [2]
+
+
 def test_a_newest_version_that_was_damaged_is_not_taken_for_the_model(
     saved_model: Path, tmp_path: Path
 ) -> None:
