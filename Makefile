@@ -26,8 +26,8 @@ check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-proof: setup-dev  ## Kill, starve, crowd and deceive the version store, and write docs/proof.md
-	@$(BIN)/python -m pytest tests/serving --proof
+proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
+	@$(BIN)/python -m pytest tests/serving tests/pipeline/gate/test_malformed.py --proof
 
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def run_fn(fn_args: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
         model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch))
     signatures.export(model, graph, features, fn_args.serving_model_dir)
-    _write_curves(history, Path(fn_args.model_run_dir) / "learning_curves.csv")
+    run = Path(fn_args.model_run_dir)
+    _write_curves(history, run / "learning_curves.csv")
+    # As they were used: the Tuner's values where it ran, else the settings.
+    (run / "hyperparameters.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
 def fit(

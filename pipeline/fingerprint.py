@@ -52,6 +52,18 @@ def stamp(ir: pipeline_pb2.Pipeline, run_fn: str, schema_file: Path) -> None:
         parameter.field_value.string_value = digest.hexdigest()
 
 
+def of_training(run_fn: str) -> str:
+    """Return a hash of the code and the locked packages that a model is made with.
+
+    Args:
+      run_fn: import path of the Trainer's function.
+    """
+    digest = hashlib.sha256(_locked_packages())
+    for module in (_NODE_MODULES["Transform"], run_fn.rpartition(".")[0]):
+        digest.update(_code(module))
+    return digest.hexdigest()
+
+
 def _code(module: str) -> bytes:
     digest = hashlib.sha256()
     for name, file in code.files(module).items():

@@ -17,6 +17,7 @@ from tfx.types import Channel, standard_artifacts
 
 from models.evaluation import eval_config
 from models.features import Features
+from pipeline import fingerprint
 from pipeline.baseline import BaselineStrategy
 from pipeline.example_gen import ArrowExampleGenExecutor
 from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
@@ -145,6 +146,10 @@ def create_pipeline(
             )
         ),
         custom_executor_spec=ExecutorClassSpec(VersionedPusherExecutor),
+        custom_config={
+            "spans": {"train": data.train_spans, "eval": data.span},
+            "code_hash": fingerprint.of_training(settings.train.run_fn),
+        },
     )
     return Pipeline(
         pipeline_name=settings.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from pipeline import evaluation
 from serving import store
-from serving.manifest import Blessing, Facts
+from serving.manifest import Blessing, Facts, SliceMetrics, Spans
 
 
 class VersionedPusherExecutor(executor.Executor):
@@ -44,7 +46,13 @@ class VersionedPusherExecutor(executor.Executor):
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], destination)
         model = Path(self.GetModelPath(input_dict))
         base = Path(destination.filesystem.base_directory)
-        version = store.publish(model, base, self._facts(base.name, input_dict))
+        known = json.loads(exec_properties.get(specs.CUSTOM_CONFIG_KEY) or "{}")
+        facts = self._facts(base.name, input_dict).model_copy(
+            update=_of_run(known)
+            | _of_training(input_dict[specs.MODEL_KEY])
+            | _of_evaluation(input_dict[specs.MODEL_BLESSING_KEY])
+        )
+        version = store.publish(model, base, facts)
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
@@ -82,3 +90,41 @@ def _blessing(artifact: Any) -> Blessing | None:
     message = artifact.get_string_custom_property(evaluator.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY)
     reasons = (message,) if message else ()
     return Blessing(blessed=True, reasons=reasons, artifact_uri=artifact.uri)
+
+
+def _of_run(known: dict[str, Any]) -> dict[str, Any]:
+    """Return what the pipeline knew before it ran."""
+    return {
+        "spans": Spans.model_validate(known.get("spans", {})),
+        "code_hash": known.get("code_hash", ""),
+    }
+
+
+def _of_training(models: list[Any]) -> dict[str, Any]:
+    """Return the hyperparameters that the Trainer left, when its run_fn leaves them."""
+    file = Path(_beside(models[0].uri, "model_run"), "hyperparameters.json")
+    if not file.is_file():
+        return {}
+    return {"hyperparameters": json.loads(file.read_text(encoding="utf-8"))}
+
+
+def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
+    """Return what the Evaluator measured."""
+    measured = evaluation.load(_beside(blessings[0].uri, "evaluation")).candidate
+    return {
+        "metrics": dict(measured[evaluation.OVERALL]),
+        "slices": tuple(
+            SliceMetrics(slice=where, metrics=dict(metrics))
+            for where, metrics in sorted(measured.items())
+            if where != evaluation.OVERALL
+        ),
+    }
+
+
+def _beside(uri: str, output: str) -> str:
+    """Return the uri of another output of the execution that put out an artifact.
+
+    TFX writes all of them under NODE/OUTPUT/EXECUTION.
+    """
+    execution = Path(uri)
+    return str(execution.parents[1] / output / execution.name)

@@ -17,6 +17,7 @@ from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, Taxiwa
 from pipeline.progress import Observer, RunResult, Step
 from pipeline.settings import Settings, explain
 from pipeline.workspace import Workspace
+from serving.errors import DamagedModel, StoreError
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -188,8 +189,10 @@ class _Run:
         from tfx.orchestration import metadata as tfx_metadata
         from tfx.orchestration.local import runner_utils
         from tfx.orchestration.portable import launcher
+        from tfx.utils import path_utils
 
         from pipeline import decisions, metadata
+        from serving import verify
 
         name = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(ir)
@@ -208,6 +211,9 @@ class _Run:
             if outcome not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
                 raise InfrastructureError(f"{name} could not run: its inputs are not there.")
             outputs = self._outputs[name] = metadata.outputs(store, execution.execution_id)
+            if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
+                # Pusher needs it; the Evaluator leaves a core free until then.
+                verify.begin(Path(path_utils.serving_model_path(outputs["model"].uri)))
             step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
             decisions.check(name, outputs, self._settings.schema_file)
 
@@ -256,6 +262,10 @@ class _Run:
         except TaxiwayError:
             state = "failed"
             raise
+        except StoreError as error:
+            state = "failed"
+            refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
+            raise refused(f"{error.where}: {error.what}.", error.next_step) from error
         except Exception as error:
             state = "failed"
             raise InfrastructureError(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from serving.errors import DamagedModel
+from serving.manifest import NAME as MANIFEST
 from serving.manifest import FileEntry
 
 _CHUNK = 1 << 20
@@ -45,6 +46,27 @@ def listing(folder: Path) -> list[Path]:
 
 
 _EXPORT = "export the model again"
+
+
+def names(folder: Path) -> list[Path]:
+    """List a model's files as `listing` does; the manifest is no part of the model.
+
+    Raises:
+      DamagedModel: there are none.
+    """
+    found = [name for name in listing(folder) if name != Path(MANIFEST)]
+    if not found:
+        raise DamagedModel(folder, "an empty folder, a SavedModel was expected", "export it again")
+    return found
+
+
+def content(folder: Path) -> dict[str, FileEntry]:
+    """Hash a model's files.
+
+    Raises:
+      DamagedModel: there are none, or there is what is no file.
+    """
+    return {name.as_posix(): entry(folder / name) for name in names(folder)}
 
 
 def entry(file: Path) -> FileEntry:

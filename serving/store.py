@@ -56,7 +56,7 @@ def verify_hashes(version_dir: Path) -> list[str]:
     """
     try:
         known = manifest.read(version_dir)
-        found = _content(version_dir)
+        found = files.content(version_dir)
     except StoreError as error:
         return [str(error)]
     problems = _differences(known.files, found)
@@ -143,7 +143,7 @@ def _publish(model: Path, base: Path, facts: Facts, verify: Callable[[Path], Non
         _flush_folders(staging)
         verify(staging)
         # What was verified is what was read, and nothing has touched it since.
-        problems = _differences(content, _content(staging))
+        problems = _differences(content, files.content(staging))
         if problems:
             raise DamagedModel(staging, "; ".join(problems), "publish again, or check the disk")
         staging.rename(version)
@@ -164,7 +164,7 @@ def _remove_leftovers(base: Path) -> None:
 def _stage(model: Path, staging: Path) -> dict[str, FileEntry]:
     staging.mkdir()
     content: dict[str, FileEntry] = {}
-    for name in _names(model):
+    for name in files.names(model):
         target = staging / name
         for folder in reversed(target.relative_to(staging).parents):
             if not (staging / folder).exists():
@@ -173,21 +173,9 @@ def _stage(model: Path, staging: Path) -> dict[str, FileEntry]:
     return content
 
 
-def _names(folder: Path) -> list[Path]:
-    """List a model's files; the manifest is no part of the model."""
-    names = [name for name in files.listing(folder) if name != Path(manifest.NAME)]
-    if not names:
-        raise DamagedModel(folder, "an empty folder, a SavedModel was expected", "export it again")
-    return names
-
-
 def _flush_folders(staging: Path) -> None:
     for folder in [*(path for path in staging.rglob("*") if path.is_dir()), staging]:
         files.flush_folder(folder)
-
-
-def _content(folder: Path) -> dict[str, FileEntry]:
-    return {name.as_posix(): files.entry(folder / name) for name in _names(folder)}
 
 
 def _differences(known: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> list[str]:
@@ -207,13 +195,13 @@ def _differences(known: Mapping[str, FileEntry], found: Mapping[str, FileEntry])
 
 
 def _same_content(model: Path, version: Path) -> bool:
-    names = _names(model)
+    names = files.names(model)
     try:
         manifest.read(version)
-        same = names == _names(version) and all(
+        same = names == files.names(version) and all(
             (model / name).stat().st_size == (version / name).stat().st_size for name in names
         )
-        return same and _content(model) == _content(version)
+        return same and files.content(model) == files.content(version)
     except (UnreadableManifest, DamagedModel):
         return False  # nothing published yet, or not by this store, or damaged since
 

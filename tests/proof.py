@@ -51,14 +51,17 @@ class Proof:
         return _PAGE.format(now=now, machine=_machine(), table="\n".join(lines))
 
 
-_PAGE = """# Proof of the version store
+_PAGE = """# Proof
 
 What `make proof` found on {now:%Y-%m-%d %H:%M} UTC. {machine}.
 
-Each case tries to make TF Serving see what it must not: half a version, a changed one, one that
-cannot be loaded, a number left out or given twice. After each, every version in sight must have the
-files and hashes of its manifest, the numbers must be 1, 2, 3 and so on, and the next publisher must
-succeed and leave nothing behind. A violation is a promise that did not hold.
+A damaged file is a CSV or Parquet file of real rows with something wrong in it. It must be read as
+Python's csv module reads it, or be refused with the place and the reason.
+
+Each other case tries to make TF Serving see what it must not: half a version, a changed one, one
+that cannot be loaded, a number left out or given twice. After each, every version in sight must
+have the files and hashes of its manifest, the numbers must be 1, 2, 3 and so on, and the next
+publisher must succeed and leave nothing behind. A violation is a promise that did not hold.
 
 {table}
 """

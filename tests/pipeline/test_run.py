@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import re
 import shutil
 import signal
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from serving import files, manifest, store
+from serving import manifest, store
+from serving.manifest import Spans
 from tests.conftest import PROJECT, RUN, Run, taxiway
 
 pytestmark = pytest.mark.slow
@@ -45,17 +47,46 @@ def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
 
 
 def test_a_published_version_says_where_it_comes_from(flights_run: Run) -> None:
-    version = Path(flights_run.result["model_dir"])
+    version = flights_run.workspace / "models/flights/1"
     assert store.verify_hashes(version) == []
     known = manifest.read(version)
-    assert (known.name, known.version, known.published_by) == ("flights", 1, "flights.Pusher")
     assert known.run_id == flights_run.result["run_id"]
-    assert known.blessing.artifact_uri == str(flights_run.artifact("Evaluator", "blessing"))
-    model = flights_run.artifact("Trainer", "model")
-    pushed = flights_run.artifact("Pusher", "pushed_model")
-    assert known.mlmd["execution_id"] == int(pushed.name)
-    assert {"model_artifact_id", "model_blessing_artifact_id"} <= set(known.mlmd)
-    assert known.files["saved_model.pb"] == files.entry(model / "Format-Serving/saved_model.pb")
+    assert known.spans == Spans(train=(201301,), eval=201302)
+    assert known.metrics["auc"] == flights_run.result["metrics"]["auc"]
+    assert {"carrier UA", "origin EWR", "hour_band morning"} <= {
+        each.slice for each in known.slices
+    }
+    assert known.hyperparameters["epochs"] == 6
+    assert len(known.code_hash) == 64
+    assert known.blessing.blessed
+    assert {"execution_id", "model_artifact_id", "model_blessing_artifact_id"} <= set(known.mlmd)
+
+
+def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_path: Path) -> None:
+    """A run_fn of a user's that exports what TF Serving cannot load."""
+    shutil.copytree(flights_run.workspace / "data", tmp_path / "workspace" / "data")
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\nfrom models import trainer\n\n\n"
+        "def run_fn(fn_args):\n    trainer.run_fn(fn_args)\n"
+        "    model = Path(fn_args.serving_model_dir)\n"
+        "    (model / 'variables' / 'extra').symlink_to('/etc/hosts')\n"
+    )
+    (tmp_path / "taxiway.toml").write_text(
+        f'features = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[train]\nrun_fn = "mine.run_fn"\n'
+        "epochs = 1\n[evaluate]\nmin_auc = 0.5\nmin_slice_auc = 0.0\n"
+    )
+    done = subprocess.run(
+        [TAXIWAY, *RUN[:1], *RUN[2:]],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "a symbolic link; only files and folders are published" in done.stderr
+    assert not list((tmp_path / "workspace").glob("models/*/[0-9]*"))
 
 
 def test_learning_curves_are_kept(flights_run: Run) -> None:

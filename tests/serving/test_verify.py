@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,8 @@ def test_the_command_says_what_is_wrong(saved_model: Path, tmp_path: Path) -> No
     shutil.copytree(saved_model, model)
     (model / "fingerprint.pb").write_bytes(b"")
     done = subprocess.run(
-        [sys.executable, "-m", "serving.verify", model],
+        [sys.executable, "-m", "serving.verify"],
+        input=json.dumps({"folder": str(model), "expected": {}, "timeout": 60}),
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -55,6 +57,24 @@ def test_a_process_that_crashes_is_a_damaged_model(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DamagedModel, match="its process ended with 1"):
         verify.in_fresh_process(saved_model)
+
+
+def test_a_verification_that_began_earlier_holds_for_the_same_content(
+    saved_model: Path, tmp_path: Path
+) -> None:
+    same, changed = tmp_path / "same", tmp_path / "changed"
+    shutil.copytree(saved_model, same)
+    shutil.copytree(saved_model, changed)
+    (changed / "saved_model.pb").write_bytes(b"")
+    verify.begin(saved_model)
+    with pytest.raises(DamagedModel, match="the model cannot be served"):
+        verify.in_fresh_process(changed)
+    [trial_] = verify._under_way
+    verify.in_fresh_process(same)
+    assert verify._under_way == []
+    assert trial_.process.returncode == 0
+    verify.begin(changed)
+    verify.in_fresh_process(same)
 
 
 def _export(folder: Path, function: object) -> Path:
