@@ -13,29 +13,15 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from pipeline.errors import DataRefused, InfrastructureError, TaxiwayError, UsageError
-
-if TYPE_CHECKING:
-    from pipeline.settings import Settings
+from pipeline.options import json_option, load, settings_option, workspace_option
+from pipeline.registry_commands import registry
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-
-_settings_option = click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings file.  [default: taxiway.toml, when there is one]",
-)
-_workspace_option = click.option(
-    "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of all state, instead of the settings' own.",
-)
-_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,12 +34,12 @@ def taxiway() -> None:
 
 
 @taxiway.command()
-@_settings_option
-@_workspace_option
+@settings_option
+@workspace_option
 @click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]")
 @click.option("--window", type=click.IntRange(min=1), help="Train on this many earlier spans.")
 @click.option("--tune", is_flag=True, help="Search for better training settings first.")
-@_json_option
+@json_option
 def run(
     settings_file: Path | None,
     workspace: Path | None,
@@ -67,7 +53,7 @@ def run(
     from pipeline.display import Display
     from pipeline.terminal import library_output_to
 
-    settings = _load(settings_file, workspace)
+    settings = load(settings_file, workspace)
     chosen = {"span": span, "window": window}
     source = settings.source.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
@@ -94,7 +80,7 @@ def run(
 
 
 @taxiway.command()
-@_settings_option
+@settings_option
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a settings file.")
 def settings(settings_file: Path | None, schema: bool) -> None:
     """Print the settings in force, as a commented settings file."""
@@ -107,21 +93,24 @@ def settings(settings_file: Path | None, schema: bool) -> None:
 
 
 @taxiway.command()
-@_settings_option
-@_workspace_option
-@_json_option
+@settings_option
+@workspace_option
+@json_option
 def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Check that this machine has what a run needs."""
     from pipeline import doctor as module
 
     checks = module.machine()
     try:
-        checks += module.project(_load(settings_file, workspace))
+        checks += module.project(load(settings_file, workspace))
     except UsageError as error:
         checks.append(module.Check("settings", False, error.what, error.next_step))
     click.echo(module.as_json(checks) if as_json else module.as_table(checks))
     if not all(check.passed for check in checks):
         sys.exit(InfrastructureError.exit_code)
+
+
+taxiway.add_command(registry)
 
 
 class _Silent:
@@ -130,15 +119,6 @@ class _Silent:
 
     def finished(self, step: Any) -> None:
         pass
-
-
-def _load(settings_file: Path | None, workspace: Path | None) -> Settings:
-    from pipeline import settings as module
-
-    loaded = module.load(settings_file)
-    if workspace is None:
-        return loaded
-    return loaded.model_copy(update={"workspace": workspace.absolute()})
 
 
 def _new_log(workspace: Path, run_id: str) -> Path:

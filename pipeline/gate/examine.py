@@ -101,12 +101,14 @@ def examine(
         found += _of_rows(rows[name], name, policy.limits, label)
     found += _freshness(rows["eval"], span, policy.limits)
     found += _comparisons(splits, schema, accepted, served)
+    decided = [(each, policy.decide(each.kind, each.feature)) for each in merged(found)]
+    stopping = sum(decision.action == "stop" for _, decision in decided)
     verdicts: list[Verdict] = []
     offending: list[BadRow] = []
-    for finding in merged(found):
-        decision = policy.decide(finding.kind, finding.feature)
-        room = policy.limits.quarantine_rows - len(offending)
-        count, bad = rows[finding.split].offending(finding, room)
+    for finding, decision in decided:
+        # Each reason has its share of the rows that are kept.
+        share = policy.limits.quarantine_rows // max(1, stopping)
+        count, bad = rows[finding.split].offending(finding, share)
         verdicts.append(Verdict(_with_rows(finding, count), decision))
         if decision.action == "stop":
             offending += bad

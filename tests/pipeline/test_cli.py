@@ -16,7 +16,7 @@ from pipeline import settings
 from pipeline.settings import Settings
 from tests.conftest import PROJECT, taxiway
 
-VERBS = ("run", "settings", "doctor")
+VERBS = ("run", "settings", "doctor", "registry")
 
 
 def test_help_lists_every_verb_and_exit_code() -> None:
