@@ -50,7 +50,7 @@ class VersionedPusherExecutor(executor.Executor):
         facts = self._facts(base.name, input_dict).model_copy(
             update=_of_run(known)
             | _of_training(input_dict[specs.MODEL_KEY])
-            | _of_evaluation(input_dict[specs.MODEL_BLESSING_KEY])
+            | _of_evaluation(input_dict.get(specs.MODEL_BLESSING_KEY, []))
         )
         version = store.publish(model, base, facts)
         io_utils.copy_dir(str(model), pushed.uri)
@@ -109,8 +109,11 @@ def _of_training(models: list[Any]) -> dict[str, Any]:
 
 
 def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
-    """Return what the Evaluator measured."""
-    measured = evaluation.load(_beside(blessings[0].uri, "evaluation")).candidate
+    """Return what the Evaluator measured; nothing of a model that another judge blessed."""
+    folder = _beside(blessings[0].uri, "evaluation") if blessings else ""
+    if not Path(folder, "metrics-00000-of-00001.tfrecord").is_file():
+        return {}
+    measured = evaluation.load(folder).candidate
     return {
         "metrics": dict(measured[evaluation.OVERALL]),
         "slices": tuple(
