@@ -16,9 +16,14 @@ def load(file: Path) -> schema_pb2.Schema:
       ValueError: it is no schema.
     """
     try:
-        return text_format.Parse(file.read_text("utf-8"), schema_pb2.Schema())
+        schema = text_format.Parse(file.read_text("utf-8"), schema_pb2.Schema())
     except text_format.ParseError as error:
         raise ValueError(str(error)) from error
+    shared = {domain.name for domain in schema.string_domain}
+    for feature in schema.feature:
+        if feature.domain and feature.domain not in shared:
+            raise ValueError(f"feature {feature.name}: there is no string_domain {feature.domain}")
+    return schema
 
 
 def types(schema: schema_pb2.Schema) -> dict[str, str]:
