@@ -6,6 +6,7 @@ and ends with 1 if anything is.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -75,8 +76,9 @@ def _start(request: _Request) -> subprocess.Popen[str]:
         text=True,
     )
     assert process.stdin is not None
-    process.stdin.write(request.model_dump_json())
-    process.stdin.close()
+    # A process that ended before it read the request says why by its exit code.
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+        pipe.write(request.model_dump_json())
     process.stdin = None  # `communicate` would write to it
     return process
 

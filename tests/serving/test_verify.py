@@ -51,12 +51,13 @@ def test_a_model_that_hangs_is_given_up(saved_model: Path) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("name_length", [1, 1_000_000], ids=["a small request", "a full pipe"])
 def test_a_process_that_crashes_is_a_damaged_model(
-    saved_model: Path, monkeypatch: pytest.MonkeyPatch
+    name_length: int, saved_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DamagedModel, match="its process ended with 1"):
-        verify.in_fresh_process(saved_model)
+        verify.in_fresh_process(saved_model, {"x" * name_length: trial.Signature()})
 
 
 def test_a_verification_that_began_earlier_holds_for_the_same_content(
