@@ -17,7 +17,13 @@ from typing import Any, NoReturn
 
 import click
 
-from pipeline.errors import DataRefused, InfrastructureError, TaxiwayError, UsageError
+from pipeline.errors import (
+    DataRefused,
+    InfrastructureError,
+    NotBlessed,
+    TaxiwayError,
+    UsageError,
+)
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.registry_commands import registry
 
@@ -74,9 +80,7 @@ def run(
     except Exception as error:
         raise _unexpected(error, log_file) from error
     if as_json:
-        from pydantic_core import to_json
-
-        click.echo(to_json(result, indent=2, inf_nan_mode="null"))
+        click.echo(result.model_dump_json(indent=2))
 
 
 @taxiway.command()
@@ -197,6 +201,9 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
     if as_json:
         _stop_json(error)
     click.secho(f"Stopped: {error.what}", fg="red", err=True)
+    if isinstance(error, NotBlessed):
+        for reason in error.reasons:
+            click.echo(f"  {reason}", err=True)
     if isinstance(error, DataRefused):
         from pipeline.display import show_refusal
 
@@ -215,6 +222,8 @@ def _stop_json(error: TaxiwayError) -> NoReturn:
         "exit_code": error.exit_code,
         "log_file": error.log_file and str(error.log_file),
     }
+    if isinstance(error, NotBlessed):
+        content["reasons"] = list(error.reasons)
     if isinstance(error, DataRefused):
         content["findings"] = [asdict(finding) for finding in error.findings]
         content["quarantine"] = error.quarantine and str(error.quarantine)

@@ -11,7 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pipeline.errors import DataRefused
-from pipeline.progress import RunResult, Step
+from pipeline.progress import Step
+from pipeline.records import RunRecord
 
 _MARKS = {
     "done": ("✓", "green"),
@@ -68,7 +69,7 @@ class Display:
         )
         self._console.print(line)
 
-    def summary(self, result: RunResult, again: str) -> None:
+    def summary(self, result: RunRecord, again: str) -> None:
         """Say what was published, and where everything is; `again` is the command to repeat it."""
         print_ = self._console.print
         print_()
@@ -108,5 +109,7 @@ def show_refusal(error: DataRefused) -> None:
         console.print(f"Rows   {error.quarantine}", soft_wrap=True, markup=False)
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "undefined"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -70,9 +70,19 @@ class DataRefused(TaxiwayError):
 
 
 class NotBlessed(TaxiwayError):
-    """The candidate model missed a bound; the published model stays."""
+    """The candidate model missed a bound; the published model stays.
+
+    Args:
+      what: as in TaxiwayError.
+      next_step: as in TaxiwayError.
+      reasons: each bound that was missed, in words.
+    """
 
     exit_code = 4
+
+    def __init__(self, what: str, next_step: str = "", reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(what, next_step)
+        self.reasons = reasons
 
 
 class InfrastructureError(TaxiwayError):

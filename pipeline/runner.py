@@ -8,16 +8,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pipeline import interrupts, lock
+from pipeline import interrupts, lock, recording
 from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, TaxiwayError, UsageError
-from pipeline.progress import Observer, RunResult, Step
+from pipeline.progress import Observer, Step
+from pipeline.records import RunRecord
 from pipeline.settings import Settings, explain
 from pipeline.workspace import Workspace
 from serving.errors import DamagedModel, StoreError
+
+if TYPE_CHECKING:
+    from pipeline.sources.layout import Layout
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -25,7 +29,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 def run(
     settings: Settings, observer: Observer, tune: bool = False, log_file: Path | None = None
-) -> RunResult:
+) -> RunRecord:
     """Lay out the data and run every component on it.
 
     Args:
@@ -35,7 +39,7 @@ def run(
       log_file: where the caller sends library output; its name without suffix is the run's id.
 
     Returns:
-      What the run did.
+      What the run did, as it is written down in the workspace.
 
     Raises:
       WorkspaceBusy: another run holds the workspace.
@@ -71,9 +75,37 @@ class _Run:
         self._run_id = log_file.stem if log_file else new_run_id()
         self._steps: list[Step] = []
         self._outputs: dict[str, dict[str, Any]] = {}
+        self._layout: Layout | None = None
 
-    def execute(self) -> RunResult:
-        begin = time.monotonic()
+    def execute(self) -> RunRecord:
+        """Run everything, and write down how it ended."""
+        began, begin = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+
+        def record(error: BaseException | None) -> RunRecord:
+            return recording.keep(
+                self._workspace.runs,
+                RunRecord(
+                    run_id=self._run_id,
+                    began=began.isoformat(timespec="seconds"),
+                    seconds=time.monotonic() - begin,
+                    steps=tuple(self._steps),
+                    log_file=self._log_file,
+                    **recording.of_end(error),
+                    **recording.of_data(self._layout),
+                    **recording.of_outputs(self._outputs),
+                ),
+            )
+
+        try:
+            self._execute()
+        except UsageError:  # nothing ran
+            raise
+        except BaseException as error:
+            record(error)
+            raise
+        return record(None)
+
+    def _execute(self) -> None:
         features, schema, policy = self._features(), self._schema(), self._policy()
         self._check_columns(features, schema)
         self._check_run_fn()
@@ -105,7 +137,7 @@ class _Run:
             for node in ir.nodes:
                 self._launch(ir, node.pipeline_node, store)
                 check_interrupt()
-        return self._result(data.span, time.monotonic() - begin)
+        self._check_pushed()
 
     def _schema(self) -> Any:
         from schema import columns
@@ -126,6 +158,7 @@ class _Run:
             source = open_source(settings, columns.types(schema))
             try:
                 layout = lay_out(source, self._workspace.data, settings.span, settings.window)
+                self._layout = layout
             except DataRefused as error:
                 self._quarantine(error)
                 raise
@@ -217,32 +250,16 @@ class _Run:
             step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
             decisions.check(name, outputs, self._settings.schema_file)
 
-    def _result(self, span: int, seconds: float) -> RunResult:
+    def _check_pushed(self) -> None:
         from pipeline import evaluation
 
-        folder = self._outputs["Evaluator"]["evaluation"].uri
-        measured = evaluation.load(folder)
-        candidate, baseline = measured.shown()
         pushed = self._outputs["Pusher"]["pushed_model"].custom_properties
         if not pushed["pushed"].int_value:
-            reasons = "".join(f"\n  {line}" for line in evaluation.failures(folder))
             raise NotBlessed(
-                f"the model is not good enough, nothing was published:{reasons}",
+                "the model is not good enough, nothing was published:",
                 "change the model, its data, or the bounds under [evaluate]",
+                tuple(evaluation.failures(self._outputs["Evaluator"]["evaluation"].uri)),
             )
-        return RunResult(
-            run_id=self._run_id,
-            span=span,
-            blessed=True,
-            version=int(pushed["pushed_version"].string_value),
-            model_dir=Path(pushed["pushed_destination"].string_value),
-            metrics=candidate,
-            baseline=baseline,
-            comparison=measured.comparison(),
-            steps=tuple(self._steps),
-            log_file=self._log_file,
-            seconds=seconds,
-        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[Any]:

@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "quarantine"
 
     @property
+    def runs(self) -> Path:
+        """What each run did, one file a run."""
+        return self.root / "runs"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the run that is under way."""
         return self.root / ".lock"

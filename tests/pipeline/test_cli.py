@@ -240,7 +240,8 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path) -> None:
 
 def test_overrides_reach_the_runner(tmp_path: Path) -> None:
     code = (
-        "print(_[0].source.span, _[0].source.window, _[2], _[0].workspace, file=open('out', 'w'))"
+        "print(_[0].source.span, _[0].source.window, _[2], _[0].workspace, file=open('out', 'w'));"
+        "sys.exit()"
     )
     file = tmp_path / "taxiway.toml"
     file.write_text("[source]\nspan = 201301\nwindow = 9\n")

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.display import Display
-from pipeline.progress import RunResult, Step
+from pipeline.progress import Step
+from pipeline.records import RunRecord
 
-_RESULT = RunResult(
+_RESULT = RunRecord(
     run_id="20130501-120000",
+    began="2013-05-01T12:00:00+00:00",
+    outcome="published",
+    exit_code=0,
     span=201304,
-    blessed=True,
     version=2,
     model_dir=Path("/w/models/flights/2"),
     metrics={"auc": 0.71234, "example_count": 27662.0},

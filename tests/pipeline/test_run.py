@@ -36,7 +36,7 @@ def _states(result: dict[str, list[dict[str, str]]]) -> dict[str, str]:
 
 def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
     result = flights_run.result
-    assert result["blessed"] is True
+    assert result["outcome"] == "published"
     assert result["version"] == 1
     assert Path(result["model_dir"]) == flights_run.workspace / "models" / "flights" / "1"
     assert (flights_run.workspace / "models/flights/1/saved_model.pb").is_file()
