@@ -114,6 +114,25 @@ class BatchRecall(tfma.metrics.Metric):
         super().__init__(_from_histogram(partial(_recall, threshold=threshold)), name=name)
 
 
+def measure(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, float]:
+    """Measure scores without TFMA, as its metrics do with it.
+
+    Args:
+      labels: 0 or 1 [rows].
+      scores: from 0 to 1 [rows].
+
+    Returns:
+      `auc`, `calibration` and `example_count`.
+    """
+    histogram = np.zeros((3, _BINS))
+    _count(histogram, labels, scores)
+    return {
+        "auc": _auc(histogram),
+        "calibration": _calibration(histogram),
+        "example_count": _example_count(histogram),
+    }
+
+
 def _auc(histogram: Histogram) -> float:
     negatives, positives, _ = histogram
     below = np.cumsum(negatives) - negatives
@@ -190,6 +209,13 @@ def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[A
     return metric_util.merge_per_key_computations(computations)
 
 
+def _count(histogram: Histogram, labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> None:
+    of_row = scores.ravel().astype(np.float64)
+    bins = np.clip((of_row * _BINS).astype(np.int64), 0, _BINS - 1)
+    np.add.at(histogram, (labels.ravel().astype(np.int64), bins), 1)
+    np.add.at(histogram[2], bins, of_row)
+
+
 class _CountScores(beam.CombineFn):
     def __init__(self, key: Any, eval_config: Any, model_name: str, output_name: str) -> None:
         self._key = key
@@ -207,10 +233,7 @@ class _CountScores(beam.CombineFn):
             inputs, flatten=False, squeeze=False, **self._of
         )
         for labels, scores, _ in pairs:
-            of_row = scores.ravel().astype(np.float64)
-            bins = np.clip((of_row * _BINS).astype(np.int64), 0, _BINS - 1)
-            np.add.at(histogram, (labels.ravel().astype(np.int64), bins), 1)
-            np.add.at(histogram[2], bins, of_row)
+            _count(histogram, labels, scores)
         return histogram
 
     def merge_accumulators(self, histograms: Iterable[Histogram]) -> Histogram:

@@ -14,6 +14,7 @@ from pipeline import evaluation
 from pipeline.errors import DataRefused
 from pipeline.example_gen import ROWS_PROPERTY
 from pipeline.gate import decision
+from pipeline.infra import report
 
 Outputs = Mapping[str, Any]
 
@@ -158,5 +159,6 @@ _DESCRIBERS: dict[str, Callable[[Outputs], str]] = {
     "Trainer": _trainer,
     "LatestBlessedModel": _resolver,
     "Evaluator": _evaluator,
+    "InfraCheck": lambda outputs: report.read(Path(outputs["blessing"].uri)).in_words(),
     "Pusher": _pusher,
 }

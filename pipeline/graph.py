@@ -23,6 +23,7 @@ from pipeline.example_gen import ArrowExampleGenExecutor
 from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
 from pipeline.gate.component import DataGate
 from pipeline.gate.decision import GateDecision
+from pipeline.infra.component import InfraCheck
 from pipeline.publisher import VersionedPusherExecutor
 from pipeline.settings import Settings
 from pipeline.sources.layout import Layout
@@ -137,9 +138,17 @@ def create_pipeline(
         eval_config=eval_config(features, settings.evaluate.model_dump()),
         module_path="models.evaluation",
     )
+    infra_check = InfraCheck(
+        model=model,
+        examples=examples,
+        evaluation=evaluator.outputs["evaluation"],
+        features=features,
+        settings=settings.infra,
+    )
     pusher = tfx.Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_check.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(
                 base_directory=str(workspace.model_base)
@@ -154,7 +163,7 @@ def create_pipeline(
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=str(workspace.artifacts),
-        components=[*components, trainer, resolver, evaluator, pusher],
+        components=[*components, trainer, resolver, evaluator, infra_check, pusher],
         enable_cache=True,
         metadata_connection_config=sqlite_metadata_connection_config(str(workspace.metadata_db)),
     )

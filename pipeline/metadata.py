@@ -9,9 +9,12 @@ from typing import Any
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.infra.report import BLESSED_PROPERTY
 from serving import store as store_module
 
+# TFX's names.
 _PUSHED_DESTINATION = "pushed_destination"
+_INFRA_BLESSING = "InfraBlessing"
 
 
 def open_store(database: Path) -> metadata_store.MetadataStore:
@@ -49,7 +52,8 @@ def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> i
 def forget_missing(store: metadata_store.MetadataStore) -> int:
     """Mark artifacts that are no longer what they were as deleted, so that they are made again.
 
-    That is: their files are gone, or a pushed model is not the newest version any more.
+    That is: their files are gone, or a pushed model is not the newest version any more. And a model
+    that was not fit to serve is tried again: the machine may have been busy.
 
     Args:
       store: ML Metadata.
@@ -69,12 +73,17 @@ def forget_missing(store: metadata_store.MetadataStore) -> int:
 
 
 def _as_it_was(artifact: mlmd.Artifact) -> bool:
-    if not Path(artifact.uri).exists():
+    if not Path(artifact.uri).exists() or _refused_by_infra_check(artifact):
         return False
     if _PUSHED_DESTINATION not in artifact.custom_properties:
         return True
     version = Path(artifact.custom_properties[_PUSHED_DESTINATION].string_value)
     return version.exists() and int(version.name) == max(store_module.versions(version.parent))
+
+
+def _refused_by_infra_check(artifact: mlmd.Artifact) -> bool:
+    of_model = artifact.custom_properties
+    return artifact.type == _INFRA_BLESSING and not of_model[BLESSED_PROPERTY].int_value
 
 
 def outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str, mlmd.Artifact]:

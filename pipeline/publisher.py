@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from pipeline import evaluation
+from pipeline.infra.report import HAS_MODEL_PROPERTY
 from serving import store
 from serving.manifest import Blessing, Facts, SliceMetrics, Spans
 
@@ -44,7 +45,7 @@ class VersionedPusherExecutor(executor.Executor):
             return
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], destination)
-        model = Path(self.GetModelPath(input_dict))
+        model = Path(self._model_path(input_dict))
         base = Path(destination.filesystem.base_directory)
         known = json.loads(exec_properties.get(specs.CUSTOM_CONFIG_KEY) or "{}")
         facts = self._facts(base.name, input_dict).model_copy(
@@ -55,6 +56,14 @@ class VersionedPusherExecutor(executor.Executor):
         version = store.publish(model, base, facts)
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
+
+    def _model_path(self, input_dict: dict[str, list[Any]]) -> str:
+        """Return the model with warm-up requests, when InfraCheck made one; else the Trainer's."""
+        specs = standard_component_specs
+        for infra_blessing in input_dict.get(specs.INFRA_BLESSING_KEY, []):
+            if infra_blessing.get_int_custom_property(HAS_MODEL_PROPERTY):
+                return str(self.GetModelPath({specs.INFRA_BLESSING_KEY: [infra_blessing]}))
+        return str(self.GetModelPath(input_dict))
 
     def _facts(self, name: str, input_dict: dict[str, list[Any]]) -> Facts:
         """Gather what is known of the model here; the blessings have been checked."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import records
 from pipeline.errors import DataRefused, NotBlessed, TaxiwayError
+from pipeline.infra import report
 from pipeline.records import Output, RunRecord
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def of_outputs(outputs: Outputs) -> dict[str, Any]:
     for node, fields in (
         ("Trainer", _of_model),
         ("Evaluator", _of_evaluation),
+        ("InfraCheck", _of_infra_check),
         ("Pusher", _of_pushed),
     ):
         try:
@@ -111,6 +113,12 @@ def _of_evaluation(judged: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": baseline,
         "comparison": measured.comparison(),
     }
+
+
+def _of_infra_check(checked: Mapping[str, Any]) -> dict[str, Any]:
+    found = report.read(Path(checked["blessing"].uri))
+    # The model that is published: the candidate with warm-up requests.
+    return {"model_id": found.model_id} if found.passed else {}
 
 
 def _of_pushed(published: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class _Run:
             )
         with interrupts.remembered() as check_interrupt:
             for node in ir.nodes:
-                self._launch(ir, node.pipeline_node, store)
+                self._launch(ir, node.pipeline_node, store, features)
                 check_interrupt()
         self._check_pushed()
 
@@ -217,15 +217,13 @@ class _Run:
         except (OSError, ValueError) as error:
             raise UsageError(f"{file}: not a usable policy: {error}") from error
 
-    def _launch(self, ir: Any, node: Any, store: Any) -> None:
+    def _launch(self, ir: Any, node: Any, store: Any, features: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
         from tfx.orchestration import metadata as tfx_metadata
         from tfx.orchestration.local import runner_utils
         from tfx.orchestration.portable import launcher
-        from tfx.utils import path_utils
 
         from pipeline import decisions, metadata
-        from serving import verify
 
         name = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(ir)
@@ -245,21 +243,35 @@ class _Run:
                 raise InfrastructureError(f"{name} could not run: its inputs are not there.")
             outputs = self._outputs[name] = metadata.outputs(store, execution.execution_id)
             if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
-                # Pusher needs it; the Evaluator leaves a core free until then.
-                verify.begin(Path(path_utils.serving_model_path(outputs["model"].uri)))
+                self._begin_rehearsal(features)
             step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
             decisions.check(name, outputs, self._settings.schema_file)
 
+    def _begin_rehearsal(self, features: Any) -> None:
+        """Let InfraCheck's work go on beside the Evaluator, which leaves a core free."""
+        from pipeline.infra import component, process
+
+        model, examples = (
+            self._outputs[node][output].uri
+            for node, output in (("Trainer", "model"), ("ExampleGen", "examples"))
+        )
+        process.begin(component.candidate(model, examples, features, self._settings.infra))
+
     def _check_pushed(self) -> None:
         from pipeline import evaluation
+        from pipeline.infra import report
 
-        pushed = self._outputs["Pusher"]["pushed_model"].custom_properties
-        if not pushed["pushed"].int_value:
-            raise NotBlessed(
-                "the model is not good enough, nothing was published:",
-                "change the model, its data, or the bounds under [evaluate]",
-                tuple(evaluation.failures(self._outputs["Evaluator"]["evaluation"].uri)),
-            )
+        if self._outputs["Pusher"]["pushed_model"].custom_properties["pushed"].int_value:
+            return
+        served = report.read(Path(self._outputs["InfraCheck"]["blessing"].uri))
+        missed = evaluation.failures(self._outputs["Evaluator"]["evaluation"].uri)
+        raise NotBlessed(
+            "the model is not good enough, nothing was published:",
+            "change the model, its data, or the bounds under [evaluate]"
+            if missed
+            else "correct the model, or change the limits under [infra]",
+            (*missed, *served.problems),
+        )
 
     @contextmanager
     def _step(self, name: str) -> Iterator[Any]:

@@ -97,6 +97,24 @@ class EvaluateSettings(_Frozen):
         return self
 
 
+class InfraSettings(_Frozen):
+    """What a model may take when it is served."""
+
+    rows: int = Field(1000, ge=1, description="real rows that every signature must answer")
+    max_load_seconds: float = Field(60.0, gt=0, description="to load it")
+    max_memory_mb: int = Field(2000, ge=1, description="that loading and calling it may add")
+    max_latency_ms: float = Field(
+        250.0, gt=0, description="of a request with one row; 99 in 100 must be quicker"
+    )
+    timeout_seconds: float = Field(300.0, gt=0, description="for all of this")
+    docker_image: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][\w./:@-]*$",
+        description="serve it with this image too, where there is a Docker engine: "
+        "tensorflow/serving:2.16.1",
+    )
+
+
 class Settings(_Frozen):
     """All settings of a pipeline.
 
@@ -121,6 +139,7 @@ class Settings(_Frozen):
     train: TrainSettings = TrainSettings()
     tune: TuneSettings = TuneSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    infra: InfraSettings = InfraSettings()
 
 
 def load(path: Path | None = None) -> Settings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,11 @@ Signatures = Mapping[str, Signature]
 REQUIRED: Signatures = {trial_inputs.DEFAULT: Signature()}
 
 
-def check(folder: Path, expected: Signatures = REQUIRED) -> list[str]:
+def check(
+    folder: Path,
+    expected: Signatures = REQUIRED,
+    further: Callable[[Servable], list[str]] | None = None,
+) -> list[str]:
     """Load a SavedModel in this process and call each signature that a made-up input fits.
 
     Warm-up requests that lie in the model are sent too.
@@ -37,6 +42,7 @@ def check(folder: Path, expected: Signatures = REQUIRED) -> list[str]:
     Args:
       folder: the SavedModel's.
       expected: signatures that it must have, and that must answer.
+      further: tries what was loaded in ways of its own, and returns what is wrong.
 
     Returns:
       What is wrong; nothing when the model is good.
@@ -46,41 +52,87 @@ def check(folder: Path, expected: Signatures = REQUIRED) -> list[str]:
     problems = list(_changed_since_export(tf, folder))
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        began = time.perf_counter()
         try:
             # The way TF Serving goes: a session, the graph's own restore and init.
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+            load_seconds = time.perf_counter() - began
             warmup = trial_inputs.warmup(tf, folder)
             problems += _not_numbers(tf, folder)
         except Exception as error:  # what damaged bytes make TensorFlow raise is without end
             return [*problems, f"cannot be loaded: {_words(error)}"]
-        caller = _Caller(tf, session, loaded, warmup)
-        problems += caller.missing(expected)
+        servable = Servable(tf, session, loaded, warmup, load_seconds)
+        problems += servable.missing(expected)
         called = 0
-        for name in caller.signatures:
-            answered, wrong = caller.call(name)
+        for name in servable.signatures:
+            answered, wrong = servable.try_(name)
             called += answered
             problems += wrong
             if name in expected and not answered and not wrong:
                 problems.append(
                     f"{name}: no made-up input fits; put requests of yours in {trial_inputs.WARMUP}"
                 )
-    if not called and not problems:
-        problems.append("no signature could be called")
+        if not called and not problems:
+            problems.append("no signature could be called")
+        if further is not None and not problems:
+            problems += further(servable)
     return problems
 
 
-class _Caller:
-    def __init__(self, tf: Any, session: Any, loaded: Any, warmup: list[Any]) -> None:
+class Servable:
+    """A loaded SavedModel.
+
+    Args:
+      tf: TensorFlow.
+      session: that it was loaded into.
+      loaded: its MetaGraphDef.
+      warmup: requests by signature.
+      load_seconds: that loading took.
+    """
+
+    def __init__(
+        self, tf: Any, session: Any, loaded: Any, warmup: list[Any], load_seconds: float
+    ) -> None:
         self._tf = tf
         self._session = session
         self._loaded = loaded
         self._warmup = warmup
+        self.load_seconds = load_seconds
         self._texts = [trial_inputs.example(tf, loaded.graph_def), b"1"]
         self.signatures = sorted(
             name for name in loaded.signature_def if not name.startswith("__saved_model")
         )
 
+    def inputs(self, name: str) -> dict[str, str]:
+        """Return a signature's inputs: TensorFlow's names of types, by tensor name."""
+        inputs = self._loaded.signature_def[name].inputs
+        return {key: _dtype(self._tf, info) for key, info in inputs.items()}
+
+    def answer(self, name: str, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """Call a signature.
+
+        Args:
+          name: of the signature.
+          feed: an array for each of its inputs.
+
+        Returns:
+          An array for each output.
+
+        Raises:
+          ValueError: the signature has no such input.
+          tf.errors.OpError: the call fails.
+        """
+        signature = self._loaded.signature_def[name]
+        unknown = sorted(feed.keys() - signature.inputs.keys())
+        if unknown:
+            raise ValueError(f"no inputs {', '.join(unknown)}")
+        fetch = {key: info.name for key, info in signature.outputs.items()}
+        return self._session.run(
+            fetch, {signature.inputs[key].name: value for key, value in feed.items()}
+        )
+
     def missing(self, expected: Signatures) -> Iterator[str]:
+        """Say which of the expected signatures are not there, or take or return something else."""
         for name, wanted in expected.items():
             if name not in self.signatures:
                 others = ", ".join(self.signatures) or "no others"
@@ -92,7 +144,7 @@ class _Caller:
                 if types and have != types:
                     yield f"{name}: {kind} are {_types(have)}, {_types(types)} expected"
 
-    def call(self, name: str) -> tuple[bool, list[str]]:
+    def try_(self, name: str) -> tuple[bool, list[str]]:
         """Send a signature its warm-up requests and a made-up one.
 
         Returns:
@@ -140,13 +192,7 @@ class _Caller:
 
     def _answer(self, name: str, signature: Any, feed: dict[str, Any]) -> list[str]:
         tf = self._tf
-        unknown = sorted(feed.keys() - signature.inputs.keys())
-        if unknown:
-            raise ValueError(f"no inputs {', '.join(unknown)}")
-        fetch = {key: info.name for key, info in signature.outputs.items()}
-        answer = self._session.run(
-            fetch, {signature.inputs[key].name: value for key, value in feed.items()}
-        )
+        answer = self.answer(name, feed)
         problems = []
         for key, value in answer.items():
             declared = tf.TensorShape(signature.outputs[key].tensor_shape)

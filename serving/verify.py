@@ -6,24 +6,19 @@ and ends with 1 if anything is.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from serving import files
-from serving.errors import DamagedModel
+from serving import files, fresh
 from serving.manifest import model_id
 from serving.trial import REQUIRED, Signature, Signatures, check
 
 TIMEOUT_SECONDS = 300.0
 
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+# Ids of models that this process knows to be good.
+_good: set[str] = set()
 
 
 class _Request(BaseModel):
@@ -32,55 +27,13 @@ class _Request(BaseModel):
     timeout: float
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A verification under way, of a folder with this content and request."""
-
-    process: subprocess.Popen[str]
-    model_id: str
-    request: _Request
-
-
-# What `begin` began.
-_under_way: list[_Trial] = []
-
-
-def begin(folder: Path, expected: Signatures = REQUIRED, timeout: float = TIMEOUT_SECONDS) -> None:
-    """Begin to verify a model beside what goes on until it is published.
-
-    `in_fresh_process` then takes the result for any folder with the same content.
+def remember(good_model_id: str) -> None:
+    """Spare a model the verification, because it has just passed a stricter one.
 
     Args:
-      folder: the SavedModel's.
-      expected: signatures that it must have, and that must answer.
-      timeout: seconds it may take.
-
-    Raises:
-      DamagedModel: there is no model.
+      good_model_id: `manifest.model_id` of the files that were loaded.
     """
-    request = _Request(folder=folder.resolve(), expected=dict(expected), timeout=timeout)
-    for trial in _under_way:
-        trial.process.kill()
-        trial.process.communicate()
-    _under_way[:] = [_Trial(_start(request), model_id(files.content(folder)), request)]
-
-
-def _start(request: _Request) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "serving.verify"],
-        cwd=Path(__file__).parent.parent,
-        env=os.environ | _QUIET,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    # A process that ended before it read the request says why by its exit code.
-    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
-        pipe.write(request.model_dump_json())
-    process.stdin = None  # `communicate` would write to it
-    return process
+    _good.add(good_model_id)
 
 
 def in_fresh_process(
@@ -96,44 +49,18 @@ def in_fresh_process(
     Raises:
       DamagedModel: the model cannot be loaded or called, or an answer is not finite.
     """
-    request = _Request(folder=folder.resolve(), expected=dict(expected), timeout=timeout)
-    process = _begun(request) or _start(request)
-    out, err = process.communicate()
-    if process.returncode == 0:
+    if expected is REQUIRED and model_id(files.content(folder)) in _good:
         return
-    if process.returncode == -signal.SIGALRM:
-        problems = f"not loaded and called within {timeout:g} s"
-    elif process.returncode == 1 and out:
-        problems = "; ".join(out.splitlines())
-    else:
-        problems = f"its process ended with {process.returncode}: {_last_line(err)}"
-    raise DamagedModel(
-        folder, f"the model cannot be served: {problems}", "correct the model, and export it again"
-    )
-
-
-def _begun(request: _Request) -> subprocess.Popen[str] | None:
-    """Return the process that already looks at the same content in the same way."""
-    for trial in _under_way:
-        same = trial.request.model_copy(update={"folder": request.folder}) == request
-        if same and trial.model_id == model_id(files.content(request.folder)):
-            _under_way.remove(trial)
-            return trial.process
-    return None
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
+    request = _Request(folder=folder.resolve(), expected=dict(expected), timeout=timeout)
+    process = fresh.start("serving.verify", request.model_dump_json())
+    problems = fresh.finish(process, folder, timeout)
+    if problems:
+        raise fresh.damaged(folder, "; ".join(problems.splitlines()))
 
 
 def _main() -> int:
-    for unused in ("keras", "googleapiclient"):
-        # TensorFlow imports them if it can; that takes longer than all the rest.
-        sys.modules[unused] = None  # type: ignore[assignment]
-    request = _Request.model_validate_json(sys.stdin.read())
-    # Ends this process even when a call hangs in C++, and when who started it was killed.
-    signal.setitimer(signal.ITIMER_REAL, request.timeout)
+    request = _Request.model_validate_json(fresh.receive())
+    fresh.limit(request.timeout)
     problems = check(request.folder, request.expected)
     for problem in problems:
         print(problem)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from serving import store, trial, verify
+from serving import files, store, trial, verify
 from serving.errors import DamagedModel
+from serving.manifest import model_id
 from tests.conftest import PROJECT
 from tests.serving.publishers import FACTS
 from tests.serving.tiny import SIGNATURES
@@ -60,22 +61,21 @@ def test_a_process_that_crashes_is_a_damaged_model(
         verify.in_fresh_process(saved_model, {"x" * name_length: trial.Signature()})
 
 
-def test_a_verification_that_began_earlier_holds_for_the_same_content(
-    saved_model: Path, tmp_path: Path
+def test_a_model_that_passed_a_stricter_look_is_not_verified_again(
+    saved_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same, changed = tmp_path / "same", tmp_path / "changed"
     shutil.copytree(saved_model, same)
     shutil.copytree(saved_model, changed)
     (changed / "saved_model.pb").write_bytes(b"")
-    verify.begin(saved_model)
+    monkeypatch.setattr(verify, "_good", set())
+    verify.remember(model_id(files.content(saved_model)))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    verify.in_fresh_process(same)
     with pytest.raises(DamagedModel, match="the model cannot be served"):
         verify.in_fresh_process(changed)
-    [trial_] = verify._under_way
-    verify.in_fresh_process(same)
-    assert verify._under_way == []
-    assert trial_.process.returncode == 0
-    verify.begin(changed)
-    verify.in_fresh_process(same)
+    with pytest.raises(DamagedModel, match="the model cannot be served"):
+        verify.in_fresh_process(same, SIGNATURES)
 
 
 def _export(folder: Path, function: object) -> Path:
