@@ -13,7 +13,7 @@ import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import dataset, network, signatures
+from models import dataset, network, signatures, warm_start
 from models.features import Features, from_config
 from models.hyperparameters import choices
 
@@ -23,18 +23,21 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's arguments; `custom_config` holds `features` and `train` (settings),
-        `hyperparameters` (from the Tuner) wins over the latter.
+        `hyperparameters` (from the Tuner) wins over the latter; from `base_model`, if there is one,
+        the training goes on.
     """
     features = from_config(fn_args.custom_config)
     settings = dict(fn_args.custom_config["train"])
     if fn_args.hyperparameters:
         settings |= choices(keras_tuner.HyperParameters.from_config(fn_args.hyperparameters))
     graph = tft.TFTransformOutput(fn_args.transform_output)
+    base = Path(fn_args.base_model) if fn_args.base_model else None
     with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
-        model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch))
+        model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch), base)
     signatures.export(model, graph, features, fn_args.serving_model_dir)
     run = Path(fn_args.model_run_dir)
     _write_curves(history, run / "learning_curves.csv")
+    warm_start.write_features(run, features)
     # As they were used: the Tuner's values where it ran, else the settings.
     (run / "hyperparameters.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
@@ -45,6 +48,7 @@ def fit(
     graph: tft.TFTransformOutput,
     settings: dict[str, Any],
     scratch: Path,
+    base: Path | None = None,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train with early stopping on a part of the train split.
 
@@ -54,6 +58,8 @@ def fit(
       graph: what the Transform component wrote.
       settings: the fields of the `train` settings.
       scratch: folder for blocks kept between epochs.
+      base: SavedModel whose weights to begin with, of the same features and units; None for random
+        weights.
 
     Returns:
       The network with its best weights, and the learning curves by name, one value an epoch.
@@ -73,6 +79,9 @@ def fit(
         settings["units"],
         settings["dropout"],
     )
+    if base is not None:
+        vocabularies = {name: graph.vocabulary_by_name(name) for name in features.categorical}
+        warm_start.restore(base, model, features, vocabularies)
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",

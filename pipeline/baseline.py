@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
@@ -25,12 +27,13 @@ class BaselineStrategy(ResolverStrategy):
 
         Args:
           store: ML Metadata; unused.
-          input_dict: `candidate`, `model` (all models) and `model_blessing` (all blessings).
+          input_dict: `candidate` (left out before there is one), `model` (all models) and
+            `model_blessing` (all blessings).
 
         Returns:
           At most one `model` and its `model_blessing`; both empty when nothing was blessed yet.
         """
-        candidates = {artifact.id for artifact in input_dict[CANDIDATE]}
+        candidates = {artifact.id for artifact in input_dict.get(CANDIDATE, [])}
         others = {model.id: model for model in input_dict["model"] if model.id not in candidates}
         latest_first = sorted(
             input_dict["model_blessing"], key=lambda blessing: blessing.id, reverse=True
@@ -44,4 +47,24 @@ class BaselineStrategy(ResolverStrategy):
             if blessed and of_model in others:
                 found = {"model": [others[of_model]], "model_blessing": [blessing]}
                 break
-        return found | {CANDIDATE: input_dict[CANDIDATE]}
+        return dict(input_dict) | found
+
+
+def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact | None:
+    """Return the model that was blessed last, as a warm start resolves it; None when there is none.
+
+    Args:
+      store: ML Metadata.
+    """
+    if not {"ModelBlessing", "Model"} <= {kind.name for kind in store.get_artifact_types()}:
+        return None
+    live = mlmd.Artifact.LIVE
+    models = {each.id: each for each in store.get_artifacts_by_type("Model") if each.state == live}
+    blessings = store.get_artifacts_by_type("ModelBlessing")
+    for blessing in sorted(blessings, key=lambda each: each.id, reverse=True):
+        of = blessing.custom_properties
+        model = of[constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY].int_value
+        blessed = of[constants.ARTIFACT_PROPERTY_BLESSED_KEY].int_value
+        if blessed and blessing.state == live and model in models:
+            return models[model]
+    return None

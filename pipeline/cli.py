@@ -45,6 +45,9 @@ def taxiway() -> None:
 @click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]")
 @click.option("--window", type=click.IntRange(min=1), help="Train on this many earlier spans.")
 @click.option("--tune", is_flag=True, help="Search for better training settings first.")
+@click.option(
+    "--warm-start", is_flag=True, help="Go on from the weights of the latest blessed model."
+)
 @json_option
 def run(
     settings_file: Path | None,
@@ -52,6 +55,7 @@ def run(
     span: int | None,
     window: int | None,
     tune: bool,
+    warm_start: bool,
     as_json: bool,
 ) -> None:
     """Run the pipeline; publish the model when it is blessed."""
@@ -59,6 +63,12 @@ def run(
     from pipeline.display import Display
     from pipeline.terminal import library_output_to
 
+    if tune and warm_start:
+        raise UsageError(
+            "--tune and --warm-start exclude each other: the Tuner chooses a network of another "
+            "shape than the weights of the latest blessed model have.",
+            "leave one of them out",
+        )
     settings = load(settings_file, workspace)
     chosen = {"span": span, "window": window}
     source = settings.source.model_copy(
@@ -69,7 +79,9 @@ def run(
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
-            result = runner.run(settings, _Silent() if as_json else display, tune, log_file)
+            result = runner.run(
+                settings, _Silent() if as_json else display, tune, warm_start, log_file
+            )
             if not as_json:
                 display.summary(result, shlex.join([_command(), *sys.argv[1:]]))
     except TaxiwayError as error:

@@ -156,6 +156,7 @@ _DESCRIBERS: dict[str, Callable[[Outputs], str]] = {
     ),
     "DataGate": _gate,
     "Transform": _transform,
+    "WarmStartModel": lambda outputs: f"go on from model {outputs['model'].id}",
     "Trainer": _trainer,
     "LatestBlessedModel": _resolver,
     "Evaluator": _evaluator,

@@ -25,7 +25,9 @@ _NODE_MODULES = {
     "Transform": "models.preprocessing",
     "Tuner": "models.tuner",
     "LatestBlessedModel": "pipeline.baseline",
+    "WarmStartModel": "pipeline.baseline",
     "Evaluator": "models.evaluation",
+    "InfraCheck": "pipeline.infra.component",
     "Pusher": "pipeline.publisher",
 }
 

@@ -34,7 +34,12 @@ SPLITS = ("train", "eval")
 
 
 def create_pipeline(
-    settings: Settings, features: Features, policy: Policy, data: Layout, tune: bool = False
+    settings: Settings,
+    features: Features,
+    policy: Policy,
+    data: Layout,
+    tune: bool = False,
+    warm_start: bool = False,
 ) -> Pipeline:
     """Chain the standard components from data to a published model.
 
@@ -44,6 +49,7 @@ def create_pipeline(
       policy: what stops a run.
       data: where the rows are.
       tune: search for better training settings first.
+      warm_start: go on from the latest blessed model's weights.
 
     Returns:
       The pipeline, for any TFX runner.
@@ -122,14 +128,19 @@ def create_pipeline(
         )
         components.append(tuner)
         training["hyperparameters"] = tuner.outputs["best_hyperparameters"]
+    blessed = {
+        "model": Channel(type=standard_artifacts.Model),
+        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+    }
+    if warm_start:
+        base = Resolver(strategy_class=BaselineStrategy, **blessed).with_id("WarmStartModel")
+        components.append(base)
+        training["base_model"] = base.outputs["model"]
     trainer = tfx.Trainer(run_fn=settings.train.run_fn, **training)
     model = trainer.outputs["model"]
-    resolver = Resolver(
-        strategy_class=BaselineStrategy,
-        candidate=model,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("LatestBlessedModel")
+    resolver = Resolver(strategy_class=BaselineStrategy, candidate=model, **blessed).with_id(
+        "LatestBlessedModel"
+    )
     evaluator = tfx.Evaluator(
         examples=examples,
         model=model,

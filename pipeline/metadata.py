@@ -105,3 +105,12 @@ def state(store: metadata_store.MetadataStore, execution_id: int) -> Any:
     """Return an execution's last known state."""
     (execution,) = store.get_executions_by_id([execution_id])
     return execution.last_known_state
+
+
+def beside(uri: str, output: str) -> str:
+    """Return the uri of another output of the execution that put out an artifact.
+
+    TFX writes all of them under NODE/OUTPUT/EXECUTION.
+    """
+    execution = Path(uri)
+    return str(execution.parents[1] / output / execution.name)

@@ -12,7 +12,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from pipeline import evaluation
+from pipeline import evaluation, metadata
 from pipeline.infra.report import HAS_MODEL_PROPERTY
 from serving import store
 from serving.manifest import Blessing, Facts, SliceMetrics, Spans
@@ -111,7 +111,7 @@ def _of_run(known: dict[str, Any]) -> dict[str, Any]:
 
 def _of_training(models: list[Any]) -> dict[str, Any]:
     """Return the hyperparameters that the Trainer left, when its run_fn leaves them."""
-    file = Path(_beside(models[0].uri, "model_run"), "hyperparameters.json")
+    file = Path(metadata.beside(models[0].uri, "model_run"), "hyperparameters.json")
     if not file.is_file():
         return {}
     return {"hyperparameters": json.loads(file.read_text(encoding="utf-8"))}
@@ -119,7 +119,7 @@ def _of_training(models: list[Any]) -> dict[str, Any]:
 
 def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
     """Return what the Evaluator measured; nothing of a model that another judge blessed."""
-    folder = _beside(blessings[0].uri, "evaluation") if blessings else ""
+    folder = metadata.beside(blessings[0].uri, "evaluation") if blessings else ""
     if not Path(folder, "metrics-00000-of-00001.tfrecord").is_file():
         return {}
     measured = evaluation.load(folder).candidate
@@ -131,12 +131,3 @@ def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
             if where != evaluation.OVERALL
         ),
     }
-
-
-def _beside(uri: str, output: str) -> str:
-    """Return the uri of another output of the execution that put out an artifact.
-
-    TFX writes all of them under NODE/OUTPUT/EXECUTION.
-    """
-    execution = Path(uri)
-    return str(execution.parents[1] / output / execution.name)

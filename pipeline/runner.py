@@ -28,7 +28,11 @@ os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 
 def run(
-    settings: Settings, observer: Observer, tune: bool = False, log_file: Path | None = None
+    settings: Settings,
+    observer: Observer,
+    tune: bool = False,
+    warm_start: bool = False,
+    log_file: Path | None = None,
 ) -> RunRecord:
     """Lay out the data and run every component on it.
 
@@ -36,6 +40,7 @@ def run(
       settings: of the pipeline.
       observer: hears of every step.
       tune: search for better training settings first.
+      warm_start: go on from the latest blessed model's weights.
       log_file: where the caller sends library output; its name without suffix is the run's id.
 
     Returns:
@@ -50,7 +55,7 @@ def run(
     """
     workspace = Workspace(settings.workspace, settings.name)
     with lock.exclusive(workspace.lock_file):
-        return _Run(settings, workspace, observer, tune, log_file).execute()
+        return _Run(settings, workspace, observer, tune, warm_start, log_file).execute()
 
 
 def new_run_id() -> str:
@@ -65,12 +70,14 @@ class _Run:
         workspace: Workspace,
         observer: Observer,
         tune: bool,
+        warm_start: bool,
         log_file: Path | None,
     ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._observer = observer
         self._tune = tune
+        self._warm_start = warm_start
         self._log_file = log_file
         self._run_id = log_file.stem if log_file else new_run_id()
         self._steps: list[Step] = []
@@ -122,12 +129,14 @@ class _Run:
                 policy=policy,
                 data=data,
                 tune=self._tune,
+                warm_start=self._warm_start,
             )
             ir = _compile(pipeline, self._run_id)
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
             store = metadata.open_store(self._workspace.metadata_db)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
             metadata.forget_missing(store)
+            self._check_warm_start(store, features)
             start(
                 f"{interrupted} interrupted components of an earlier run closed"
                 if interrupted
@@ -204,6 +213,28 @@ class _Run:
             raise UsageError(
                 f"train.run_fn: there is no function {path}.",
                 "write it as package.module.function, as seen from the project's folder",
+            )
+
+    def _check_warm_start(self, store: Any, features: Any) -> None:
+        from models import warm_start
+        from pipeline import metadata
+        from pipeline.baseline import latest_blessed_model
+
+        if not self._warm_start:
+            return
+        base = latest_blessed_model(store)
+        if base is None:
+            raise UsageError(
+                f"--warm-start: no model is blessed yet in {self._workspace.root}.", "taxiway run"
+            )
+        folder = Path(metadata.beside(base.uri, "model_run"))
+        train = self._settings.train.model_dump(mode="json")
+        wrong = "; ".join(warm_start.differences(folder, features, train))
+        if wrong:
+            raise UsageError(
+                f"--warm-start: the latest blessed model, {base.uri}, cannot be gone on from: "
+                f"{wrong}.",
+                "taxiway run, without --warm-start",
             )
 
     def _policy(self) -> Any:

@@ -240,7 +240,8 @@ def test_a_reader_that_leaves_ends_the_run_quietly(tmp_path: Path) -> None:
 
 def test_overrides_reach_the_runner(tmp_path: Path) -> None:
     code = (
-        "print(_[0].source.span, _[0].source.window, _[2], _[0].workspace, file=open('out', 'w'));"
+        "source = _[0].source;"
+        "print(source.span, source.window, _[2], _[3], _[0].workspace, file=open('out', 'w'));"
         "sys.exit()"
     )
     file = tmp_path / "taxiway.toml"
@@ -249,7 +250,13 @@ def test_overrides_reach_the_runner(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-c", _MISHAP.format(mishap=code), *words], cwd=tmp_path, check=True
     )
-    assert (tmp_path / "out").read_text() == f"201304 9 True {tmp_path / 'w'}\n"
+    assert (tmp_path / "out").read_text() == f"201304 9 True False {tmp_path / 'w'}\n"
+
+
+def test_a_search_and_a_warm_start_exclude_each_other() -> None:
+    done = taxiway("run", "--tune", "--warm-start")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Stopped: --tune and --warm-start exclude each other: ")
 
 
 def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> None:

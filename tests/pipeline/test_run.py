@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -293,3 +294,27 @@ def test_a_model_of_before_is_published_again_when_it_is_not_the_newest(
         assert done.returncode == 0, done.stdout + done.stderr
         newest = max(int(version.name) for version in versions.iterdir())
         assert json.loads(done.stdout)["version"] == newest
+
+
+def test_a_warm_start_goes_on_from_the_blessed_model(flights_run: Run, tmp_path: Path) -> None:
+    done = taxiway(
+        *RUN, "--warm-start", "--settings", _learning(tmp_path, flights_run, "epochs = 1")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    decisions = {step["name"]: step["decision"] for step in json.loads(done.stdout)["steps"]}
+    base = json.loads(done.stdout)["outputs"]["WarmStartModel"]["model"]
+    assert decisions["WarmStartModel"] == f"go on from model {base['id']}"
+    [cold, warm] = sorted(
+        (flights_run.workspace / "artifacts/Trainer/model_run").iterdir(),
+        key=lambda folder: int(folder.name),
+    )
+    first_loss = [
+        float(next(csv.DictReader((run / "learning_curves.csv").open()))["loss"])
+        for run in (cold, warm)
+    ]
+    assert first_loss[1] < first_loss[0]
+
+    file = _learning(tmp_path, flights_run, "units = [32]")
+    refused = taxiway("run", *RUN[2:], "--warm-start", "--settings", file)
+    assert refused.returncode == 2
+    assert "its train.units is [128, 64], now [32]" in refused.stderr
