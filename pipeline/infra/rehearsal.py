@@ -23,6 +23,7 @@ from models import requests
 from models.features import Features
 from pipeline.infra.report import REPORT_FILE, Latency, Limits, Report
 from serving import files, fresh, manifest, trial, warmup
+from serving.errors import DamagedModel
 from serving.trial_inputs import DEFAULT
 
 MODEL_FOLDER = "model"
@@ -179,10 +180,13 @@ def rehearse(request: Request) -> Report:
 
     rows, labels = _read(tf, request)
     model = request.folder / MODEL_FOLDER
-    shutil.copytree(request.model, model)
     report = Report(rows=len(rows), limits=request.limits)
     try:
+        files.names(request.model)  # no links, which a copy would follow
+        shutil.copytree(request.model, model)
         report = report.model_copy(update={"warmup_requests": _write_warmup(model, rows)})
+    except DamagedModel as error:
+        return report.but_for(f"{error.where}: {error.what}")
     except ValueError as error:
         return report.but_for(str(error))
     report = report.model_copy(update={"model_id": manifest.model_id(files.content(model))})

@@ -27,7 +27,7 @@ TAXIWAY = Path(sys.executable).with_name("taxiway")
 NODES = [
     "Source", "Start", "ExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator",
     "SchemaGen", "LastAcceptedData", "DataGate", "Transform", "Trainer", "LatestBlessedModel",
-    "Evaluator", "Pusher",
+    "Evaluator", "InfraCheck", "Pusher",
 ]  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def test_of_two_runs_at_the_same_time_one_is_refused(flights_run: Run) -> None:
     ]
     results = [json.loads(run.communicate()[0]) for run in runs]
     assert sorted(run.returncode for run in runs) == [0, 2]
-    [refused] = [result["error"] for result in results if "error" in result]
+    [refused] = [result["error"] for result in results if result["error"]]
     assert "another run" in refused
 
 
@@ -301,18 +301,17 @@ def test_a_warm_start_goes_on_from_the_blessed_model(flights_run: Run, tmp_path:
         *RUN, "--warm-start", "--settings", _learning(tmp_path, flights_run, "epochs = 1")
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    decisions = {step["name"]: step["decision"] for step in json.loads(done.stdout)["steps"]}
-    base = json.loads(done.stdout)["outputs"]["WarmStartModel"]["model"]
+    gone_on = json.loads(done.stdout)
+    decisions = {step["name"]: step["decision"] for step in gone_on["steps"]}
+    base = gone_on["outputs"]["WarmStartModel"]["model"]
     assert decisions["WarmStartModel"] == f"go on from model {base['id']}"
-    [cold, warm] = sorted(
-        (flights_run.workspace / "artifacts/Trainer/model_run").iterdir(),
-        key=lambda folder: int(folder.name),
+    cold, warm = (
+        float(next(csv.DictReader((Path(each["uri"]) / "learning_curves.csv").open()))["loss"])
+        for each in (
+            result["outputs"]["Trainer"]["model_run"] for result in (flights_run.result, gone_on)
+        )
     )
-    first_loss = [
-        float(next(csv.DictReader((run / "learning_curves.csv").open()))["loss"])
-        for run in (cold, warm)
-    ]
-    assert first_loss[1] < first_loss[0]
+    assert warm < cold
 
     file = _learning(tmp_path, flights_run, "units = [32]")
     refused = taxiway("run", *RUN[2:], "--warm-start", "--settings", file)

@@ -114,8 +114,23 @@ def test_an_unknown_operation_is_found(
 
 def test_a_model_without_a_graph_is_found(request_: MakeRequest, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "fingerprint.pb").touch()
     report = rehearse(request_(tmp_path / "model"))
     assert "no SavedModel" in report.problems[0]
+
+
+def test_a_link_out_of_the_model_is_not_followed(
+    good_model: Path, request_: MakeRequest, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(good_model, model)
+    (model / "assets" / "secret").symlink_to("/etc/hostname")
+    request = request_(model)
+    report = rehearse(request)
+    assert report.problems == (
+        f"{model}/assets/secret: a symbolic link; only files and folders are published",
+    )
+    assert not (request.folder / MODEL_FOLDER).exists()
 
 
 @pytest.mark.parametrize(
