@@ -25,7 +25,9 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.options import json_option, load, settings_option, workspace_option
+from pipeline.refusals import SCHEMA_KINDS
 from pipeline.registry_commands import registry
+from pipeline.schema_commands import schema
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -61,7 +63,7 @@ def run(
     """Run the pipeline; publish the model when it is blessed."""
     from pipeline import runner
     from pipeline.display import Display
-    from pipeline.terminal import library_output_to
+    from pipeline.terminal import library_output_to, new_log
 
     if tune and warm_start:
         raise UsageError(
@@ -75,7 +77,7 @@ def run(
         update={name: value for name, value in chosen.items() if value is not None}
     )
     settings = settings.model_copy(update={"source": source})
-    log_file = _new_log(settings.workspace, runner.new_run_id())
+    log_file = new_log(settings.workspace, runner.new_run_id())
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
@@ -86,6 +88,16 @@ def run(
                 display.summary(result, shlex.join([_command(), *sys.argv[1:]]))
     except TaxiwayError as error:
         error.log_file = log_file
+        if isinstance(error, DataRefused) and any(
+            found.kind in SCHEMA_KINDS for found in error.findings
+        ):
+            data = {"--settings": settings_file, "--workspace": workspace}
+            asked = {**data, "--span": span, "--window": window}
+            words = [str(word) for pair in asked.items() if pair[1] is not None for word in pair]
+            error.next_step = (
+                f"{shlex.join(['taxiway', 'schema', 'diff', *words])}   "
+                "(the change of the schema that would let the data pass)"
+            )
         raise
     except BrokenPipeError:  # whoever read the display went away
         raise
@@ -127,6 +139,7 @@ def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) ->
 
 
 taxiway.add_command(registry)
+taxiway.add_command(schema)
 
 
 class _Silent:
@@ -135,19 +148,6 @@ class _Silent:
 
     def finished(self, step: Any) -> None:
         pass
-
-
-def _new_log(workspace: Path, run_id: str) -> Path:
-    file = workspace / "logs" / f"{run_id}.log"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    except OSError as error:
-        raise UsageError(
-            f"{workspace}: the workspace cannot be written: {error.strerror}.",
-            "choose another with --workspace",
-        ) from error
-    return file
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -119,10 +119,10 @@ def _random_parts(
 ) -> Iterator[pa.Table]:
     """Deal rows out to parts at random, on disk when there is more than one."""
     if parts == 1:
-        tables = [pq.read_table(file, columns=_columns(file)) for file in files]
+        tables = [pq.read_table(file, columns=columns_of(file)) for file in files]
         yield pa.concat_tables(tables) if tables else pa.table({})
         return
-    columns = _columns(files[0])
+    columns = columns_of(files[0])
     schema = pa.schema([pq.read_schema(files[0]).field(name) for name in columns])
     spills = [scratch / f"{part}.arrow" for part in range(parts)]
     writers = [pa.ipc.new_file(str(spill), schema) for spill in spills]
@@ -137,7 +137,8 @@ def _random_parts(
             yield pa.ipc.open_file(source).read_all()
 
 
-def _columns(file: Path) -> list[str]:
+def columns_of(file: Path) -> list[str]:
+    """Return the columns of a Parquet file that are data, not where a row came from."""
     return [name for name in pq.read_schema(file).names if name not in PROVENANCE]
 
 
@@ -147,11 +148,11 @@ def _write_shard(table: pa.Table, file: Path) -> None:
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
     with tf.io.TFRecordWriter(str(file), options) as writer:
         for batch in table.combine_chunks().to_batches(_ROWS_ENCODED_AT_ONCE):
-            for example in encoder.encode(_as_lists(batch)):
+            for example in encoder.encode(as_lists(batch)):
                 writer.write(example)
 
 
-def _as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Turn columns of values into columns of lists of one value, or null where it is missing."""
     columns = {
         name: _as_list(column.cast(_example_type(name, column.type)))

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+# What another schema could let pass.
+SCHEMA_KINDS = frozenset({"missing_column", "new_column", "type", "presence", "domain", "range"})
+
 
 @dataclass(frozen=True)
 class Finding:

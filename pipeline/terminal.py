@@ -10,6 +10,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from pipeline.errors import UsageError
+
+
+def new_log(workspace: Path, name: str) -> Path:
+    """Create a log file in a workspace.
+
+    Args:
+      workspace: the folder of all state; created when missing.
+      name: of the file, without suffix.
+
+    Returns:
+      The file.
+
+    Raises:
+      UsageError: the workspace cannot be written.
+    """
+    file = workspace / "logs" / f"{name}.log"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise UsageError(
+            f"{workspace}: the workspace cannot be written: {error.strerror}.",
+            "choose another with --workspace",
+        ) from error
+    return file
+
 
 @contextmanager
 def library_output_to(log_file: Path) -> Iterator[TextIO]:

@@ -1,0 +1,86 @@
+"""The curated schema as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import columns as columns_module
+from schema.changes import Change
+from schema.rows import RowFinding
+
+_PIPED_WIDTH = 160
+_SHOWN = 20
+
+
+def changes(found: Sequence[Change]) -> None:
+    """Print what the data says otherwise."""
+    table = Table("feature", "what", "schema", "data")
+    for change in found:
+        table.add_row(
+            *map(escape, (change.feature, change.aspect, change.curated, change.proposed))
+        )
+    _print(table)
+
+
+def columns(schema: schema_pb2.Schema) -> None:
+    """Print a schema, one line a column."""
+    table = Table("feature", "type", "values", "present", "not in", "drift", "skew")
+    for feature in schema.feature:
+        table.add_row(
+            escape(feature.name),
+            schema_pb2.FeatureType.Name(feature.type),
+            escape(_values(schema, feature)),
+            _presence(feature),
+            ", ".join(feature.not_in_environment),
+            _threshold(feature.drift_comparator),
+            _threshold(feature.skew_comparator),
+        )
+    _print(table)
+
+
+def findings(found: Sequence[RowFinding]) -> None:
+    """Print what is wrong with rows, the first of it."""
+    table = Table(Column("row", justify="right"), "column", "found", "expected")
+    for each in found[:_SHOWN]:
+        row = "all" if each.row is None else f"{each.row:,}"
+        table.add_row(row, *map(escape, (each.column, each.found, each.expected)))
+    if len(found) > _SHOWN:
+        table.add_row("…", f"{len(found) - _SHOWN:,} more", "", "")
+    _print(table)
+
+
+def _values(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> str:
+    categories = columns_module.categories(schema, feature)
+    if categories is not None:
+        shown = ", ".join(categories[:6])
+        return shown if len(categories) <= 6 else f"{shown}, … ({len(categories)})"
+    low, high = columns_module.bounds(feature)
+    if low is None and high is None:
+        return ""
+    return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()
+
+
+def _presence(feature: schema_pb2.Feature) -> str:
+    share = feature.presence.min_fraction
+    if share == 1:
+        return "always"
+    return f"{share:.0%} of rows" if share else "may be missing"
+
+
+def _threshold(comparator: schema_pb2.FeatureComparator) -> str:
+    for distance in ("infinity_norm", "jensen_shannon_divergence", "normalized_abs_difference"):
+        if comparator.HasField(distance):
+            return f"{getattr(comparator, distance).threshold:g}"
+    return ""
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(table)

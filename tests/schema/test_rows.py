@@ -1,0 +1,168 @@
+"""Rows and requests against the schema, and TensorFlow Data Validation's word on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import columns, requests
+from schema.rows import SERVING, TRAINING, Row, RowFinding, check
+from tests.conftest import PROJECT
+
+_FLIGHTS = columns.load(PROJECT / "schema/schema.pbtxt")
+
+
+def _schema() -> schema_pb2.Schema:
+    schema = schema_pb2.Schema(default_environment=[TRAINING, SERVING])
+    carrier = schema.feature.add(name="carrier", type=schema_pb2.BYTES)
+    carrier.presence.min_fraction = 1
+    carrier.string_domain.value.extend(["AA", "UA"])
+    hour = schema.feature.add(name="hour", type=schema_pb2.INT)
+    hour.int_domain.min, hour.int_domain.max = 0, 23
+    wind = schema.feature.add(name="wind", type=schema_pb2.FLOAT)
+    wind.presence.min_fraction = 0.5
+    late = schema.feature.add(name="late", type=schema_pb2.INT, not_in_environment=[SERVING])
+    late.presence.min_fraction = 1
+    return schema
+
+
+_GOOD: Row = {"carrier": "AA", "hour": 5, "wind": 2.5, "late": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "column", "expected"),
+    [
+        ({"carrier": "ZZ"}, "carrier", "one of AA, UA (2 values)"),
+        ({"carrier": 5}, "carrier", "text"),
+        ({"carrier": None}, "carrier", "a value in every row"),
+        ({"hour": 24}, "hour", "at most 23"),
+        ({"hour": -1}, "hour", "at least 0"),
+        ({"hour": 5.5}, "hour", "a whole number"),
+        ({"hour": True}, "hour", "a whole number"),
+        ({"hour": 2**63}, "hour", "a whole number"),
+        ({"hour": [5]}, "hour", "a whole number"),
+        ({"wind": "strong"}, "wind", "a number"),
+        ({"wind": 1e308}, "wind", "a finite number of 32 bits"),
+        ({"wind": float("nan")}, "wind", "a finite number of 32 bits"),
+        ({"hours": 5}, "hours", "no such column; did you mean hour?"),
+        ({"zzz": 5}, "zzz", "no such column"),
+    ],
+)
+def test_a_wrong_value_is_found_where_it_is(change: Row, column: str, expected: str) -> None:
+    [found] = check([_GOOD, {**_GOOD, **change}], _schema())
+    assert (found.row, found.column, found.expected) == (2, column, expected)
+
+
+def test_a_label_may_be_absent_when_serving() -> None:
+    request = {name: value for name, value in _GOOD.items() if name != "late"}
+    assert check([request], _schema(), SERVING) == []
+    assert check([request], _schema()) == [RowFinding(1, "late", "nothing", "a value in every row")]
+    with pytest.raises(ValueError, match="no environment PROD; there are SERVING, TRAINING"):
+        check([request], _schema(), "PROD")
+
+
+def test_a_share_of_missing_values_is_a_matter_of_all_rows() -> None:
+    still = {**_GOOD, "wind": None}
+    assert check([_GOOD, still], _schema()) == []
+    assert check([_GOOD, still, still], _schema()) == [
+        RowFinding(None, "wind", "a value in 33.3% of the rows", "a value in 50.0% of the rows")
+    ]
+    assert check([still], _schema(), SERVING) == []
+
+
+_ROWS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "carrier": st.sampled_from(["AA", "UA", "ZZ"]),
+            "hour": st.integers(-2, 25),
+            "wind": st.floats(-1e6, 1e6, width=32),
+            "late": st.integers(0, 1),
+        },
+    ),
+    min_size=1,
+    max_size=6,
+).filter(lambda rows: all(any(name in row for row in rows) for name in _GOOD))
+
+
+@settings(deadline=None, max_examples=30)
+@given(_ROWS)
+def test_the_verdict_is_that_of_data_validation(rows: list[Row]) -> None:
+    """On columns that are there at all: TFDV takes one without values for a missing column."""
+    import tensorflow_data_validation as tfdv
+    from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+
+    from pipeline import example_gen
+
+    types = {"carrier": pa.string(), "hour": pa.int64(), "wind": pa.float32(), "late": pa.int64()}
+    batch = pa.RecordBatch.from_arrays(
+        [pa.array([row.get(name) for row in rows], kind) for name, kind in types.items()],
+        list(types),
+    )
+    statistics = generate_statistics_in_memory(example_gen.as_lists(batch))
+    anomalies = tfdv.validate_statistics(statistics, _schema(), environment=TRAINING)
+    assert {found.column for found in check(rows, _schema())} == set(anomalies.anomaly_info)
+
+
+def test_rows_are_read_alike_from_every_kind_of_file(tmp_path: Path) -> None:
+    rows = [dict(_GOOD), {**_GOOD, "carrier": None, "wind": -1.0}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    (tmp_path / "rows.csv").write_text("\ufeffcarrier,hour,wind,late\nAA,5,2.5,0\n,5,-1,0\n")
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    (tmp_path / "rows.json").write_text(json.dumps({"instances": rows}))
+    for file in tmp_path.iterdir():
+        assert list(requests.of_file(file, _schema())) == rows, file
+
+
+def test_a_cell_that_is_no_number_is_kept_to_be_found(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("carrier,hour,wind,late\nAA,five,inf,1\n")
+    found = check(requests.of_file(file, _schema()), _schema())
+    assert [(each.column, each.found) for each in found] == [("hour", "five"), ("wind", "inf")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", b"carrier,hour\nAA\n", r"rows\.csv: line 2: not 2 cells"),
+        ("rows.csv", b"carrier,hour\nAA,1,2\n", r"rows\.csv: line 2: not 2 cells"),
+        ("rows.csv", b"carrier\n\xff\n", r"rows\.csv: line \d: 'utf-8' codec"),
+        ("rows.parquet", b"no Parquet", r"rows\.parquet: not a readable Parquet file"),
+        ("rows.jsonl", b"{}\n{", r"rows\.jsonl: line 2 is not JSON"),
+        ("rows.json", b"[1]", r"rows\.json holds no rows"),
+        ("rows.json", b"[]", r"rows\.json holds no rows"),
+        ("rows.json", b'{"inputs": {"a": [1], "b": [1, 2]}}', "all of the same length"),
+        ("rows.txt", b"", r"rows are read from \.csv, \.parquet"),
+    ],
+)
+def test_a_file_that_holds_no_rows_is_refused(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        list(requests.of_file(tmp_path / name, _schema()))
+
+
+def test_a_request_is_read_in_each_of_its_forms() -> None:
+    rows = [{"carrier": "AA", "hour": 5}, {"carrier": "UA", "hour": 6}]
+    columns_ = {"carrier": ["AA", "UA"], "hour": [5, 6]}
+    assert requests.of_json(json.dumps(rows[0])) == rows[:1]
+    for form in (rows, {"instances": rows}, {"inputs": columns_}):
+        assert requests.of_json(json.dumps(form)) == rows
+
+
+def test_nothing_of_tensorflow_is_needed() -> None:
+    code = (
+        "import sys\nfrom schema import requests, rows\n"
+        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'tfx') for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
