@@ -9,6 +9,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
+from pipeline import metadata
+
 CANDIDATE = "candidate"
 
 
@@ -62,9 +64,8 @@ def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact |
     models = {each.id: each for each in store.get_artifacts_by_type("Model") if each.state == live}
     blessings = store.get_artifacts_by_type("ModelBlessing")
     for blessing in sorted(blessings, key=lambda each: each.id, reverse=True):
-        of = blessing.custom_properties
-        model = of[constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY].int_value
-        blessed = of[constants.ARTIFACT_PROPERTY_BLESSED_KEY].int_value
+        model = metadata.number(blessing, constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+        blessed = metadata.number(blessing, constants.ARTIFACT_PROPERTY_BLESSED_KEY)
         if blessed and blessing.state == live and model in models:
             return models[model]
     return None

@@ -10,14 +10,13 @@ from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
 from tfx.types import Channel, standard_artifacts
 
 from models.evaluation import eval_config
 from models.features import Features
-from pipeline import fingerprint
+from pipeline import fingerprint, metadata
 from pipeline.baseline import BaselineStrategy
 from pipeline.example_gen import ArrowExampleGenExecutor
 from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
@@ -168,6 +167,7 @@ def create_pipeline(
         custom_executor_spec=ExecutorClassSpec(VersionedPusherExecutor),
         custom_config={
             "spans": {"train": data.train_spans, "eval": data.span},
+            "publish": settings.publish.model_dump(),
             "code_hash": fingerprint.of_training(settings.train.run_fn),
         },
     )
@@ -176,5 +176,5 @@ def create_pipeline(
         pipeline_root=str(workspace.artifacts),
         components=[*components, trainer, resolver, evaluator, infra_check, pusher],
         enable_cache=True,
-        metadata_connection_config=sqlite_metadata_connection_config(str(workspace.metadata_db)),
+        metadata_connection_config=metadata.connection(settings),
     )

@@ -1,29 +1,110 @@
-"""What ML Metadata knows of a workspace, and setting it right after an interruption."""
+"""ML Metadata: how it is reached, and setting it right after an interruption."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import metadata_store
+from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.errors import InfrastructureError, UsageError
 from pipeline.infra.report import BLESSED_PROPERTY
+from pipeline.settings import MetadataSettings, Settings
+from pipeline.workspace import Workspace
 from serving import store as store_module
+
+_PASSWORD = "TAXIWAY_METADATA_PASSWORD"
+
+_CONNECT_SECONDS = 5.0
 
 # TFX's names.
 _PUSHED_DESTINATION = "pushed_destination"
 _INFRA_BLESSING = "InfraBlessing"
 
 
-def open_store(database: Path) -> metadata_store.MetadataStore:
-    """Open the ML Metadata database of a workspace; create it when missing."""
-    database.parent.mkdir(parents=True, exist_ok=True)
+def exists(settings: Settings) -> bool:
+    """Return whether there is ML Metadata already; a server is taken for it."""
+    return settings.metadata.host is not None or _sqlite_file(settings).exists()
+
+
+def connection(settings: Settings) -> mlmd.ConnectionConfig:
+    """Return how ML Metadata is reached.
+
+    Args:
+      settings: of the pipeline.
+
+    Raises:
+      UsageError: the file of the password cannot be read.
+    """
     config = mlmd.ConnectionConfig()
-    config.sqlite.filename_uri = str(database)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    return metadata_store.MetadataStore(config)
+    server = settings.metadata
+    if server.host is None:
+        config.sqlite.filename_uri = str(_sqlite_file(settings))
+        config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        return config
+    config.mysql.host, config.mysql.port = server.host, server.port
+    config.mysql.database, config.mysql.user = server.database, server.user
+    config.mysql.password = _password(server)
+    if server.ssl_ca is not None:
+        config.mysql.ssl_options.ca = str(server.ssl_ca)
+        config.mysql.ssl_options.verify_server_cert = True
+    return config
+
+
+def open_store(settings: Settings) -> metadata_store.MetadataStore:
+    """Open ML Metadata; create it when missing.
+
+    Args:
+      settings: of the pipeline.
+
+    Raises:
+      UsageError: the file of the password cannot be read.
+      InfrastructureError: the server cannot be reached, or refuses.
+    """
+    config = connection(settings)
+    if config.HasField("sqlite"):
+        _sqlite_file(settings).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return metadata_store.MetadataStore(config)
+    except (errors.StatusError, RuntimeError) as error:
+        raise InfrastructureError(
+            f"ML Metadata cannot be opened: {_why(config, error)}",
+            "correct [metadata] in the settings, or the database",
+        ) from error
+
+
+def _why(config: mlmd.ConnectionConfig, error: Exception) -> str:
+    if config.HasField("sqlite"):
+        return f"{config.sqlite.filename_uri}: {str(error).splitlines()[0]}"
+    server = config.mysql
+    try:
+        # ML Metadata itself does not say.
+        socket.create_connection((server.host, server.port), timeout=_CONNECT_SECONDS).close()
+    except OSError as unreachable:
+        return f"no server answers at {server.host}:{server.port}: {unreachable.strerror}."
+    return (
+        f"{server.host}:{server.port} refuses user {server.user} with the given password, "
+        f"or database {server.database}."
+    )
+
+
+def _sqlite_file(settings: Settings) -> Path:
+    return Workspace(settings.workspace, settings.name).metadata_db
+
+
+def _password(server: MetadataSettings) -> str:
+    if server.password_file is None:
+        return os.environ.get(_PASSWORD, "")
+    try:
+        return server.password_file.read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise UsageError(
+            f"metadata.password_file: {server.password_file}: {error.strerror}."
+        ) from error
 
 
 def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> int:
@@ -82,8 +163,22 @@ def _as_it_was(artifact: mlmd.Artifact) -> bool:
 
 
 def _refused_by_infra_check(artifact: mlmd.Artifact) -> bool:
-    of_model = artifact.custom_properties
-    return artifact.type == _INFRA_BLESSING and not of_model[BLESSED_PROPERTY].int_value
+    return artifact.type == _INFRA_BLESSING and not number(artifact, BLESSED_PROPERTY)
+
+
+def text(artifact: mlmd.Artifact, name: str) -> str:
+    """Return a custom property; "" when it is not there.
+
+    To ask the map itself would enter it without a value, and ML Metadata then ends the process.
+    """
+    properties = artifact.custom_properties
+    return str(properties[name].string_value) if name in properties else ""
+
+
+def number(artifact: mlmd.Artifact, name: str) -> int:
+    """Return a custom property; 0 when it is not there."""
+    properties = artifact.custom_properties
+    return int(properties[name].int_value) if name in properties else 0
 
 
 def outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str, mlmd.Artifact]:

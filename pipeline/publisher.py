@@ -13,8 +13,10 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from pipeline import evaluation, metadata
+from pipeline.index import MODEL_ID
 from pipeline.infra.report import HAS_MODEL_PROPERTY
-from serving import store
+from pipeline.settings import PublishSettings
+from serving import aliases, manifest, store
 from serving.manifest import Blessing, Facts, SliceMetrics, Spans
 
 
@@ -54,6 +56,13 @@ class VersionedPusherExecutor(executor.Executor):
             | _of_evaluation(input_dict.get(specs.MODEL_BLESSING_KEY, []))
         )
         version = store.publish(model, base, facts)
+        publish = PublishSettings.model_validate(known.get("publish", {}))
+        if publish.promote:
+            aliases.promote(
+                base, int(version.name), facts.published_by, action="publish",
+                base_path=publish.base_path, verify=_verified_just_now,
+            )  # fmt: skip
+        pushed.set_string_custom_property(MODEL_ID, manifest.read(version).model_id)
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
@@ -91,6 +100,10 @@ class VersionedPusherExecutor(executor.Executor):
             mlmd=ids,
             published_by=publisher,
         )
+
+
+def _verified_just_now(_: Path) -> None:
+    """Take the version for good: the store has loaded it, and its hashes are looked at again."""
 
 
 def _blessing(artifact: Any) -> Blessing | None:

@@ -1,9 +1,11 @@
-"""`taxiway registry`: the published versions, from the manifests beside them."""
+"""`taxiway registry`: every model, from the manifests beside them and the records of the runs."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,26 @@ import click
 
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.options import json_option, load, settings_option, workspace_option
+from pipeline.registry_changes import gc, promote, rollback, translated
 
 if TYPE_CHECKING:
+    from pipeline.records import RunRecord
+    from pipeline.registry import Entry
+    from pipeline.workspace import Workspace
     from serving.manifest import Manifest
+
+# Of the beginning of a model's id; a shorter number is a version.
+_SHORTEST_ID = 8
 
 
 @click.group()
 def registry() -> None:
-    """Look at the published versions: where each comes from, and how good it is."""
+    """Look at the models: where each comes from, how good it is, and which one serves."""
+
+
+registry.add_command(promote)
+registry.add_command(rollback)
+registry.add_command(gc)
 
 
 @registry.command("list")
@@ -26,31 +40,62 @@ def registry() -> None:
 @workspace_option
 @json_option
 def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """List the published versions, newest first."""
-    found = _manifests(_base(settings_file, workspace))
-    if as_json:
-        content = [_entry(version, manifest, max(found)) for version, manifest in found.items()]
-        click.echo(json.dumps({"versions": content}))
-        return
-    from pipeline.registry_tables import versions
+    """List every model, the newest first: candidate, blessed, serving or retired."""
+    from pipeline import registry as models
 
-    versions(found)
+    with translated():
+        found = models.entries(_workspace(settings_file, workspace))
+    if as_json:
+        click.echo(json.dumps({"models": [_entry(each) for each in found]}))
+        return
+    from pipeline.registry_tables import listing
+
+    listing(found)
 
 
 @registry.command()
-@click.argument("version", type=int)
+@click.argument("model", metavar="VERSION|MODEL_ID|RUN_ID")
 @settings_option
 @workspace_option
 @json_option
-def show(version: int, settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """Show what is known of a version."""
-    manifest = _one(_base(settings_file, workspace), version)
+def show(model: str, settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Show what is known of a model; of one that was refused, why."""
+    place = _workspace(settings_file, workspace)
+    known: Manifest | RunRecord | None
+    if model.isdecimal() and len(model) < _SHORTEST_ID:
+        known = _one(place.model_base, int(model))
+    else:
+        entry = _found(place, model)
+        known = entry.manifest or entry.record
+    assert known is not None, "an entry is a version or comes from a record"
     if as_json:
-        click.echo(manifest.to_json(), nl=False)
+        click.echo(known.model_dump_json(indent=2))
         return
-    from pipeline.registry_tables import version as table
+    from pipeline import registry_tables
+    from pipeline.records import RunRecord
 
-    table(manifest)
+    if isinstance(known, RunRecord):
+        registry_tables.candidate(known)
+    else:
+        registry_tables.version(known)
+
+
+@registry.command()
+@settings_option
+@workspace_option
+@json_option
+def history(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Show who gave which alias to which version, when and why."""
+    from serving import aliases
+
+    with translated():
+        events = aliases.of_model(_base(settings_file, workspace)).history
+    if as_json:
+        click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events]}))
+        return
+    from pipeline.registry_tables import history as table
+
+    table(events)
 
 
 @registry.command()
@@ -78,40 +123,111 @@ def compare(
 
 
 @registry.command()
+@click.argument("version", type=int)
 @settings_option
 @workspace_option
 @json_option
-def verify(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """Compare the files of every version with its manifest; exit 5 when something differs."""
+def lineage(
+    version: int, settings_file: Path | None, workspace: Path | None, as_json: bool
+) -> None:
+    """Show what a version came from, back to the source's files."""
+    settings = load(settings_file, workspace)
+    place = _workspace(settings_file, workspace)
+    known = _one(place.model_base, version)
+    from pipeline import lineage as module
+    from pipeline import metadata
+
+    found = None
+    if metadata.exists(settings):
+        found = module.of_version(metadata.open_store(settings), known)
+    origin = found or module.of_manifest(known)
+    if as_json:
+        content = {"version": version, "ml_metadata": found is not None, **asdict(origin)}
+        click.echo(json.dumps(content))
+        return
+    from pipeline.registry_tables import origins
+
+    origins(known, origin, place.root)
+    if found is None:
+        click.echo("ML Metadata does not have it; this is what the manifest says.")
+
+
+@registry.command()
+@click.option("--rebuild", is_flag=True, help="Make ML Metadata say what the manifests say, first.")
+@settings_option
+@workspace_option
+@json_option
+def verify(
+    rebuild: bool, settings_file: Path | None, workspace: Path | None, as_json: bool
+) -> None:
+    """Compare every version with its manifest, and the manifests with ML Metadata.
+
+    Exit code 5 when something differs.
+    """
+    from pipeline import index, metadata
     from serving import store
 
+    settings = load(settings_file, workspace)
     base = _base(settings_file, workspace)
     found = {version: store.verify_hashes(base / str(version)) for version in store.versions(base)}
+    known = store.manifests(base)
+    differences, entered = [], list[int]()
+    if known or metadata.exists(settings):
+        ml_metadata = metadata.open_store(settings)
+        entered = index.rebuild(ml_metadata, base, known) if rebuild else []
+        differences = index.differences(ml_metadata, base, known)
     if as_json:
-        click.echo(json.dumps({"problems": {str(key): value for key, value in found.items()}}))
+        problems = {str(version): each for version, each in found.items()}
+        click.echo(
+            json.dumps({"problems": problems, "ml_metadata": differences, "entered": entered})
+        )
     else:
-        for version, problems in found.items():
-            click.echo(f"{'✗' if problems else '✓'} version {version}")
-            for problem in problems:
-                click.echo(f"    {problem}")
-        if not found:
-            click.echo(f"No version is published under {base} yet.")
-    if any(found.values()):
+        _tell_verified(found, differences, entered, base)
+    if differences or any(found.values()):
         sys.exit(InfrastructureError.exit_code)
 
 
-def _base(settings_file: Path | None, workspace: Path | None) -> Path:
+def _tell_verified(
+    found: Mapping[int, Sequence[str]],
+    differences: Sequence[str],
+    entered: Sequence[int],
+    base: Path,
+) -> None:
+    for version, problems in found.items():
+        click.echo(f"{'✗' if problems else '✓'} version {version}")
+        for problem in problems:
+            click.echo(f"    {problem}")
+    for version in entered:
+        click.echo(f"+ version {version} entered into ML Metadata")
+    for difference in differences:
+        click.echo(f"✗ {difference}")
+    if not found:
+        click.echo(f"No version is published under {base} yet.")
+    if differences:
+        click.echo("Next   taxiway registry verify --rebuild")
+
+
+def _workspace(settings_file: Path | None, workspace: Path | None) -> Workspace:
     from pipeline.workspace import Workspace
 
     settings = load(settings_file, workspace)
-    return Workspace(settings.workspace, settings.name).model_base
+    return Workspace(settings.workspace, settings.name)
 
 
-def _manifests(base: Path) -> dict[int, Manifest]:
-    """Return the manifests by version, newest first."""
-    from serving import store
+def _base(settings_file: Path | None, workspace: Path | None) -> Path:
+    return _workspace(settings_file, workspace).model_base
 
-    return dict(sorted(store.manifests(base).items(), reverse=True))
+
+def _found(workspace: Workspace, name: str) -> Entry:
+    """Find a model by the beginning of its id, or by its run."""
+    from pipeline import registry as models
+
+    with translated():
+        entries = models.entries(workspace)
+    for entry in entries:
+        if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
+            return entry
+    raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
 
 
 def _one(base: Path, version: int) -> Manifest:
@@ -130,13 +246,24 @@ def _one(base: Path, version: int) -> Manifest:
         raise InfrastructureError(f"{error.where}: {error.what}.", error.next_step) from error
 
 
-def _entry(version: int, manifest: Manifest, newest: int) -> dict[str, object]:
+def _entry(entry: Entry) -> dict[str, object]:
+    of_run = entry.record
+    known = entry.manifest or of_run
     return {
-        "version": version,
-        "state": "serving" if version == newest else "retired",
-        **{
-            key: value
-            for key, value in json.loads(manifest.to_json()).items()
-            if key in ("model_id", "published_at", "run_id", "spans", "metrics", "hyperparameters")
-        },
+        "model_id": entry.model_id,
+        "uri": entry.uri,
+        "version": entry.version,
+        "state": entry.state,
+        "aliases": entry.aliases,
+        "at": entry.at,
+        "run_id": entry.run_id,
+        "run_seconds": of_run and of_run.seconds,
+        "spans": (
+            entry.manifest.spans.model_dump(mode="json")
+            if entry.manifest
+            else {"train": of_run and of_run.train_spans, "eval": of_run and of_run.span}
+        ),
+        "metrics": entry.metrics,
+        "hyperparameters": known.hyperparameters if known else {},
+        "reasons": of_run.reasons if of_run and entry.version is None else (),
     }

@@ -1,13 +1,24 @@
-"""The published versions as tables for a person."""
+"""The models as tables for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
+from rich.tree import Tree
 
+from pipeline.records import RunRecord
+from pipeline.registry import Entry
+from serving.aliases import Event
 from serving.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pipeline.collection import Garbage
+    from pipeline.lineage import Origin
 
 # Of a table that is not on a terminal.
 _PIPED_WIDTH = 160
@@ -15,28 +26,59 @@ _PIPED_WIDTH = 160
 _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 
 
-def versions(found: Mapping[int, Manifest]) -> None:
-    """Print a line for each version, newest first."""
+def listing(found: Sequence[Entry]) -> None:
+    """Print a line for each model."""
     if not found:
-        print("No version is published yet.  Next   taxiway run")
+        print("There is no model yet.  Next   taxiway run")
         return
     table = Table(
-        _numbers("version"), "state", "published", "trained on", "judged on",
-        _numbers("AUC"), _numbers("rows"), "model id", "run",
+        _numbers("version"), "state", "aliases", "when", "trained on", "judged on",
+        _numbers("AUC"), _numbers("rows"), "model id", "run", _numbers("seconds"),
     )  # fmt: skip
-    for version, manifest in found.items():
+    for entry in found:
         table.add_row(
-            str(version),
-            # TF Serving's own choice, unless it is told otherwise.
-            "serving" if version == max(found) else "retired",
-            manifest.published_at.replace("+00:00", "Z"),
-            _spans(manifest.spans.train),
-            str(manifest.spans.eval or ""),
-            _number(manifest.metrics.get("auc")),
-            _number(manifest.metrics.get("example_count")),
-            manifest.model_id[:12],
-            manifest.run_id,
+            str(entry.version or ""),
+            entry.state,
+            ", ".join(entry.aliases),
+            entry.at[:16].replace("T", " "),
+            *_data(entry),
+            _number(entry.metrics.get("auc")),
+            _number(entry.metrics.get("example_count")),
+            entry.model_id[:12],
+            entry.run_id,
+            "" if entry.record is None else f"{entry.record.seconds:.1f}",
         )
+    _print(table)
+
+
+def candidate(record: RunRecord) -> None:
+    """Print what is known of a model that was not published, and why it was not."""
+    table = Table("of the run", record.run_id)
+    facts = {
+        "began": record.began,
+        "outcome": record.outcome,
+        "model id": record.model_id or "",
+        "trained on": _spans(record.train_spans),
+        "judged on": str(record.span or ""),
+        **{name: _number(value) for name, value in record.metrics.items()},
+        **{name: str(value) for name, value in record.hyperparameters.items()},
+    }
+    for name, value in facts.items():
+        table.add_row(name, value)
+    _print(table)
+    for reason in record.reasons or (record.error,):
+        print(f"  {reason}")
+
+
+def history(events: Sequence[Event]) -> None:
+    """Print what was done to the aliases."""
+    table = Table("when", "who", "action", "alias", _numbers("version"), _numbers("before"), "why")
+    for event in events:
+        before = str(event.before or "")
+        table.add_row(
+            event.at[:19].replace("T", " "), event.who, event.action, event.alias,
+            str(event.version), before, escape(event.why),
+        )  # fmt: skip
     _print(table)
 
 
@@ -85,6 +127,46 @@ def _facts(manifest: Manifest) -> dict[str, str]:
     }
 
 
+def garbage(found: Sequence[Garbage], root: Path) -> None:
+    """Print what is removed."""
+    table = Table("what", "folder", _numbers("MB"))
+    for each in found:
+        table.add_row(each.kind, escape(_relative(each.path, root)), f"{each.bytes / 1e6:,.1f}")
+    if found:
+        _print(table)
+
+
+def origins(known: Manifest, origin: Origin, root: Path) -> None:
+    """Print what a version came from, as a tree."""
+    tree = Tree(f"version {known.version}, model {known.model_id[:12]}")
+    _grow(tree, origin, root)
+    _print(tree)
+
+
+def _grow(tree: Tree, origin: Origin, root: Path) -> None:
+    if origin.kind == "execution":
+        label = f"[bold]{escape(origin.name)}[/] #{origin.id}"
+    else:
+        number = f" #{origin.id}" if origin.id else ""
+        place = _relative(Path(origin.uri), root) if origin.kind == "artifact" else origin.uri
+        label = f"{escape(origin.name)}{number}  [dim]{escape(place)}[/]"
+    branch = tree.add(label)
+    for each in origin.came_from:
+        _grow(branch, each, root)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _data(entry: Entry) -> tuple[str, str]:
+    if entry.manifest is not None:
+        return _spans(entry.manifest.spans.train), str(entry.manifest.spans.eval or "")
+    if entry.record is not None:
+        return _spans(entry.record.train_spans), str(entry.record.span or "")
+    return "", ""
+
+
 def _by_slice(manifest: Manifest) -> dict[str, dict[str, float | None]]:
     return {"overall": manifest.metrics} | {each.slice: each.metrics for each in manifest.slices}
 
@@ -105,7 +187,7 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.4f}"
 
 
-def _print(table: Table) -> None:
+def _print(table: Table | Tree) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH

@@ -133,7 +133,7 @@ class _Run:
             )
             ir = _compile(pipeline, self._run_id)
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
-            store = metadata.open_store(self._workspace.metadata_db)
+            store = metadata.open_store(self._settings)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
             metadata.forget_missing(store)
             self._check_warm_start(store, features)

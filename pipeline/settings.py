@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import shlex
 import sys
@@ -115,6 +116,35 @@ class InfraSettings(_Frozen):
     )
 
 
+class MetadataSettings(_Frozen):
+    """Where ML Metadata is kept: in the workspace, or in a MySQL or MariaDB server for a team.
+
+    The password is read from the environment's TAXIWAY_METADATA_PASSWORD, or from a file.
+    """
+
+    host: str | None = Field(None, description="of the server; without it, SQLite in the workspace")
+    port: int = Field(3306, ge=1, le=65535, description="of the server")
+    database: str = Field("taxiway", description="on the server; created when it is not there")
+    user: str = Field("taxiway", description="on the server")
+    password_file: Path | None = Field(None, description="holds nothing but the password")
+    ssl_ca: Path | None = Field(None, description="certificate of who vouches for the server")
+
+
+class PublishSettings(_Frozen):
+    """What becomes of a blessed model."""
+
+    promote: bool = Field(
+        True,
+        description="a new version becomes `stable` by itself; else `taxiway registry promote`",
+    )
+    base_path: str | None = Field(
+        None,
+        description="the model's folder as TF Serving sees it, where that is not as here: "
+        "/models/flights",
+    )
+    keep: int = Field(3, ge=1, description="newest versions and runs that `registry gc` keeps")
+
+
 class Settings(_Frozen):
     """All settings of a pipeline.
 
@@ -140,6 +170,8 @@ class Settings(_Frozen):
     tune: TuneSettings = TuneSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     infra: InfraSettings = InfraSettings()
+    publish: PublishSettings = PublishSettings()
+    metadata: MetadataSettings = MetadataSettings()
 
 
 def load(path: Path | None = None) -> Settings:
@@ -189,9 +221,15 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     of_source = {
         name: absolute(getattr(settings.source, name)) for name in ("path", "serving_logs")
     }
+    of_metadata = {
+        name: absolute(getattr(settings.metadata, name)) for name in ("password_file", "ssl_ca")
+    }
     return settings.model_copy(
         update={name: absolute(getattr(settings, name)) for name in paths}
-        | {"source": settings.source.model_copy(update=of_source)}
+        | {
+            "source": settings.source.model_copy(update=of_source),
+            "metadata": settings.metadata.model_copy(update=of_metadata),
+        }
     )
 
 
@@ -210,7 +248,8 @@ def as_toml(settings: Settings) -> str:
 
 def _section(settings: BaseModel, name: str) -> Iterator[str]:
     if name:
-        yield f"\n# {(settings.__doc__ or '').strip()}\n[{name}]\n"
+        lines = inspect.cleandoc(settings.__doc__ or "").splitlines()
+        yield "\n" + "".join(f"# {line}\n" for line in lines if line) + f"[{name}]\n"
     nested = []
     for key, field in type(settings).model_fields.items():
         value = getattr(settings, key)

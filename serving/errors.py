@@ -4,6 +4,8 @@ StoreError
  ├─ Unblessed          the model was not found good enough
  ├─ DamagedModel       the model's files cannot be served
  ├─ UnreadableManifest a published version has no manifest that can be read
+ ├─ UnknownVersion     there is no such version
+ ├─ ChangedByHand      the file of aliases is not what was written
  ├─ StoreBusy          another publisher holds the folder
  └─ StoreUnwritable    a disk or folder did not take what was written
 """
@@ -39,6 +41,14 @@ class DamagedModel(StoreError):
 
 class UnreadableManifest(StoreError):
     """A published version has no manifest that can be read."""
+
+
+class UnknownVersion(StoreError):
+    """There is no such version."""
+
+
+class ChangedByHand(StoreError):
+    """The file of aliases is not what was written."""
 
 
 class StoreBusy(StoreError):

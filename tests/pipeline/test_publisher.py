@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from tfx.utils import proto_utils
 
 from pipeline import publisher
 from pipeline.publisher import VersionedPusherExecutor
-from serving.errors import DamagedModel
+from serving import aliases, manifest
+from serving.errors import DamagedModel, Unblessed
 from serving.manifest import Facts
 
 Published = list[tuple[Path, Path, Facts]]
@@ -23,11 +25,13 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Published:
     """What the store was told to publish."""
     found: Published = []
 
+    really_publish = publisher.store.publish
+
     def publish(model: Path, base: Path, facts: Facts) -> Path:
         if "damaged" in str(base):
             raise DamagedModel(model, "no", "export it again")
         found.append((model, base, facts))
-        return base / "3"
+        return really_publish(model, base, facts, lambda _: None)
 
     monkeypatch.setattr(publisher.store, "publish", publish)
     return found
@@ -42,8 +46,9 @@ def _artifact(kind: Any, uri: Path, number: int, **properties: Any) -> list[Any]
     return [artifact]
 
 
-def _push(tmp_path: Path, base: str = "flights", **inputs: list[Any]) -> Any:
+def _push(tmp_path: Path, base: str = "flights", config: Any = None, **inputs: list[Any]) -> Any:
     (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
+    (tmp_path / "model" / "Format-Serving" / "saved_model.pb").touch()
     model = _artifact(standard_artifacts.Model, tmp_path / "model", 7)
     (pushed,) = _artifact(standard_artifacts.PushedModel, tmp_path / "pushed", 9)
     destination = pusher_pb2.PushDestination()
@@ -51,7 +56,10 @@ def _push(tmp_path: Path, base: str = "flights", **inputs: list[Any]) -> Any:
     VersionedPusherExecutor().Do(
         {"model": model, **inputs},
         {"pushed_model": [pushed]},
-        {"push_destination": proto_utils.proto_to_json(destination)},
+        {
+            "push_destination": proto_utils.proto_to_json(destination),
+            "custom_config": json.dumps(config or {}),
+        },
     )
     return pushed
 
@@ -82,7 +90,10 @@ def test_a_blessed_model_is_published_with_what_is_known(
         "baseline_model_artifact_id": 4,
     }
     assert pushed.get_int_custom_property("pushed") == 1
-    assert pushed.get_string_custom_property("pushed_version") == "3"
+    assert pushed.get_string_custom_property("pushed_version") == "1"
+    known = manifest.read(tmp_path / "flights" / "1")
+    assert pushed.get_string_custom_property("model_id") == known.model_id
+    assert aliases.of_model(base).aliases == {"stable": 1}
 
 
 def test_the_word_of_who_served_it_is_kept_too(published: Published, tmp_path: Path) -> None:
@@ -102,8 +113,18 @@ def test_what_is_not_blessed_is_not_published(published: Published, tmp_path: Pa
     assert pushed.get_int_custom_property("pushed") == 0
 
 
+def test_a_version_waits_for_its_alias_when_the_settings_say_so(
+    published: Published, tmp_path: Path
+) -> None:
+    blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=1)
+    _push(tmp_path, config={"publish": {"promote": False}}, model_blessing=blessing)
+    assert (tmp_path / "flights" / "1").exists()
+    assert aliases.of_model(tmp_path / "flights").aliases == {}
+
+
 def test_what_nobody_judged_is_not_blessed(published: Published, tmp_path: Path) -> None:
-    _push(tmp_path)
+    with pytest.raises(Unblessed):
+        _push(tmp_path)
     assert published[0][2].blessing.blessed is False
 
 

@@ -57,13 +57,13 @@ def test_the_list_has_the_newest_version_first(workspace: Path) -> None:
     assert done.returncode == 0, done.stderr
     newest, oldest = _table(done.stdout)
     assert newest[:2] == ["2", "serving"] and oldest[:2] == ["1", "retired"]
-    assert newest[3:7] == ["201302 to 201303", "201304", "0.7100", "23,611"]
-    assert newest[8] == "run-201304"
+    assert newest[4:8] == ["201302 to 201303", "201304", "0.7100", "23,611"]
+    assert newest[9] == "run-201304"
 
 
 def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:
     done = taxiway("registry", "list", "--json", "--workspace", workspace)
-    newest, oldest = json.loads(done.stdout)["versions"]
+    newest, oldest = json.loads(done.stdout)["models"]
     assert (newest["version"], newest["state"]) == (2, "serving")
     assert (oldest["version"], oldest["state"]) == (1, "retired")
     assert newest["metrics"]["auc"] == 0.71
@@ -74,7 +74,7 @@ def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:
 def test_an_empty_registry_says_what_to_do(tmp_path: Path) -> None:
     done = taxiway("registry", "list", "--workspace", tmp_path)
     assert done.returncode == 0
-    assert "No version is published yet." in done.stdout
+    assert "There is no model yet." in done.stdout
 
 
 def test_a_version_is_shown_with_its_slices(workspace: Path) -> None:
@@ -107,9 +107,10 @@ def test_an_unknown_version_is_refused_with_those_there_are(workspace: Path) -> 
 
 
 def test_verify_finds_what_was_changed_after_publishing(workspace: Path, tmp_path: Path) -> None:
-    assert taxiway("registry", "verify", "--workspace", workspace).returncode == 0
     changed = tmp_path / "workspace"
     shutil.copytree(workspace, changed)
+    assert taxiway("registry", "verify", "--rebuild", "--workspace", changed).returncode == 0
+    assert taxiway("registry", "verify", "--workspace", changed).returncode == 0
     (changed / "models/flights/1/saved_model.pb").write_bytes(b"")
     done = taxiway("registry", "verify", "--workspace", changed)
     assert done.returncode == 5

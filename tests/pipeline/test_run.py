@@ -65,7 +65,6 @@ def test_a_published_version_says_where_it_comes_from(flights_run: Run) -> None:
 
 def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_path: Path) -> None:
     """A run_fn of a user's that exports what TF Serving cannot load."""
-    shutil.copytree(flights_run.workspace / "data", tmp_path / "workspace" / "data")
     (tmp_path / "mine.py").write_text(
         "from pathlib import Path\nfrom models import trainer\n\n\n"
         "def run_fn(fn_args):\n    trainer.run_fn(fn_args)\n"
@@ -73,7 +72,7 @@ def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_pa
         "    (model / 'variables' / 'extra').symlink_to('/etc/hosts')\n"
     )
     (tmp_path / "taxiway.toml").write_text(
-        f'features = "{PROJECT}/models/flights.toml"\n'
+        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
         f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[train]\nrun_fn = "mine.run_fn"\n'
         "epochs = 1\n[evaluate]\nmin_auc = 0.5\nmin_slice_auc = 0.0\n"
     )
@@ -87,7 +86,8 @@ def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_pa
     )
     assert done.returncode == 4, done.stdout + done.stderr
     assert "a symbolic link; only files and folders are published" in done.stderr
-    assert not list((tmp_path / "workspace").glob("models/*/[0-9]*"))
+    versions = (flights_run.workspace / "models/flights").iterdir()
+    assert [version.name for version in versions] == ["1"]
 
 
 def test_learning_curves_are_kept(flights_run: Run) -> None:
@@ -121,10 +121,11 @@ def test_outputs_that_are_gone_are_made_again(flights_run: Run, tmp_path: Path) 
     assert (workspace / "models/flights/1/saved_model.pb").is_file()
 
 
-def test_a_stricter_bound_refuses_the_model(flights_run: Run, tmp_path: Path) -> None:
+def test_stricter_bounds_refuse_the_model(flights_run: Run, tmp_path: Path) -> None:
     (tmp_path / "taxiway.toml").write_text(
         f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
-        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[evaluate]\nmin_auc = 0.99\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n'
+        "[evaluate]\nmin_auc = 0.99\nmin_slice_auc = 0.65\n"
     )
     refused = taxiway(*RUN[:1], *RUN[2:], "--settings", tmp_path / "taxiway.toml")
     assert refused.returncode == 4
@@ -133,19 +134,6 @@ def test_a_stricter_bound_refuses_the_model(flights_run: Run, tmp_path: Path) ->
         r"at least 0\.99 wanted, missed by 0\.3\d+\n",
         refused.stderr,
     )
-    assert "Traceback" not in refused.stderr
-    assert sorted((flights_run.workspace / "models/flights").iterdir()) == [
-        flights_run.workspace / "models/flights/1"
-    ]
-
-
-def test_a_slice_that_is_too_weak_refuses_the_model(flights_run: Run, tmp_path: Path) -> None:
-    (tmp_path / "taxiway.toml").write_text(
-        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
-        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[evaluate]\nmin_slice_auc = 0.65\n'
-    )
-    refused = taxiway(*RUN[:1], *RUN[2:], "--settings", tmp_path / "taxiway.toml")
-    assert refused.returncode == 4
     missed = re.findall(
         r"auc on (\w+ \w+): 0\.\d+ \(95 % interval 0\.\d+ to 0\.\d+, ([\d,]+) rows\), "
         r"at least 0\.65 wanted, missed by 0\.\d+",
@@ -153,6 +141,10 @@ def test_a_slice_that_is_too_weak_refuses_the_model(flights_run: Run, tmp_path: 
     )
     assert missed
     assert all(int(rows.replace(",", "")) >= 1000 for _, rows in missed)
+    assert "Traceback" not in refused.stderr
+    assert sorted((flights_run.workspace / "models/flights").iterdir()) == [
+        flights_run.workspace / "models/flights/1"
+    ]
 
 
 def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: Path) -> None:
@@ -282,18 +274,6 @@ def test_a_model_as_good_as_the_one_before_becomes_version_2(
     assert result["baseline"] == pytest.approx(flights_run.result["metrics"])
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert sorted(version.name for version in versions) == ["1", "2"]
-
-
-def test_a_model_of_before_is_published_again_when_it_is_not_the_newest(
-    flights_run: Run, tmp_path: Path
-) -> None:
-    """A cached push would name a version that TF Serving has left behind."""
-    versions = flights_run.workspace / "models/flights"
-    for train in ("", "seed = 2"):  # the latter is version 2 already
-        done = taxiway(*RUN, "--settings", _learning(tmp_path, flights_run, train))
-        assert done.returncode == 0, done.stdout + done.stderr
-        newest = max(int(version.name) for version in versions.iterdir())
-        assert json.loads(done.stdout)["version"] == newest
 
 
 def test_a_warm_start_goes_on_from_the_blessed_model(flights_run: Run, tmp_path: Path) -> None:

@@ -97,7 +97,3 @@ def test_a_model_past_a_limit_is_not_published(flights_run: Run, tmp_path: Path)
     assert "Traceback" not in refused.stderr
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert [version.name for version in versions] == ["1"]
-    # The machine may have been busy: a refusal is not taken from the cache.
-    again = taxiway(*words)
-    assert again.returncode == 4
-    assert "✓ InfraCheck" in again.stdout and "○ Evaluator" in again.stdout

@@ -1,0 +1,254 @@
+"""The registry on ML Metadata: SQLite for one, MariaDB for a team."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline import collection, index, lineage, metadata
+from pipeline.errors import InfrastructureError, UsageError
+from pipeline.settings import MetadataSettings, Settings
+from pipeline.workspace import Workspace
+from serving import aliases, manifest, store
+from tests.pipeline.databases import PASSWORD, Ledger, mariadb
+
+_KEPT = 1
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a MariaDB server."""
+    if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
+        pytest.skip(
+            "no MariaDB server; on Debian: apt-get install mariadb-server-core mariadb-client-core"
+        )
+    with mariadb(tmp_path_factory.mktemp("mariadb")) as port:
+        yield port
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings with an empty database of each kind."""
+    of_database = MetadataSettings()
+    if request.param == "mariadb":
+        monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+        of_database = MetadataSettings(
+            host="127.0.0.1",
+            port=request.getfixturevalue("server"),
+            database=f"taxiway_{abs(hash(request.node.name))}",
+        )
+    return Settings(workspace=tmp_path, metadata=of_database)
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Ledger:
+    """Three runs, each with its version."""
+    ledger = Ledger(Workspace(settings.workspace, settings.name), metadata.open_store(settings))
+    for number in range(1, 4):
+        ledger.run(number)
+    return ledger
+
+
+def _differences(ledger: Ledger) -> list[str]:
+    base = ledger.workspace.model_base
+    return index.differences(ledger.store, base, store.manifests(base))
+
+
+def test_a_version_is_traced_back_to_its_source(ledger: Ledger) -> None:
+    known = manifest.read(ledger.workspace.model_base / "2")
+    origin = lineage.of_version(ledger.store, known)
+    assert origin is not None and (origin.name, origin.id) == ("Pusher", known.mlmd["execution_id"])
+    model, blessing = origin.came_from
+    assert (model.name, model.id) == ("Model", known.mlmd["model_artifact_id"])
+    [trainer] = model.came_from
+    [examples] = trainer.came_from
+    assert [(each.kind, each.name, each.uri) for each in examples.came_from] == [
+        ("execution", "ExampleGen", ""), ("fact", "train files", "data/2/*.parquet"),
+    ]  # fmt: skip
+    [evaluator] = blessing.came_from
+    assert [each.came_from for each in evaluator.came_from] == [[], []], "they stand above"
+
+
+def test_without_the_database_the_manifest_says_it(ledger: Ledger, tmp_path: Path) -> None:
+    known = manifest.read(ledger.workspace.model_base / "2")
+    other = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    assert lineage.of_version(other, known) is None
+    facts = {each.name: each.uri for each in lineage.of_manifest(known).came_from}
+    assert facts["run"] == "run-2"
+    assert facts["model artifact id"] == str(known.mlmd["model_artifact_id"])
+
+
+def test_manifests_and_ml_metadata_say_the_same(ledger: Ledger) -> None:
+    assert _differences(ledger) == []
+
+
+def test_what_only_one_of_them_knows_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    (base / "1" / "taxiway.json").unlink()
+    [pushed] = [
+        each
+        for each in ledger.store.get_artifacts_by_type("PushedModel")
+        if each.custom_properties["pushed_version"].string_value == "2"
+    ]
+    pushed.custom_properties["model_id"].string_value = "another"
+    ledger.store.put_artifacts([pushed])
+    (candidate := ledger.workspace.root / "candidate").mkdir()
+    (candidate / "saved_model.pb").write_text("by hand")
+    facts = manifest.read(base / "3").model_dump(include=set(manifest.Facts.model_fields))
+    store.publish(candidate, base, manifest.Facts.model_validate(facts), lambda _: None)
+    different, unknown, gone = _differences(ledger)
+    assert different.startswith("version 2: its manifest has model ")
+    assert unknown == "version 4: ML Metadata does not know it"
+    assert gone.startswith("version 1: ML Metadata's artifact ")
+    assert index.rebuild(ledger.store, base, store.manifests(base)) == [2, 4]
+    assert _differences(ledger) == []
+    assert index.rebuild(ledger.store, base, store.manifests(base)) == []
+
+
+def test_a_lost_database_is_rebuilt_from_the_manifests(ledger: Ledger, tmp_path: Path) -> None:
+    base = ledger.workspace.model_base
+    empty = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    found = store.manifests(base)
+    assert len(index.differences(empty, base, found)) == 3
+    assert index.rebuild(empty, base, found) == [1, 2, 3]
+    assert index.differences(empty, base, found) == []
+    pushed = empty.get_artifacts_by_type("PushedModel")
+    assert [each.uri for each in pushed] == [str(base / str(version)) for version in found]
+
+
+def _collect(ledger: Ledger) -> list[tuple[str, str]]:
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT)
+    collection.remove(ledger.store, found)
+    return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
+
+
+def _folders(ledger: Ledger) -> list[str]:
+    return sorted(
+        str(folder.relative_to(ledger.workspace.artifacts))
+        for folder in ledger.workspace.artifacts.glob("*/*/*")
+    )
+
+
+def test_what_nothing_needs_is_removed(ledger: Ledger) -> None:
+    before = _folders(ledger)
+    removed = _collect(ledger)
+    # Version 3 is the newest and stable; 2 is what a rollback goes to.
+    assert [path for kind, path in removed if kind == "version"] == ["models/flights/1"]
+    assert [path for kind, path in removed if kind == "artifact"] == [
+        f"artifacts/{folder}" for folder in before if folder.endswith(("/1", "/2", "/3", "/4"))
+    ]
+    assert store.versions(ledger.workspace.model_base) == [2, 3]
+    states = {
+        Path(each.uri).exists(): each.state
+        for each in ledger.store.get_artifacts()
+        if each.type != "PushedModel"
+    }
+    assert states == {True: mlmd.Artifact.LIVE, False: mlmd.Artifact.DELETED}
+    assert _collect(ledger) == []
+    assert _differences(ledger) == []
+
+
+def test_what_serves_is_never_removed(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
+    assert _collect(ledger) == []
+    aliases.promote(base, 3, "ann", "canary", verify=lambda _: None)
+    aliases.promote(base, 2, "ann", verify=lambda _: None)
+    # 1 is what canary would be rolled back to.
+    assert _collect(ledger) == []
+
+
+def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
+    left = ledger.workspace.artifacts / "Trainer" / "model" / "99"
+    half = ledger.workspace.artifacts / "Trainer" / "model" / ".gc-98"
+    system = ledger.workspace.artifacts / "Trainer" / ".system" / "executor_execution" / "97"
+    version = ledger.workspace.model_base / ".gc-9"
+    for folder in (left, half, system, version):
+        folder.mkdir(parents=True)
+    removed = [path for kind, path in _collect(ledger) if kind == "left over"]
+    assert removed == [
+        "artifacts/Trainer/model/.gc-98", "artifacts/Trainer/model/99", "models/flights/.gc-9",
+    ]  # fmt: skip
+    assert system.exists()
+
+
+def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT)
+    remove, calls = shutil.rmtree, 0
+
+    def killed(folder: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        remove(folder)
+
+    monkeypatch.setattr(collection.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        collection.remove(ledger.store, found)
+    for artifact in ledger.store.get_artifacts():
+        if artifact.state == mlmd.Artifact.LIVE and artifact.type != "PushedModel":
+            assert Path(artifact.uri).exists()
+    monkeypatch.undo()
+    os.environ.setdefault("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+    _collect(ledger)
+    assert _folders(ledger) == [
+        folder for folder in _folders(ledger) if not Path(folder).name.startswith(".gc-")
+    ]
+    assert store.versions(ledger.workspace.model_base) == [2, 3]
+
+
+def test_a_server_that_refuses_is_named_without_the_password(server: int, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("wrong-password\n")
+    of_database = MetadataSettings(
+        host="127.0.0.1", port=server, password_file=tmp_path / "password"
+    )
+    refused = Settings(workspace=tmp_path, metadata=of_database)
+    with pytest.raises(InfrastructureError) as caught:
+        metadata.open_store(refused)
+    assert caught.value.what == (
+        f"ML Metadata cannot be opened: 127.0.0.1:{server} refuses user taxiway with the given "
+        "password, or database taxiway."
+    )
+    gone = of_database.model_copy(update={"password_file": tmp_path / "gone"})
+    with pytest.raises(UsageError, match=r"gone: No such file"):
+        metadata.open_store(Settings(workspace=tmp_path, metadata=gone))
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    of_database = MetadataSettings(host="127.0.0.1", port=1)
+    with pytest.raises(InfrastructureError, match=r"no server answers at 127\.0\.0\.1:1: "):
+        metadata.open_store(Settings(workspace=tmp_path, metadata=of_database))
+
+
+def test_what_is_no_longer_as_it_was_is_made_again(ledger: Ledger) -> None:
+    """A cached push would name a version that TF Serving has left behind."""
+    model = next(each for each in ledger.store.get_artifacts_by_type("Model"))
+    shutil.rmtree(model.uri)
+    kind = ledger.store.put_artifact_type(mlmd.ArtifactType(name="InfraBlessing"))
+    refused = mlmd.Artifact(type_id=kind, uri=str(ledger.workspace.root), state=model.state)
+    refused.custom_properties["blessed"].int_value = 0
+    ledger.store.put_artifacts([refused])
+    assert metadata.forget_missing(ledger.store) == 4
+    gone = {
+        (each.type, metadata.text(each, "pushed_version"))
+        for each in ledger.store.get_artifacts()
+        if each.state == mlmd.Artifact.DELETED
+    }
+    # The pushes of versions 1 and 2: 3 is the newest.
+    assert gone == {
+        ("Model", ""),
+        ("InfraBlessing", ""),
+        ("PushedModel", "1"),
+        ("PushedModel", "2"),
+    }
+    assert metadata.forget_missing(ledger.store) == 0

@@ -1,0 +1,138 @@
+"""Which version serves under which name, and that none does which must not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving import aliases, store
+from serving.errors import ChangedByHand, DamagedModel, StoreUnwritable, Unblessed, UnknownVersion
+from tests.serving.publishers import FACTS
+
+Another = Callable[[object], Path]
+
+
+def _good(_: Path) -> None:
+    """Stand in for the verification, which other tests look at."""
+
+
+@pytest.fixture
+def base(another: Another, tmp_path: Path) -> Path:
+    """Three versions of a model."""
+    folder = tmp_path / "served" / "flights"
+    for content in range(3):
+        store.publish(another(content), folder, FACTS, _good)
+    return folder
+
+
+def served(base: Path) -> dict[str, int]:
+    """Return the labels that TF Serving reads; each must be on a version that it loads."""
+    text = (base.parent / aliases.CONFIG).read_text()
+    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    [model] = config.model_config_list.config
+    assert (model.name, model.model_platform) == (base.name, "tensorflow")
+    assert set(model.version_labels.values()) == set(model.model_version_policy.specific.versions)
+    return dict(model.version_labels)
+
+
+def test_what_is_promoted_is_what_tf_serving_reads(base: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good)
+    event = aliases.promote(base, 3, "ann", "canary", why="try it", verify=_good)
+    assert served(base) == {"stable": 2, "canary": 3}
+    assert event is not None and (event.before, event.why) == (None, "try it")
+    assert aliases.of_model(base).aliases == {"stable": 2, "canary": 3}
+
+
+def test_the_version_of_before_is_remembered(base: Path) -> None:
+    for version in (1, 3):
+        aliases.promote(base, version, "ann", verify=_good)
+    assert aliases.of_model(base).previous() == 1
+    event = aliases.promote(base, 1, "bob", action="rollback", why="p99", verify=_good)
+    assert event is not None and event.before == 3
+    assert aliases.of_model(base).previous() == 3
+    assert [(e.who, e.action, e.version) for e in aliases.of_model(base).history] == [
+        ("ann", "promote", 1), ("ann", "promote", 3), ("bob", "rollback", 1),
+    ]  # fmt: skip
+
+
+def test_what_has_the_alias_already_changes_nothing(base: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good)
+    before = (base.parent / aliases.CONFIG).read_bytes()
+    assert aliases.promote(base, 2, "ann", verify=_good) is None
+    assert (base.parent / aliases.CONFIG).read_bytes() == before
+
+
+def test_another_model_in_the_folder_keeps_its_aliases(base: Path, another: Another) -> None:
+    other = base.with_name("rides")
+    store.publish(another("rides"), other, FACTS, _good)
+    for each, version in ((base, 2), (other, 1)):
+        aliases.promote(each, version, "ann", verify=_good, base_path=f"/models/{each.name}")
+    config = aliases.read(base.parent)
+    assert {name: model.aliases for name, model in config.models.items()} == {
+        "flights": {"stable": 2}, "rides": {"stable": 1},
+    }  # fmt: skip
+    assert 'base_path: "/models/rides"' in (base.parent / aliases.CONFIG).read_text()
+
+
+def _unblessed(version: Path) -> None:
+    known = json.loads((version / "taxiway.json").read_text())
+    known["blessing"]["blessed"] = False
+    (version / "taxiway.json").write_text(json.dumps(known))
+
+
+@pytest.mark.parametrize(
+    ("harm", "version", "error"),
+    [
+        (lambda _: None, 7, UnknownVersion),
+        (_unblessed, 2, Unblessed),
+        (lambda version: (version / "saved_model.pb").write_bytes(b""), 2, DamagedModel),
+        (lambda version: (version / "taxiway.json").unlink(), 2, DamagedModel),
+        (lambda version: (version / "extra").touch(), 2, DamagedModel),
+    ],
+)
+def test_what_must_not_serve_gets_no_alias(
+    harm: Callable[[Path], None], version: int, error: type[Exception], base: Path
+) -> None:
+    aliases.promote(base, 1, "ann", verify=_good)
+    harm(base / "2")
+    with pytest.raises(error):
+        aliases.promote(base, version, "ann", verify=_good)
+    assert served(base) == {"stable": 1}
+
+
+def test_a_version_that_does_not_answer_gets_no_alias(base: Path) -> None:
+    def dead(folder: Path) -> None:
+        raise DamagedModel(folder, "it does not answer", "export it again")
+
+    with pytest.raises(DamagedModel, match="it does not answer"):
+        aliases.promote(base, 1, "ann", verify=dead)
+    assert not (base.parent / aliases.CONFIG).exists()
+
+
+def test_a_file_that_was_changed_by_hand_is_not_trusted(base: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good)
+    file = base.parent / aliases.CONFIG
+    file.write_text(file.read_text().replace("value: 2", "value: 3"))
+    for use in (
+        lambda: aliases.of_model(base),
+        lambda: aliases.promote(base, 1, "ann", verify=_good),
+    ):
+        with pytest.raises(ChangedByHand, match="not what `taxiway registry` wrote"):
+            use()
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    aliases.promote(base, 1, "ann", verify=_good)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(aliases.files, "write", full)
+    with pytest.raises(StoreUnwritable, match="No space left on device"):
+        aliases.promote(base, 2, "ann", verify=_good)
+    assert served(base) == {"stable": 1}
