@@ -21,6 +21,10 @@ from tensorflow_model_analysis.metrics import metric_util
 # As many as TFMA's AUC has; a threshold is rounded to the edge of a bin.
 _BINS = 10_000
 
+# Of a curve for drawing, and of its calibration.
+_POINTS = 120
+_PARTS = 10
+
 # Per bin of the score: rows with label 0, rows with label 1, sum of the scores.
 Histogram = npt.NDArray[np.float64]
 
@@ -131,6 +135,49 @@ def measure(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, flo
         "calibration": _calibration(histogram),
         "example_count": _example_count(histogram),
     }
+
+
+def curves(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, list[list[float]]]:
+    """Return the points of a model's ROC and calibration curves, for drawing.
+
+    Args:
+      labels: 0 or 1 [rows].
+      scores: from 0 to 1 [rows].
+
+    Returns:
+      `roc`: false and true positive rate, from (0, 0) to (1, 1). `calibration`: mean score, share
+      of positives and rows, of ten bins with nearly as many rows each. Each is empty where it is
+      not defined.
+    """
+    histogram = np.zeros((3, _BINS))
+    _count(histogram, labels, scores)
+    negatives, positives, sums = histogram
+    rows = negatives + positives
+    found: dict[str, list[list[float]]] = {"roc": [], "calibration": []}
+    if negatives.sum() and positives.sum():
+        rates = [
+            np.concatenate([[0.0], np.cumsum(each[::-1]) / each.sum()])
+            for each in (negatives, positives)
+        ]
+        # As many thresholds as a plot can show, evenly along the curve.
+        along = np.searchsorted(sum(rates) / 2, np.linspace(0, 1, _POINTS)).clip(0, _BINS)
+        found["roc"] = np.unique(np.stack(rates, axis=1)[along], axis=0).tolist()
+    if rows.sum():
+        part = np.minimum((np.cumsum(rows) - rows / 2) / rows.sum() * _PARTS, _PARTS - 1).astype(
+            int
+        )
+        for number in range(_PARTS):
+            inside = (part == number) & (rows > 0)
+            if inside.any():
+                count = float(rows[inside].sum())
+                found["calibration"].append(
+                    [
+                        float(sums[inside].sum()) / count,
+                        float(positives[inside].sum()) / count,
+                        count,
+                    ]
+                )
+    return found
 
 
 def _auc(histogram: Histogram) -> float:

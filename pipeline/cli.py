@@ -27,6 +27,7 @@ from pipeline.errors import (
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.refusals import SCHEMA_KINDS
 from pipeline.registry_commands import registry
+from pipeline.report_commands import report
 from pipeline.schema_commands import schema
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -140,6 +141,7 @@ def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) ->
 
 taxiway.add_command(registry)
 taxiway.add_command(schema)
+taxiway.add_command(report)
 
 
 class _Silent:

@@ -84,6 +84,8 @@ class Display:
             print_(line)
         print_(f"  {result.comparison}")
         print_(f"  total                {result.seconds:.1f} s")
+        if result.report is not None:
+            print_(f"Report {result.report}")
         print_(f"Log    {result.log_file}")
         print_(Text(f"Next   {again}   (unchanged, it is all cached)"))
 

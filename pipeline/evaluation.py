@@ -43,12 +43,19 @@ class Evaluation:
     def interval(self, where: str) -> str:
         """Return the AUC on a slice with its 95 % interval and the rows behind it, in words."""
         metrics = self.candidate[where]
-        auc, error = metrics["auc"], metrics.get("auc_standard_error", math.nan)
+        auc, (low, high) = metrics["auc"], self.bounds(where)
         rows = f"{metrics['example_count']:,.0f} rows"
-        if math.isnan(error):
+        if math.isnan(low):
             return f"{auc:.4f} ({rows})"
-        low, high = max(0.0, auc - _Z95 * error), min(1.0, auc + _Z95 * error)
         return f"{auc:.4f} (95 % interval {low:.4f} to {high:.4f}, {rows})"
+
+    def bounds(self, where: str) -> tuple[float, float]:
+        """Return the ends of the 95 % interval of the AUC on a slice; NaN without one."""
+        metrics = self.candidate[where]
+        auc, error = metrics["auc"], metrics.get("auc_standard_error", math.nan)
+        if math.isnan(error):
+            return math.nan, math.nan
+        return max(0.0, auc - _Z95 * error), min(1.0, auc + _Z95 * error)
 
     def comparison(self) -> str:
         """Say where the candidate is better than the baseline, in words."""

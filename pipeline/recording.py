@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import records
+from pipeline import report as report_module
 from pipeline.errors import DataRefused, NotBlessed, TaxiwayError
 from pipeline.infra import report
 from pipeline.records import Output, RunRecord
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipeline.sources.layout import Layout
@@ -24,10 +26,11 @@ _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def keep(folder: Path, record: RunRecord) -> RunRecord:
-    """Write a record; a run does not fail because it cannot be written down."""
+def keep(workspace: Workspace, record: RunRecord) -> RunRecord:
+    """Write a record and its report; a run does not fail because they cannot be written down."""
+    record = record.model_copy(update={"report": report_module.write(workspace, record)})
     try:
-        records.write(folder, record)
+        records.write(workspace.runs, record)
     except OSError as error:
         _log.warning("the run's record is not written: %s", error)
     return record

@@ -50,8 +50,10 @@ class RunRecord(_Frozen):
       metrics: the candidate's on the whole eval split.
       baseline: the latest blessed model's; empty for a first model.
       hyperparameters: that the candidate was trained with.
+      graph: the nodes upstream of each node.
       outputs: artifacts by node and output.
       log_file: where all library output went.
+      report: the run as one HTML file; None when it could not be written.
     """
 
     run_id: str
@@ -74,8 +76,10 @@ class RunRecord(_Frozen):
     metrics: dict[str, Metric] = {}
     baseline: dict[str, Metric] = {}
     hyperparameters: dict[str, JsonValue] = {}
+    graph: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, dict[str, Output]] = {}
     log_file: Path | None = None
+    report: Path | None = None
 
 
 def write(folder: Path, record: RunRecord) -> Path:

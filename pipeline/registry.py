@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import JsonValue
+
 from pipeline import records
 from pipeline.records import RunRecord
 from pipeline.workspace import Workspace
@@ -56,6 +58,13 @@ class Entry:
         if self.manifest is not None:
             return self.manifest.published_at
         return self.record.began if self.record else ""
+
+    @property
+    def hyperparameters(self) -> Mapping[str, JsonValue]:
+        """What it was trained with."""
+        if self.manifest is not None:
+            return self.manifest.hyperparameters
+        return self.record.hyperparameters if self.record else {}
 
     @property
     def metrics(self) -> Mapping[str, float | None]:

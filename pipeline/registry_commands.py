@@ -43,14 +43,15 @@ def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> 
     """List every model, the newest first: candidate, blessed, serving or retired."""
     from pipeline import registry as models
 
+    place = _workspace(settings_file, workspace)
     with translated():
-        found = models.entries(_workspace(settings_file, workspace))
+        found = models.entries(place)
     if as_json:
         click.echo(json.dumps({"models": [_entry(each) for each in found]}))
         return
     from pipeline.registry_tables import listing
 
-    listing(found)
+    listing(found, place.root)
 
 
 @registry.command()
@@ -248,7 +249,6 @@ def _one(base: Path, version: int) -> Manifest:
 
 def _entry(entry: Entry) -> dict[str, object]:
     of_run = entry.record
-    known = entry.manifest or of_run
     return {
         "model_id": entry.model_id,
         "uri": entry.uri,
@@ -264,6 +264,6 @@ def _entry(entry: Entry) -> dict[str, object]:
             else {"train": of_run and of_run.train_spans, "eval": of_run and of_run.span}
         ),
         "metrics": entry.metrics,
-        "hyperparameters": known.hyperparameters if known else {},
+        "hyperparameters": entry.hyperparameters,
         "reasons": of_run.reasons if of_run and entry.version is None else (),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,21 +21,25 @@ if TYPE_CHECKING:
     from pipeline.lineage import Origin
 
 # Of a table that is not on a terminal.
-_PIPED_WIDTH = 160
+_PIPED_WIDTH = 200
 # The Evaluator's means, not what a person wants to read.
 _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 
 
-def listing(found: Sequence[Entry]) -> None:
-    """Print a line for each model."""
+def listing(found: Sequence[Entry], root: Path) -> None:
+    """Print a line for each model, and below what all of them have in common."""
     if not found:
         print("There is no model yet.  Next   taxiway run")
         return
+    known = [entry.hyperparameters for entry in found]
+    common = {name: value for name, value in known[0].items() if _in_all(name, value, known)}
     table = Table(
         _numbers("version"), "state", "aliases", "when", "trained on", "judged on",
-        _numbers("AUC"), _numbers("rows"), "model id", "run", _numbers("seconds"),
+        _numbers("AUC"), _numbers("rows"), "model id", "run", _numbers("seconds"), "where",
+        "hyperparameters",
     )  # fmt: skip
     for entry in found:
+        own = {name: value for name, value in entry.hyperparameters.items() if name not in common}
         table.add_row(
             str(entry.version or ""),
             entry.state,
@@ -47,8 +51,20 @@ def listing(found: Sequence[Entry]) -> None:
             entry.model_id[:12],
             entry.run_id,
             "" if entry.record is None else f"{entry.record.seconds:.1f}",
+            escape(_relative(Path(entry.uri), root)),
+            escape(_settings(own)),
         )
     _print(table)
+    if common:
+        print(f"Hyperparameters of all: {_settings(common)}")
+
+
+def _in_all(name: str, value: object, known: Sequence[Mapping[str, object]]) -> bool:
+    return all(each.get(name) == value for each in known)
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def candidate(record: RunRecord) -> None:

@@ -83,6 +83,7 @@ class _Run:
         self._steps: list[Step] = []
         self._outputs: dict[str, dict[str, Any]] = {}
         self._layout: Layout | None = None
+        self._graph: dict[str, tuple[str, ...]] = {}
 
     def execute(self) -> RunRecord:
         """Run everything, and write down how it ended."""
@@ -90,12 +91,13 @@ class _Run:
 
         def record(error: BaseException | None) -> RunRecord:
             return recording.keep(
-                self._workspace.runs,
+                self._workspace,
                 RunRecord(
                     run_id=self._run_id,
                     began=began.isoformat(timespec="seconds"),
                     seconds=time.monotonic() - begin,
                     steps=tuple(self._steps),
+                    graph=self._graph,
                     log_file=self._log_file,
                     **recording.of_end(error),
                     **recording.of_data(self._layout),
@@ -132,6 +134,8 @@ class _Run:
                 warm_start=self._warm_start,
             )
             ir = _compile(pipeline, self._run_id)
+            nodes = [node.pipeline_node for node in ir.nodes]
+            self._graph = {each.node_info.id: tuple(each.upstream_nodes) for each in nodes}
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
             store = metadata.open_store(self._settings)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)

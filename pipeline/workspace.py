@@ -49,6 +49,11 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def reports(self) -> Path:
+        """The report of each run, one HTML file a run."""
+        return self.root / "reports"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the run that is under way."""
         return self.root / ".lock"

@@ -38,7 +38,8 @@ def write(folder: Path, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> in
             request.model_spec.signature_name = signature
             for name, value in inputs.items():
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-            writer.write(log.SerializeToString())
+            # The same requests are the same bytes, so that the same model has the same id.
+            writer.write(log.SerializeToString(deterministic=True))
             count += 1
     return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pipeline.infra import docker, process
 from pipeline.infra.rehearsal import ANSWERS_FILE, MODEL_FOLDER, Candidate
 from pipeline.infra.report import (
     BLESSED_PROPERTY,
+    CURVES_FILE,
     HAS_MODEL_PROPERTY,
     REPORT_FILE,
     Limits,
@@ -70,6 +72,8 @@ class InfraCheckExecutor(BaseExecutor):
             if found.passed:
                 shutil.copytree(rehearsal.folder / MODEL_FOLDER, stamped)
                 answers = np.load(rehearsal.folder / ANSWERS_FILE)
+                curves = metrics.curves(answers["labels"], answers["scores"])
+                (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
                 found = found.but_for(
                     *_against_evaluator(answers, input_dict.get("evaluation", [])),
                     *_copied(stamped, found),

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 REPORT_FILE = "report.json"
+# Of the served scores, for drawing: what `models.metrics.curves` returns.
+CURVES_FILE = "curves.json"
 
 # Of the InfraBlessing, as TFX's InfraValidator has them and as Pusher reads them.
 BLESSED_PROPERTY = "blessed"

@@ -203,3 +203,25 @@ def test_a_slice_with_one_label_has_no_auc_and_no_shortfall() -> None:
     histogram = _histogram([1, 1], [0.6, 0.2])
     assert math.isnan(metrics._auc(histogram))
     assert metrics._auc_shortfall(histogram, min_auc=0.8, min_rows=1) == 0
+
+
+def test_curves_are_those_of_the_scores() -> None:
+    draw = np.random.default_rng(1)
+    scores = draw.uniform(size=5000)
+    labels = (draw.uniform(size=5000) < scores).astype(np.int64)
+    curves = metrics.curves(labels, scores)
+    roc = np.array(curves["roc"])
+    assert roc[0].tolist() == [0, 0] and roc[-1].tolist() == [1, 1]
+    assert (np.diff(roc, axis=0) >= 0).all()
+    area = float((np.diff(roc[:, 0]) * (roc[1:, 1] + roc[:-1, 1]) / 2).sum())
+    assert area == pytest.approx(metrics.measure(labels, scores)["auc"], abs=1e-3)
+    calibration = np.array(curves["calibration"])
+    assert calibration.shape == (10, 3) and calibration[:, 2].sum() == 5000
+    assert np.abs(calibration[:, 0] - calibration[:, 1]).max() < 0.06
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_rows_of_one_label_have_no_roc(label: int) -> None:
+    curves = metrics.curves(np.full(50, label), np.linspace(0, 1, 50))
+    assert curves["roc"] == []
+    assert [share for _, share, _ in curves["calibration"]] == [label] * 10

@@ -12,6 +12,7 @@ from pipeline.errors import DataRefused, InfrastructureError, NotBlessed
 from pipeline.progress import Step
 from pipeline.records import RunRecord
 from pipeline.refusals import Finding
+from pipeline.workspace import Workspace
 from tests.conftest import Run
 
 _RECORD = RunRecord(
@@ -45,7 +46,8 @@ def test_a_run_does_not_fail_because_it_cannot_be_written_down(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "runs").write_text("a file in the folder's place")
-    assert recording.keep(tmp_path / "runs", _RECORD) == _RECORD
+    kept = recording.keep(Workspace(tmp_path, "flights"), _RECORD)
+    assert kept.report == tmp_path / "reports" / f"{_RECORD.run_id}.html"
     assert "the run's record is not written" in caplog.text
 
 

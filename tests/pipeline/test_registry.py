@@ -58,7 +58,8 @@ def test_the_list_has_the_newest_version_first(workspace: Path) -> None:
     newest, oldest = _table(done.stdout)
     assert newest[:2] == ["2", "serving"] and oldest[:2] == ["1", "retired"]
     assert newest[4:8] == ["201302 to 201303", "201304", "0.7100", "23,611"]
-    assert newest[9] == "run-201304"
+    assert (newest[9], newest[11]) == ("run-201304", "models/flights/2")
+    assert (newest[12], oldest[12]) == ("dropout 0.1", "dropout 0.5")
 
 
 def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:

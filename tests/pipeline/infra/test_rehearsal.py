@@ -178,7 +178,7 @@ def test_a_model_that_takes_the_machines_memory_is_stopped(
 
 
 def test_a_rehearsal_that_goes_on_is_taken_for_the_same_candidate(
-    good_model: Path, examples: tuple[Path, ...]
+    good_model: Path, examples: tuple[Path, ...], request_: MakeRequest
 ) -> None:
     asked = candidate(good_model, examples)
     process.begin(asked)
@@ -190,5 +190,6 @@ def test_a_rehearsal_that_goes_on_is_taken_for_the_same_candidate(
     assert process._under_way == []
     report = under_way.finish()
     assert report.passed
+    assert report.model_id == rehearse(request_(good_model)).model_id, "the same in each process"
     assert json.loads((under_way.folder / "report.json").read_text())["rows"] == 40
     under_way.end()

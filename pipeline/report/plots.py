@@ -1,0 +1,194 @@
+"""The report's plots, as SVG that takes its colours from the page."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+# Stand-ins that become the page's own colours, so that a plot follows light and dark.
+_INK, _MUTED, _ONE, _OTHER = "#010203", "#040506", "#070809", "#0a0b0c"
+_COLOURS = {_INK: "--ink", _MUTED: "--muted", _ONE: "--one", _OTHER: "--other"}
+
+_STYLE: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "taxiway",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.edgecolor": _MUTED,
+    "axes.labelcolor": _MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "xtick.labelcolor": _MUTED,
+    "ytick.labelcolor": _MUTED,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+_WIDTH, _HEIGHT = 4.4, 2.6
+_LONGEST = 22
+
+
+def learning_curves(curves: Mapping[str, Sequence[float]]) -> str:
+    """Draw the loss by epoch, on rows learned from and on rows held back.
+
+    Args:
+      curves: the columns of the Trainer's `learning_curves.csv`.
+    """
+    with _styled():
+        figure, axes = _figure()
+        epochs = range(1, len(curves["loss"]) + 1)
+        axes.plot(epochs, curves["loss"], color=_OTHER, marker="o", ms=3, label="learned from")
+        axes.plot(epochs, curves["val_loss"], color=_ONE, marker="o", ms=3, label="held back")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss")
+        axes.set_xticks(list(epochs))
+        axes.legend()
+        return _svg(figure, "curves")
+
+
+def roc(points: Sequence[Sequence[float]]) -> str:
+    """Draw the ROC curve.
+
+    Args:
+      points: false and true positive rate, from (0, 0) to (1, 1).
+    """
+    with _styled():
+        figure, axes = _figure()
+        axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.6, ls="--")
+        axes.plot(*zip(*points), color=_ONE, lw=1.6)
+        axes.set_xlabel("share of negatives called positive")
+        axes.set_ylabel("of positives found")
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        return _svg(figure, "roc")
+
+
+def calibration(bins: Sequence[Sequence[float]]) -> str:
+    """Draw what became of rows by their score.
+
+    Args:
+      bins: mean score, share of positives and rows of each.
+    """
+    with _styled():
+        figure, axes = _figure()
+        scores, shares, rows = zip(*bins)
+        top = max(*scores, *shares) * 1.05
+        axes.plot([0, top], [0, top], color=_MUTED, lw=0.6, ls="--")
+        widest = max(rows)
+        sizes = [12 + 90 * count / widest for count in rows]
+        axes.plot(scores, shares, color=_ONE, lw=1)
+        axes.scatter(scores, shares, s=sizes, color=_ONE, alpha=0.6, linewidths=0)
+        axes.set_xlabel("score (a larger dot: more rows)")
+        axes.set_ylabel("share of positives")
+        return _svg(figure, "calibration")
+
+
+def slices(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str:
+    """Draw the AUC of each slice with its interval, and the baseline's.
+
+    Args:
+      rows: slice, AUC, its 95 % interval's ends, and the baseline's AUC.
+    """
+    with _styled():
+        figure, axes = _figure(height=0.7 + 0.2 * len(rows))
+        places = range(len(rows))
+        names, values, lows, highs, before = zip(*rows)
+        axes.hlines(places, lows, highs, color=_ONE, lw=1.4)
+        axes.plot(values, places, "o", color=_ONE, ms=4, label="candidate")
+        known = [(value, place) for place, value in zip(places, before) if value is not None]
+        if known:
+            axes.plot(*zip(*known), "D", color=_OTHER, ms=3.5, label="latest blessed before")
+        axes.set_yticks(list(places), [_short(name) for name in names])
+        axes.invert_yaxis()
+        axes.set_xlabel("AUC with its 95 % interval")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.5 / (1 + len(rows))), ncols=2)
+        return _svg(figure, "slices")
+
+
+def numbers(
+    name: str, edges: Sequence[float], train: Sequence[float], eval_: Sequence[float]
+) -> str:
+    """Draw how the values of a column lie, in both splits.
+
+    Args:
+      name: of the column, for the ids within the SVG.
+      edges: of the bins.
+      train: share of the train split's rows by bin.
+      eval_: share of the eval split's rows by bin.
+    """
+    with _styled():
+        figure, axes = _figure(height=1.9)
+        axes.stairs(train, edges, color=_OTHER, fill=True, alpha=0.35, label="train")
+        axes.stairs(eval_, edges, color=_ONE, lw=1.4, label="eval")
+        axes.set_yticks([])
+        axes.legend()
+        return _svg(figure, f"number-{name}")
+
+
+def categories(
+    name: str, values: Sequence[str], train: Sequence[float], eval_: Sequence[float]
+) -> str:
+    """Draw how often each value stands in a column, in both splits.
+
+    Args:
+      name: of the column, for the ids within the SVG.
+      values: the most frequent ones.
+      train: their share of the train split's rows.
+      eval_: their share of the eval split's rows.
+    """
+    with _styled():
+        figure, axes = _figure(height=1.9)
+        places = range(len(values))
+        axes.bar(
+            [place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.6, label="train"
+        )
+        axes.bar([place + 0.2 for place in places], eval_, 0.4, color=_ONE, label="eval")
+        axes.set_xticks(list(places), [_short(value, 8) for value in values])
+        axes.set_yticks([])
+        axes.legend()
+        return _svg(figure, f"category-{name}")
+
+
+def _styled() -> Any:
+    return matplotlib.rc_context(_STYLE)
+
+
+def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _short(text: str, longest: int = _LONGEST) -> str:
+    # A dollar sign would begin a formula.
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut.replace("$", r"\$")
+
+
+def _svg(figure: Figure, name: str) -> str:
+    out = io.StringIO()
+    figure.savefig(
+        out, format="svg", transparent=True,
+        metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+    )  # fmt: skip
+    text = out.getvalue()
+    text = text[text.index("<svg") :]
+    for stand_in, variable in _COLOURS.items():
+        text = text.replace(stand_in, f"var({variable})")
+    # Several plots lie in one page, where an id stands for one thing only.
+    prefix = re.sub(r"[^A-Za-z0-9]", "_", name)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
+    text = re.sub(r'xlink:href="#', f'xlink:href="#{prefix}-', text)
+    return re.sub(
+        r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
+        r'<svg viewBox="\1" aria-hidden="true">',
+        text,
+        count=1,
+    )

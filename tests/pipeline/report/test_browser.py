@@ -1,0 +1,64 @@
+"""A report in a real browser, at a desk and on a phone, by day and by night."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+
+_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium; on Debian: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_report_can_be_read(browser: Any, flights_run: Run, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.append(request.url))
+    page.goto(Path(flights_run.result["report"]).as_uri())
+    for part in (
+        "#verdict",
+        "#run svg",
+        "#data figure svg",
+        "#model figure svg",
+        "#infra",
+        "#lineage",
+    ):
+        assert page.locator(part).first.is_visible(), part
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    paper, ink = page.evaluate(
+        "['backgroundColor', 'color'].map(name => getComputedStyle(document.body)[name])"
+    )
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    assert paper != ink
+    # The plots take the page's colours.
+    line = page.evaluate(
+        "getComputedStyle(document.querySelector('#model svg path[style*=\"--one\"]')).stroke"
+    )
+    assert line == {"light": "rgb(11, 107, 179)", "dark": "rgb(95, 180, 245)"}[scheme]
+    assert [each for each in problems if not each.startswith(("file:", "data:"))] == []
+    page.close()
