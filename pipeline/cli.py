@@ -224,6 +224,8 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
         show_refusal(error)
     if error.next_step:
         click.echo(f"Next   {_as_typed(error.next_step)}", err=True)
+    if error.report:
+        click.echo(f"Report {error.report}", err=True)
     if error.log_file:
         click.echo(f"Log    {error.log_file}", err=True)
     sys.exit(error.exit_code)
@@ -235,6 +237,7 @@ def _stop_json(error: TaxiwayError) -> NoReturn:
         "next": error.next_step,
         "exit_code": error.exit_code,
         "log_file": error.log_file and str(error.log_file),
+        "report": error.report and str(error.report),
     }
     if isinstance(error, NotBlessed):
         content["reasons"] = list(error.reasons)

@@ -30,6 +30,7 @@ class TaxiwayError(Exception):
         self.what = what
         self.next_step = next_step
         self.log_file: Path | None = None
+        self.report: Path | None = None
 
 
 class UsageError(TaxiwayError):

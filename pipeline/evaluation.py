@@ -71,6 +71,8 @@ class Evaluation:
         words = f"AUC {overall:+.4f} against the latest blessed model"
         if not changes:
             return words
+        if not any(changes.values()):
+            return f"{words}; the same on each of {len(changes)} slices"
         better = sum(change > 0 for change in changes.values())
         worst, best = min(changes, key=changes.__getitem__), max(changes, key=changes.__getitem__)
         return (

@@ -109,6 +109,9 @@ class _Run:
             self._execute()
         except UsageError:  # nothing ran
             raise
+        except TaxiwayError as error:
+            error.report = record(error).report
+            raise
         except BaseException as error:
             record(error)
             raise

@@ -6,6 +6,7 @@ warm-up requests into the copy, loads it as TF Serving would, and sends rows thr
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -71,11 +72,11 @@ class Request(Candidate):
 
 
 class _Rehearsal:
-    def __init__(self, request: Request, rows: Sequence[bytes], servable: trial.Servable) -> None:
+    def __init__(self, request: Request, rows: _Rows, servable: trial.Servable) -> None:
         self._request = request
         self._rows = rows
         self._servable = servable
-        self._few = rows[: request.rows]
+        self._few = rows.first(request.rows)
         self.latency: dict[str, Latency] = {}
         self.scores: npt.NDArray[Any] = np.empty(0, np.float32)
 
@@ -133,9 +134,8 @@ class _Rehearsal:
     def _all_rows(self) -> Iterator[str]:
         """Send all rows through `serving_default`, for the comparison with the Evaluator."""
         found = []
-        for begin in range(0, len(self._rows), _BATCH):
-            feed = requests.examples(self._rows[begin : begin + _BATCH])
-            answers = self._servable.answer(DEFAULT, feed)
+        for batch in self._rows.batches():
+            answers = self._servable.answer(DEFAULT, requests.examples(batch))
             if SCORES not in answers:
                 return
             found.append(answers[SCORES].reshape(-1))
@@ -166,6 +166,37 @@ def _differences(name: str, scores: npt.NDArray[Any], expected: npt.NDArray[Any]
         yield f"{name}: scores differ from those of {DEFAULT} on the same rows by {worst:.2g}"
 
 
+class _Rows:
+    """The rows of a split, read again each time, for no split is too large."""
+
+    def __init__(self, tf: Any, files: Sequence[Path]) -> None:
+        self._tf = tf
+        self._files = files
+
+    def __iter__(self) -> Iterator[bytes]:
+        io = self._tf.compat.v1.io
+        for file in self._files:
+            compression = "GZIP" if file.suffix == ".gz" else ""
+            # The eager readers do not work beside a graph's session.
+            yield from io.tf_record_iterator(str(file), self._tf.io.TFRecordOptions(compression))
+
+    def first(self, count: int) -> list[bytes]:
+        return list(itertools.islice(self, count))
+
+    def batches(self) -> Iterator[list[bytes]]:
+        rows = iter(self)
+        while batch := list(itertools.islice(rows, _BATCH)):
+            yield batch
+
+    def labels(self, name: str) -> npt.NDArray[np.int64]:
+        tf = self._tf
+        with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+            examples = tf.compat.v1.placeholder(tf.string, [None])
+            parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64)})
+            found = [session.run(parsed[name], {examples: batch}) for batch in self.batches()]
+        return np.concatenate(found)
+
+
 def rehearse(request: Request) -> Report:
     """Serve a candidate with real rows.
 
@@ -178,13 +209,16 @@ def rehearse(request: Request) -> Report:
     """
     import tensorflow as tf
 
-    rows, labels = _read(tf, request)
+    rows = _Rows(tf, request.examples)
+    labels = rows.labels(request.features.label)
     model = request.folder / MODEL_FOLDER
-    report = Report(rows=len(rows), limits=request.limits)
+    report = Report(rows=len(labels), limits=request.limits)
     try:
         files.names(request.model)  # no links, which a copy would follow
         shutil.copytree(request.model, model)
-        report = report.model_copy(update={"warmup_requests": _write_warmup(model, rows)})
+        report = report.model_copy(
+            update={"warmup_requests": _write_warmup(model, rows.first(max(_WARMUP_BATCHES)))}
+        )
     except DamagedModel as error:
         return report.but_for(f"{error.where}: {error.what}")
     except ValueError as error:
@@ -207,18 +241,6 @@ def rehearse(request: Request) -> Report:
     found["memory_bytes"] = max(0, _peak_bytes() - before)
     report = report.model_copy(update=found)
     return report.but_for(*problems, *_past_limits(report))
-
-
-def _read(tf: Any, request: Request) -> tuple[list[bytes], npt.NDArray[Any]]:
-    files_ = [str(file) for file in request.examples]
-    compression = "GZIP" if files_[0].endswith(".gz") else ""
-    spec = {request.features.label: tf.io.FixedLenFeature([], tf.int64)}
-    rows: list[bytes] = []
-    labels = []
-    for batch in tf.data.TFRecordDataset(files_, compression).batch(_BATCH):
-        rows += batch.numpy().tolist()
-        labels.append(tf.io.parse_example(batch, spec)[request.features.label].numpy())
-    return rows, np.concatenate(labels)
 
 
 def _write_warmup(model: Path, rows: Sequence[bytes]) -> int:

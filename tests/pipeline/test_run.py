@@ -141,6 +141,11 @@ def test_stricter_bounds_refuse_the_model(flights_run: Run, tmp_path: Path) -> N
     )
     assert missed
     assert all(int(rows.replace(",", "")) >= 1000 for _, rows in missed)
+    [report] = re.findall(r"^Report (.*)$", refused.stderr, re.MULTILINE)
+    assert "Not published: the model is not good enough" in Path(report).read_text()
+    [run_id] = re.findall(r"reports/(.*)\.html", report)
+    known = taxiway("registry", "show", run_id, "--workspace", flights_run.workspace)
+    assert "at least 0.99 wanted, missed by 0.3" in known.stdout
     assert "Traceback" not in refused.stderr
     assert sorted((flights_run.workspace / "models/flights").iterdir()) == [
         flights_run.workspace / "models/flights/1"
