@@ -111,6 +111,7 @@ def test_an_error_is_one_json_object_when_asked(tmp_path: Path) -> None:
         "next": f"taxiway settings > {tmp_path / 'none.toml'}",
         "exit_code": 2,
         "log_file": None,
+        "report": None,
     }
 
 
