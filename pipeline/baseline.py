@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ml_metadata import metadata_store
@@ -29,12 +30,13 @@ class BaselineStrategy(ResolverStrategy):
 
         Args:
           store: ML Metadata; unused.
-          input_dict: `candidate` (left out before there is one), `model` (all models) and
-            `model_blessing` (all blessings).
+          input_dict: `candidate` (left out before there is one), `model`, `model_blessing` and
+            `infra_blessing` (all there are).
 
         Returns:
           At most one `model` and its `model_blessing`; both empty when nothing was blessed yet.
         """
+        served = {_of_model(each) for each in input_dict["infra_blessing"] if _is_blessed(each)}
         candidates = {artifact.id for artifact in input_dict.get(CANDIDATE, [])}
         others = {model.id: model for model in input_dict["model"] if model.id not in candidates}
         latest_first = sorted(
@@ -42,14 +44,21 @@ class BaselineStrategy(ResolverStrategy):
         )
         found: dict[str, list[Any]] = {"model": [], "model_blessing": []}
         for blessing in latest_first:
-            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            of_model = blessing.get_int_custom_property(
-                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
-            )
-            if blessed and of_model in others:
-                found = {"model": [others[of_model]], "model_blessing": [blessing]}
+            model = _of_model(blessing)
+            if _is_blessed(blessing) and model in served and model in others:
+                found = {"model": [others[model]], "model_blessing": [blessing]}
                 break
         return dict(input_dict) | found
+
+
+def _of_model(blessing: Any) -> int:
+    return int(
+        blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY) or 0
+    )
+
+
+def _is_blessed(blessing: Any) -> bool:
+    return bool(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY))
 
 
 def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact | None:
@@ -58,14 +67,26 @@ def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact |
     Args:
       store: ML Metadata.
     """
-    if not {"ModelBlessing", "Model"} <= {kind.name for kind in store.get_artifact_types()}:
+    known = {kind.name for kind in store.get_artifact_types()}
+    if not {"Model", "ModelBlessing", "InfraBlessing"} <= known:
         return None
-    live = mlmd.Artifact.LIVE
-    models = {each.id: each for each in store.get_artifacts_by_type("Model") if each.state == live}
-    blessings = store.get_artifacts_by_type("ModelBlessing")
-    for blessing in sorted(blessings, key=lambda each: each.id, reverse=True):
-        model = metadata.number(blessing, constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
-        blessed = metadata.number(blessing, constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-        if blessed and blessing.state == live and model in models:
-            return models[model]
-    return None
+    models = {each.id: each for each in _live(store, "Model")}
+    served = {judged for judged, _ in _blessed(store, "InfraBlessing")}
+    latest_first = sorted(_blessed(store, "ModelBlessing"), key=lambda each: -each[1])
+    return next(
+        (models[judged] for judged, _ in latest_first if judged in models and judged in served),
+        None,
+    )
+
+
+def _blessed(store: metadata_store.MetadataStore, kind: str) -> Iterator[tuple[int, int]]:
+    """Yield the model's id and the blessing's."""
+    for each in _live(store, kind):
+        if metadata.number(each, constants.ARTIFACT_PROPERTY_BLESSED_KEY):
+            judged = metadata.number(each, constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+            yield judged, each.id
+
+
+def _live(store: metadata_store.MetadataStore, kind: str) -> list[mlmd.Artifact]:
+    found = store.get_artifacts_by_type(kind)
+    return [each for each in found if each.state == mlmd.Artifact.LIVE]

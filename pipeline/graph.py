@@ -130,6 +130,7 @@ def create_pipeline(
     blessed = {
         "model": Channel(type=standard_artifacts.Model),
         "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": Channel(type=standard_artifacts.InfraBlessing),
     }
     if warm_start:
         base = Resolver(strategy_class=BaselineStrategy, **blessed).with_id("WarmStartModel")

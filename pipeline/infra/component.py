@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -88,6 +89,8 @@ class InfraCheckExecutor(BaseExecutor):
         (folder / REPORT_FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (folder / ("INFRA_BLESSED" if found.passed else "INFRA_NOT_BLESSED")).touch()
         blessing.set_int_custom_property(BLESSED_PROPERTY, int(found.passed))
+        # The Evaluator's blessing says it so too: what was judged.
+        blessing.set_int_custom_property(ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
         if found.passed:
             blessing.set_int_custom_property(HAS_MODEL_PROPERTY, 1)
             # Pusher publishes these very files.

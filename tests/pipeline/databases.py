@@ -88,7 +88,12 @@ class Ledger:
         blessing.custom_properties["blessed"].int_value = 1
         blessing.custom_properties["current_model_id"].int_value = model.id
         self.store.put_artifacts([blessing])
-        pushed, [version] = self._execute("Pusher", run, [model, blessing], ["PushedModel"])
+        _, [served] = self._execute("InfraCheck", run, [examples, model], ["InfraBlessing"])
+        served.custom_properties["blessed"].int_value = 1
+        served.custom_properties["current_model_id"].int_value = model.id
+        self.store.put_artifacts([served])
+        blessings = [blessing, served]
+        pushed, [version] = self._execute("Pusher", run, [model, *blessings], ["PushedModel"])
         folder = self._publish(number, pushed, model, blessing)
         for name, value in (
             ("pushed_destination", str(folder)), ("pushed_version", folder.name),

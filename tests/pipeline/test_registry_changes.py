@@ -155,7 +155,7 @@ def test_garbage_is_listed_and_then_removed(tmp_path: Path) -> None:
     with exclusive(place.lock_file):
         assert isinstance(run().exception, WorkspaceBusy)
     removed = json.loads(run("--json").output)
-    assert removed["removed"] is True and len(removed["found"]) == 5
+    assert removed["removed"] is True and len(removed["found"]) == 6
     assert store.versions(place.model_base) == [2, 3]
     assert run().output == "0.0 MB removed.\n"
 

@@ -11,6 +11,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import collection, index, lineage, metadata
+from pipeline.baseline import latest_blessed_model
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import MetadataSettings, Settings
 from pipeline.workspace import Workspace
@@ -65,7 +66,7 @@ def test_a_version_is_traced_back_to_its_source(ledger: Ledger) -> None:
     known = manifest.read(ledger.workspace.model_base / "2")
     origin = lineage.of_version(ledger.store, known)
     assert origin is not None and (origin.name, origin.id) == ("Pusher", known.mlmd["execution_id"])
-    model, blessing = origin.came_from
+    model, blessing, _ = origin.came_from
     assert (model.name, model.id) == ("Model", known.mlmd["model_artifact_id"])
     [trainer] = model.came_from
     [examples] = trainer.came_from
@@ -142,7 +143,9 @@ def test_what_nothing_needs_is_removed(ledger: Ledger) -> None:
     # Version 3 is the newest and stable; 2 is what a rollback goes to.
     assert [path for kind, path in removed if kind == "version"] == ["models/flights/1"]
     assert [path for kind, path in removed if kind == "artifact"] == [
-        f"artifacts/{folder}" for folder in before if folder.endswith(("/1", "/2", "/3", "/4"))
+        f"artifacts/{folder}"
+        for folder in before
+        if folder.endswith(("/1", "/2", "/3", "/4", "/5"))
     ]
     assert store.versions(ledger.workspace.model_base) == [2, 3]
     states = {
@@ -228,6 +231,20 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     of_database = MetadataSettings(host="127.0.0.1", port=1)
     with pytest.raises(InfrastructureError, match=r"no server answers at 127\.0\.0\.1:1: "):
         metadata.open_store(Settings(workspace=tmp_path, metadata=of_database))
+
+
+def test_a_model_that_cannot_be_served_is_no_baseline(ledger: Ledger) -> None:
+    first, second, third = ledger.store.get_artifacts_by_type("Model")
+    assert latest_blessed_model(ledger.store).id == third.id  # type: ignore[union-attr]
+    for model, before in ((third, second), (second, first)):
+        [served] = [
+            each
+            for each in ledger.store.get_artifacts_by_type("InfraBlessing")
+            if metadata.number(each, "current_model_id") == model.id
+        ]
+        served.custom_properties["blessed"].int_value = 0
+        ledger.store.put_artifacts([served])
+        assert latest_blessed_model(ledger.store).id == before.id  # type: ignore[union-attr]
 
 
 def test_what_is_no_longer_as_it_was_is_made_again(ledger: Ledger) -> None:
