@@ -62,13 +62,11 @@ def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> 
 def show(model: str, settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Show what is known of a model; of one that was refused, why."""
     place = _workspace(settings_file, workspace)
-    known: Manifest | RunRecord | None
+    known: Manifest | RunRecord
     if model.isdecimal() and len(model) < _SHORTEST_ID:
         known = _one(place.model_base, int(model))
     else:
-        entry = _found(place, model)
-        known = entry.manifest or entry.record
-    assert known is not None, "an entry is a version or comes from a record"
+        known = _found(place, model)
     if as_json:
         click.echo(known.model_dump_json(indent=2))
         return
@@ -219,16 +217,25 @@ def _base(settings_file: Path | None, workspace: Path | None) -> Path:
     return _workspace(settings_file, workspace).model_base
 
 
-def _found(workspace: Workspace, name: str) -> Entry:
-    """Find a model by the beginning of its id, or by its run."""
+def _found(workspace: Workspace, name: str) -> Manifest | RunRecord:
+    """Find a model by the beginning of its id or by the run that made it; else find a run."""
+    from pipeline import records
     from pipeline import registry as models
 
     with translated():
         entries = models.entries(workspace)
     for entry in entries:
         if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
-            return entry
-    raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
+            known = entry.manifest or entry.record
+            assert known is not None, "an entry is a version or comes from a record"
+            return known
+    # It may have refused a model that another run had published.
+    known = records.read_all(workspace.runs).get(name)
+    if known is None:
+        raise UsageError(
+            f"{workspace.root}: there is no model or run {name}.", "taxiway registry list"
+        )
+    return known
 
 
 def _one(base: Path, version: int) -> Manifest:
