@@ -25,10 +25,12 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.options import json_option, load, settings_option, workspace_option
+from pipeline.predict_commands import predict, status
 from pipeline.refusals import SCHEMA_KINDS
 from pipeline.registry_commands import registry
 from pipeline.report_commands import report
 from pipeline.schema_commands import schema
+from pipeline.serve_command import serve
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -141,6 +143,9 @@ def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) ->
 
 taxiway.add_command(registry)
 taxiway.add_command(schema)
+taxiway.add_command(serve)
+taxiway.add_command(predict)
+taxiway.add_command(status)
 taxiway.add_command(report)
 
 

@@ -262,6 +262,7 @@ class _Run:
         from tfx.orchestration.portable import launcher
 
         from pipeline import decisions, metadata
+        from pipeline.infra import process
 
         name = node.node_info.id
         deployment = runner_utils.extract_local_deployment_config(ir)
@@ -280,6 +281,9 @@ class _Run:
             if outcome not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
                 raise InfrastructureError(f"{name} could not run: its inputs are not there.")
             outputs = self._outputs[name] = metadata.outputs(store, execution.execution_id)
+            if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
+                # Then the Trainer runs too, and leaves a core free.
+                process.prepare()
             if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
                 self._begin_rehearsal(features)
             step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)

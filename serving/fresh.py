@@ -14,17 +14,16 @@ from serving.errors import DamagedModel
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
-def start(module: str, request: str) -> subprocess.Popen[str]:
-    """Start `python -m module` and send it a request.
+def prepare(module: str) -> subprocess.Popen[str]:
+    """Start `python -m module`, which gets ready and waits for its request.
 
     Args:
       module: that calls `receive`.
-      request: what it receives.
 
     Returns:
-      The process, for `finish`.
+      The process, for `ask`; it ends with its parent.
     """
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", module],
         cwd=Path(__file__).parent.parent,
         env=os.environ | _QUIET,
@@ -33,19 +32,36 @@ def start(module: str, request: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def ask(process: subprocess.Popen[str], request: str) -> None:
+    """Send a process that was prepared its request.
+
+    Args:
+      process: that `prepare` started.
+      request: what it receives.
+    """
     assert process.stdin is not None
     # A process that ended before it read the request says why by its exit code.
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
         pipe.write(request)
     process.stdin = None  # `communicate` would write to it
+
+
+def start(module: str, request: str) -> subprocess.Popen[str]:
+    """Start `python -m module` with a request; return the process, for `finish`."""
+    process = prepare(module)
+    ask(process, request)
     return process
 
 
 def receive() -> str:
-    """Return the request to this process, which shall load a model."""
+    """Return the request to this process, which shall load a model; get ready meanwhile."""
     for unused in ("keras", "googleapiclient"):
         # TensorFlow imports them if it can; that takes longer than all the rest.
         sys.modules[unused] = None  # type: ignore[assignment]
+    import tensorflow  # noqa: F401 (the request may come seconds later)
+
     return sys.stdin.read()
 
 

@@ -33,6 +33,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--proof", action="store_true", help="run the full counts, and write docs/proof.md"
     )
+    parser.addoption(
+        "--model-server", help="command of the server to hold to TF Serving's contract"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from pipeline.infra.rehearsal import Candidate, Request
 from pipeline.infra.report import Report
 from serving import fresh
 from serving.errors import DamagedModel
+
+_MODULE = "pipeline.infra.rehearsal"
+
+# What `prepare` started; one at most.
+_prepared: list[subprocess.Popen[str]] = []
 
 
 class Rehearsal:
@@ -24,7 +30,8 @@ class Rehearsal:
         self.candidate = candidate
         self._folder = tempfile.TemporaryDirectory(prefix="taxiway-infra-")
         request = Request(**dict(candidate), folder=self.folder)
-        self._process = fresh.start("pipeline.infra.rehearsal", request.model_dump_json())
+        self._process = _prepared.pop() if _prepared else fresh.prepare(_MODULE)
+        fresh.ask(self._process, request.model_dump_json())
 
     @property
     def folder(self) -> Path:
@@ -55,9 +62,16 @@ class Rehearsal:
 _under_way: list[Rehearsal] = []
 
 
+def prepare() -> None:
+    """Let a process get ready for the candidate to come: TensorFlow takes seconds to import."""
+    if not _prepared:
+        _prepared.append(fresh.prepare(_MODULE))
+
+
 def begin(candidate: Candidate) -> None:
     """Let a rehearsal go on beside what else is done, until `take` is called for the same."""
-    _end_all()
+    while _under_way:
+        _under_way.pop().end()
     _under_way.append(Rehearsal(candidate))
 
 
@@ -72,3 +86,7 @@ def take(candidate: Candidate) -> Rehearsal:
 def _end_all() -> None:
     while _under_way:
         _under_way.pop().end()
+    while _prepared:
+        process = _prepared.pop()
+        process.kill()
+        process.communicate()

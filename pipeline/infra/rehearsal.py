@@ -306,8 +306,7 @@ def _status(field: str) -> int:
 def _main() -> int:
     request = Request.model_validate_json(fresh.receive())
     fresh.limit(request.limits.seconds)
-    import tensorflow  # noqa: F401 (what it takes is not the model's)
-
+    # What TensorFlow itself takes is not the model's.
     _watch_memory(request.limits.memory_bytes)
     report = rehearse(request)
     (request.folder / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", "utf-8")

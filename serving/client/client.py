@@ -1,0 +1,182 @@
+"""A client that takes plain rows, over either protocol."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from serving.client.errors import BadRequest, ClientError, TooLate, Unreachable
+from serving.client.transport import Model, Transport
+
+SIGNATURE = "serving_tensors"
+SCORES = "scores"
+
+_AVAILABLE = "AVAILABLE"
+_MISSING: Mapping[str, Any] = {"DT_STRING": "", "DT_FLOAT": float("nan"), "DT_DOUBLE": float("nan")}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+_POLL_SECONDS = 0.1
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+class Client:
+    """Ask a served model for the scores of rows.
+
+    A call is tried again when no server answered or it was overloaded: to predict changes nothing.
+
+    Args:
+      transport: a way to a server: `Client.rest(...)` and `Client.grpc(...)` make one.
+      model: to call.
+      seconds: for a call, tries included.
+      tries: of a call.
+      validate: says what is wrong with rows before they are sent; None sends them as they are.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        model: Model,
+        seconds: float = 5.0,
+        tries: int = 4,
+        validate: Callable[[Sequence[Row]], Sequence[str]] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._model = model
+        self._seconds = seconds
+        self._tries = tries
+        self._validate = validate
+        self._types: dict[str, str] | None = None
+
+    @classmethod
+    def rest(
+        cls,
+        address: str,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        **options: Any,
+    ) -> Client:
+        """Return a client over REST, which needs no TensorFlow.
+
+        Args:
+          address: such as `http://127.0.0.1:8501`.
+          model: its name.
+          version: its number; None for what the server takes by itself.
+          label: instead of a number.
+          options: further ones of Client.
+        """
+        from serving.client.rest import RestTransport
+
+        return cls(RestTransport(address), Model(model, version, label), **options)
+
+    @classmethod
+    def grpc(
+        cls,
+        address: str,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        **options: Any,
+    ) -> Client:
+        """Return a client over gRPC.
+
+        Args:
+          address: such as `127.0.0.1:8500`.
+          model: its name.
+          version: its number; None for what the server takes by itself.
+          label: instead of a number.
+          options: further ones of Client.
+        """
+        from serving.client.grpc_transport import GrpcTransport
+
+        return cls(GrpcTransport(address), Model(model, version, label), **options)
+
+    def predict(self, rows: Sequence[Row]) -> list[float]:
+        """Return the score of each row.
+
+        Args:
+          rows: values by column; a column that is left out is missing, where the model allows it.
+
+        Raises:
+          BadRequest: a row is not what the model takes.
+          ClientError: there was no result.
+        """
+        if not rows:
+            return []
+        problems = self._validate(rows) if self._validate else ()
+        if problems:
+            raise BadRequest("; ".join(problems))
+
+        def call(seconds: float) -> list[float]:
+            if self._types is None:
+                self._types = self._transport.inputs(self._model, SIGNATURE, seconds)
+            columns = _columns(rows, self._types)
+            outputs = self._transport.predict(self._model, SIGNATURE, columns, self._types, seconds)
+            return [float(score) for score in outputs.get(SCORES) or next(iter(outputs.values()))]
+
+        return self._tried(call)
+
+    def states(self) -> dict[int, str]:
+        """Return the state of each version of the model.
+
+        Raises:
+          ClientError: there was no answer.
+        """
+        return self._tried(lambda seconds: self._transport.states(self._model, seconds))
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Wait until a version of the model answers.
+
+        Raises:
+          TooLate: none does within the time.
+        """
+        deadline = time.monotonic() + seconds
+        last = "no answer"
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                states = self._transport.states(self._model, min(left, self._seconds))
+                if _AVAILABLE in states.values():
+                    return
+                last = ", ".join(f"version {key} is {value}" for key, value in states.items())
+            except ClientError as error:
+                last = str(error)
+            time.sleep(_POLL_SECONDS)
+        raise TooLate(f"model {self._model.name} was not ready within {seconds:g} s: {last}")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._transport.close()
+
+    def _tried(self, call: Callable[[float], T]) -> T:
+        deadline = time.monotonic() + self._seconds
+        pause = _FIRST_PAUSE
+        for left in range(self._tries - 1, -1, -1):
+            try:
+                return call(max(0.001, deadline - time.monotonic()))
+            except Unreachable:
+                # Spread, so that all who were refused do not come back at the same time.
+                wait = random.uniform(pause / 2, pause)
+                if not left or time.monotonic() + wait > deadline:
+                    raise
+                time.sleep(wait)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        raise AssertionError("the last try returns or raises")
+
+
+def _columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any]]:
+    return {
+        name: [_value(row, place, name, kind) for place, row in enumerate(rows, 1)]
+        for name, kind in types.items()
+    }
+
+
+def _value(row: Row, place: int, name: str, kind: str) -> Any:
+    value = row.get(name)
+    if value is None:
+        if kind not in _MISSING:
+            raise BadRequest(f"row {place}: {name} is missing, and must be there")
+        return _MISSING[kind]
+    return value

@@ -1,0 +1,117 @@
+"""TF Serving's gRPC interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.client.errors import (
+    BadRequest,
+    ClientError,
+    ModelNotFound,
+    ServerFailed,
+    TooLate,
+    Unreachable,
+)
+from serving.client.transport import Columns, Model
+
+_CODE = grpc.StatusCode
+_ERRORS: Mapping[Any, type[ClientError]] = {
+    _CODE.INVALID_ARGUMENT: BadRequest, _CODE.FAILED_PRECONDITION: BadRequest,
+    _CODE.OUT_OF_RANGE: BadRequest, _CODE.NOT_FOUND: ModelNotFound,
+    _CODE.UNAVAILABLE: Unreachable, _CODE.RESOURCE_EXHAUSTED: Unreachable,
+    _CODE.DEADLINE_EXCEEDED: TooLate,
+}  # fmt: skip
+_UNKNOWN_LABEL = "Unrecognized servable version label"
+_NO_LIMIT = 2**31 - 1
+
+
+class GrpcTransport:
+    """Call a server over gRPC.
+
+    Args:
+      address: such as `127.0.0.1:8500`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        limits = [
+            ("grpc.max_receive_message_length", _NO_LIMIT),
+            ("grpc.max_send_message_length", _NO_LIMIT),
+        ]
+        self._channel = grpc.insecure_channel(address, limits)
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(
+        self,
+        model: Model,
+        signature: str,
+        columns: Columns,
+        types: Mapping[str, str],
+        seconds: float,
+    ) -> dict[str, list[Any]]:
+        """Call a signature; see Transport."""
+        request = predict_pb2.PredictRequest()
+        _fill(request.model_spec, model)
+        request.model_spec.signature_name = signature
+        for name, values in columns.items():
+            dtype = tf.as_dtype(types_pb2.DataType.Value(types[name]))
+            array = np.array(values, dtype.as_numpy_dtype)
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
+        answer = self._call(self._prediction.Predict, request, seconds)
+        return {name: tf.make_ndarray(value).tolist() for name, value in answer.outputs.items()}
+
+    def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
+        """Return a signature's inputs; see Transport."""
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        _fill(request.model_spec, model)
+        answer = self._call(self._prediction.GetModelMetadata, request, seconds)
+        found = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(found)
+        if signature not in found.signature_def:
+            raise BadRequest(f"model {model.name} has no signature {signature}")
+        inputs = found.signature_def[signature].inputs
+        return {name: types_pb2.DataType.Name(info.dtype) for name, info in inputs.items()}
+
+    def states(self, model: Model, seconds: float) -> dict[int, str]:
+        """Return the state of each version; see Transport."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        _fill(request.model_spec, model)
+        answer = self._call(self._models.GetModelStatus, request, seconds)
+        state = get_model_status_pb2.ModelVersionStatus.State
+        return {each.version: state.Name(each.state) for each in answer.model_version_status}
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._channel.close()
+
+    def _call(self, method: Any, request: Any, seconds: float) -> Any:
+        try:
+            return method(request, timeout=seconds)
+        except grpc.RpcError as error:
+            message = error.details() or ""
+            kind = _ERRORS.get(error.code(), ServerFailed)
+            if message.startswith(_UNKNOWN_LABEL):
+                kind = ModelNotFound
+            raise kind(f"{self._address}: {message}") from error
+
+
+def _fill(spec: Any, model: Model) -> None:
+    spec.name = model.name
+    if model.version is not None:
+        spec.version.value = model.version
+    if model.label is not None:
+        spec.version_label = model.label

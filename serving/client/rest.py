@@ -1,0 +1,99 @@
+"""TF Serving's REST interface; needs no TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+
+from serving.client.errors import (
+    BadRequest,
+    ClientError,
+    ModelNotFound,
+    ServerFailed,
+    TooLate,
+    Unreachable,
+)
+from serving.client.transport import Columns, Model
+
+_ERRORS: Mapping[int, type[ClientError]] = {
+    400: BadRequest, 404: ModelNotFound, 413: BadRequest, 429: Unreachable, 503: Unreachable,
+    504: TooLate,
+}  # fmt: skip
+_UNKNOWN_LABEL = "Unrecognized servable version label"
+
+
+class RestTransport:
+    """Call a server over REST.
+
+    Args:
+      address: such as `http://127.0.0.1:8501`.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address.rstrip("/")
+        self._pool = urllib3.PoolManager(maxsize=32, retries=False)
+
+    def predict(
+        self,
+        model: Model,
+        signature: str,
+        columns: Columns,
+        types: Mapping[str, str],
+        seconds: float,
+    ) -> dict[str, list[Any]]:
+        """Call a signature; see Transport."""
+        body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
+        outputs = self._call("POST", f"{_path(model)}:predict", seconds, body)["outputs"]
+        # With a single output TF Serving leaves its name out.
+        return outputs if isinstance(outputs, dict) else {"": outputs}
+
+    def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
+        """Return a signature's inputs; see Transport."""
+        content = self._call("GET", f"{_path(model)}/metadata", seconds)
+        signatures = content["metadata"]["signature_def"]["signature_def"]
+        if signature not in signatures:
+            raise BadRequest(f"model {model.name} has no signature {signature}")
+        return {name: info["dtype"] for name, info in signatures[signature]["inputs"].items()}
+
+    def states(self, model: Model, seconds: float) -> dict[int, str]:
+        """Return the state of each version; see Transport."""
+        content = self._call("GET", _path(model), seconds)
+        return {int(each["version"]): each["state"] for each in content["model_version_status"]}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._pool.clear()
+
+    def _call(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Any:
+        try:
+            answer = self._pool.request(
+                method, self._address + path, body=body, timeout=urllib3.Timeout(total=seconds)
+            )
+        except urllib3.exceptions.ConnectTimeoutError as error:
+            raise Unreachable(f"{self._address}: no server answers") from error
+        except urllib3.exceptions.TimeoutError as error:
+            raise TooLate(f"{self._address}: no answer within {seconds:g} s") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"{self._address}: {error}") from error
+        try:
+            content = json.loads(answer.data)
+        except ValueError as error:
+            raise ServerFailed(
+                f"{self._address}{path}: no JSON, but {answer.data[:80]!r}"
+            ) from error
+        if answer.status == 200:
+            return content
+        message = str(content.get("error", answer.data[:200]))
+        kind = _ERRORS.get(answer.status, ServerFailed)
+        raise (ModelNotFound if message.startswith(_UNKNOWN_LABEL) else kind)(message)
+
+
+def _path(model: Model) -> str:
+    path = f"/v1/models/{quote(model.name, safe='')}"
+    if model.version is not None:
+        return f"{path}/versions/{model.version}"
+    return path if model.label is None else f"{path}/labels/{quote(model.label, safe='')}"

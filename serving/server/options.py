@@ -1,0 +1,125 @@
+"""The flags of TF Serving's tensorflow_model_server, with its names and defaults."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NoReturn
+
+_SECONDS = 60_000_000
+
+# Flags of tensorflow_model_server that mean nothing here, or nothing yet.
+UNSUPPORTED = frozenset({
+    "enable_batching", "batching_parameters_file", "enable_per_model_batching_parameters",
+    "allow_version_labels", "per_process_gpu_memory_fraction", "saved_model_tags",
+    "tensorflow_session_parallelism", "tensorflow_intra_op_parallelism",
+    "tensorflow_inter_op_parallelism", "use_alts_credentials", "platform_config_file",
+    "ssl_config_file", "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph",
+    "prefer_tflite_model", "num_tflite_interpreters_per_pool", "num_tflite_pools",
+    "enable_signature_method_name_check", "xla_cpu_compilation_enabled", "enable_profiler",
+    "thread_pool_factory_config_file", "mixed_precision", "skip_initialize_tpu",
+    "num_load_threads", "num_unload_threads", "grpc_channel_arguments", "rest_api_num_threads",
+    "num_request_iterations_for_warmup", "enable_serialization_as_tensor_content",
+    "force_allow_any_version_labels_for_unavailable_models", "enable_cors_support",
+})  # fmt: skip
+
+
+class UnusableFlags(ValueError):
+    """The flags cannot be used; says which one, and why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the server runs; each is a flag of TF Serving with the same name and default.
+
+    Args:
+      port: of gRPC; 0 for any free one.
+      grpc_socket_path: a Unix socket to serve gRPC on too.
+      rest_api_port: of REST; 0 for none.
+      rest_api_timeout_in_ms: for one REST request.
+      rest_api_enable_cors_support: answer browsers of other origins.
+      model_name: of the one model, without a config file.
+      model_base_path: its folder of versions.
+      model_config_file: ModelServerConfig as text.
+      model_config_file_poll_wait_seconds: between two looks at it; 0 for never again.
+      file_system_poll_wait_seconds: between two looks at the folders; 0 for never again.
+      max_num_load_retries: of a version that cannot be loaded.
+      load_retry_interval_micros: between two of them.
+      enable_model_warmup: send the warm-up requests that lie in a model.
+      allow_version_labels_for_unavailable_models: let a label name a version that is loading.
+      monitoring_config_file: MonitoringConfig as text, for Prometheus.
+      enable_grpc_healthcheck_service: gRPC's own health service.
+      grpc_max_threads: that answer gRPC at the same time.
+      bind_address: where to listen. Not TF Serving's, which listens everywhere.
+    """
+
+    port: int = 8500
+    grpc_socket_path: str = ""
+    rest_api_port: int = 0
+    rest_api_timeout_in_ms: int = 30_000
+    rest_api_enable_cors_support: bool = False
+    model_name: str = "default"
+    model_base_path: str = ""
+    model_config_file: str = ""
+    model_config_file_poll_wait_seconds: int = 0
+    file_system_poll_wait_seconds: int = 1
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = _SECONDS
+    enable_model_warmup: bool = True
+    allow_version_labels_for_unavailable_models: bool = False
+    monitoring_config_file: str = ""
+    enable_grpc_healthcheck_service: bool = False
+    grpc_max_threads: int = 16
+    bind_address: str = "127.0.0.1"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UnusableFlags(message)
+
+
+def parse(words: Sequence[str]) -> Options:
+    """Read the flags of a command line.
+
+    Args:
+      words: such as `--port=8500`; a flag that is true or false may stand alone.
+
+    Returns:
+      The options.
+
+    Raises:
+      UnusableFlags: one is unknown, unsupported or wrong, or there is no model.
+    """
+    for word in words:
+        name = word.lstrip("-").partition("=")[0]
+        if name in UNSUPPORTED:
+            raise UnusableFlags(
+                f"--{name} is a flag of TF Serving's that this server does not support; "
+                "leave it out, or serve with --backend tensorflow_model_server"
+            )
+    parser = _Parser(prog="taxiway serve", add_help=False, allow_abbrev=False)
+    for field in fields(Options):
+        kind = type(field.default)
+        if kind is bool:
+            parser.add_argument(
+                f"--{field.name}", type=_truth, nargs="?", const=True, default=field.default
+            )
+        else:
+            parser.add_argument(f"--{field.name}", type=kind, default=field.default)
+    options = Options(**vars(parser.parse_args(words)))
+    if not options.model_base_path and not options.model_config_file:
+        raise UnusableFlags("there is no model: give --model_base_path or --model_config_file")
+    for name in ("model_config_file", "monitoring_config_file"):
+        file = getattr(options, name)
+        if file and not Path(file).is_file():
+            raise UnusableFlags(f"--{name}: there is no file {file}")
+    return options
+
+
+def _truth(word: str) -> bool:
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if word.lower() not in known:
+        raise argparse.ArgumentTypeError(f"true or false expected, not {word!r}")
+    return known[word.lower()]

@@ -1,0 +1,100 @@
+"""The model server: gRPC and REST in one process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from serving.server import grpc_server, metrics, options
+from serving.server.manager import ModelManager
+from serving.server.options import Options
+from serving.server.predictor import Predictor
+from serving.server.rest_server import RestApplication
+
+_GRACE_SECONDS = 10.0
+
+
+class ModelServer:
+    """Serve models as TF Serving does.
+
+    Args:
+      options: TF Serving's flags.
+
+    Raises:
+      OSError: a port is taken.
+      ServingError: the config file cannot be used.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._manager = ModelManager(options)
+        counts = metrics.Metrics()
+        predictor = Predictor(self._manager, counts)
+        self.rest_port: int | None = None
+        self._rest: uvicorn.Server | None = None
+        self._rest_thread: threading.Thread | None = None
+        self._manager.start()
+        if options.rest_api_port or options.monitoring_config_file:
+            path = None
+            if options.monitoring_config_file:
+                path = metrics.path(Path(options.monitoring_config_file).read_text("utf-8"))
+            application = RestApplication(self._manager, predictor, counts, options, path)
+            self._start_rest(application, options)
+        try:
+            self._grpc, self.port = grpc_server.serve(self._manager, predictor, counts, options)
+        except RuntimeError as error:
+            self._stop_rest()
+            self._manager.stop()
+            raise OSError(f"port {options.port} of gRPC cannot be used: {error}") from error
+
+    def stop(self) -> None:
+        """Answer what is under way, then end."""
+        self._grpc.stop(_GRACE_SECONDS).wait()
+        self._stop_rest()
+        self._manager.stop()
+
+    def _start_rest(self, application: Any, options: Options) -> None:
+        listening = socket.create_server(
+            (options.bind_address, max(0, options.rest_api_port)), backlog=512
+        )
+        self.rest_port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            application, http="httptools", lifespan="off", log_level="warning", access_log=False,
+            timeout_graceful_shutdown=int(_GRACE_SECONDS), server_header=False,
+        )  # fmt: skip
+        self._rest = uvicorn.Server(config)
+        self._rest_thread = threading.Thread(
+            target=self._rest.run, kwargs={"sockets": [listening]}, daemon=True
+        )
+        self._rest_thread.start()
+
+    def _stop_rest(self) -> None:
+        if self._rest is not None and self._rest_thread is not None:
+            self._rest.should_exit = True
+            self._rest_thread.join(_GRACE_SECONDS)
+
+
+def main(words: Sequence[str], ready: Callable[[ModelServer], None]) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+      words: TF Serving's flags.
+      ready: called when the server answers.
+
+    Raises:
+      UnusableFlags: a flag is unknown, unsupported or wrong.
+      OSError: a port is taken.
+      ServingError: the config file cannot be used.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    server = ModelServer(options.parse(words))
+    ready(server)
+    ended.wait()
+    server.stop()
