@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 from pipeline import cli
 from serving import aliases, store
 from serving.manifest import Blessing, Facts
+from serving.server.options import Options
 from tests.conftest import PROJECT, taxiway
 
 
@@ -62,7 +64,7 @@ def test_the_image_sees_the_models_and_only_this_machine_sees_its_ports(
     done = taxiway("serve", "--backend", "docker", "--workspace", workspace)
     words = done.stdout.split("\n")
     assert words[:3] == ["docker", "run", "--rm"]
-    published = [after for word, after in zip(words, words[1:]) if word == "--publish"]
+    published = [after for word, after in itertools.pairwise(words) if word == "--publish"]
     assert published == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
     models = workspace / "models"
     assert f"type=bind,source={models},target={models},readonly" in words
@@ -111,11 +113,8 @@ def test_each_command_and_flag_in_the_guide_is_one() -> None:
     for name, rest in re.findall(r"^taxiway (\w+)(.*)", guide, re.MULTILINE):
         command = cli.taxiway.commands[name]
         known = {option for parameter in command.params for option in parameter.opts}
-        from serving.server.options import Options
-
-        known |= (
-            {f"--{flag}" for flag in Options.__dataclass_fields__} if name == "serve" else set()
-        )
+        if name == "serve":
+            known |= {f"--{flag}" for flag in Options.__dataclass_fields__}
         assert set(re.findall(r"--[a-z_]+", rest.split("  #")[0])) <= known, rest
     [row] = re.findall(r"--row '(\{.*\})'", guide)
     assert json.loads(row)["carrier"] == "UA"
