@@ -107,11 +107,13 @@ def test_at_any_moment(
     chance = random.Random(5)
     (whole,) = publishers.run(Job(str(another("whole")), str(tmp_path / "whole")))
     found: list[str] = []
-    died = 0
-    bases = 12 if full else 2
+    died, bases, deaths = 0, (12 if full else 2), (240 if full else 8)
     for number in range(bases):
         base = _Base(tmp_path / f"base-{number}", publishers)
-        for attempt in range(25 if full else 8):
+        # On a busy machine some publishers end before they are killed.
+        for attempt in range(10 * deaths // bases):
+            if died >= deaths * (number + 1) // bases:
+                break
             delay = chance.uniform(0.0005, whole.seconds * 1.2)
             job = Job(str(another(attempt)), str(base.base), delay=delay)
             broken, killed = base.kill_and_recover(job)
@@ -122,7 +124,7 @@ def test_at_any_moment(
         # Verified as TF Serving would load it, not only by its hashes.
         found += trial.check(base.base / str(base.last)) if number < 3 else []
     assert not found
-    assert died >= (200 if full else 5)
+    assert died >= deaths
 
 
 @pytest.mark.parametrize("moment", [0.2, 0.6, 0.1, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9, 0.95])
