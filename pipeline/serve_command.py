@@ -112,15 +112,18 @@ def _in_docker(words: Sequence[str], image: str) -> list[str]:
 
 
 def _serve_here(words: Sequence[str]) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from serving.server import server
     from serving.server.errors import ServingError
-    from serving.server.options import UnusableFlags
+    from serving.server.options import UnusableFlags, parse
 
     try:
-        server.main(words, _tell)
+        options = parse(words)
     except UnusableFlags as error:
         raise UsageError(f"{error}.", "taxiway serve --help") from error
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from serving.server import server  # TensorFlow takes seconds to import
+
+    try:
+        server.main(options, _tell)
     except OSError as error:
         raise InfrastructureError(f"{error}.", "choose other ports") from error
     except ServingError as error:

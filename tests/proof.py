@@ -58,6 +58,10 @@ What `make proof` found on {now:%Y-%m-%d %H:%M} UTC. {machine}.
 A damaged file is a CSV or Parquet file of real rows with something wrong in it. It must be read as
 Python's csv module reads it, or be refused with the place and the reason.
 
+A malformed request is bytes or JSON that means nothing, or harm, sent to Taxiway's server. It must
+be answered without a failure of the server, and the next good request must succeed. Requests during
+swaps are good ones, sent while versions are published and rolled back; none may fail.
+
 Each other case tries to make TF Serving see what it must not: half a version, a changed one, one
 that cannot be loaded, a number left out or given twice. After each, every version in sight must
 have the files and hashes of its manifest, the numbers must be 1, 2, 3 and so on, and the next

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from serving.server import grpc_server, metrics, options
+from serving.server import grpc_server, metrics
 from serving.server.manager import ModelManager
 from serving.server.options import Options
 from serving.server.predictor import Predictor
@@ -79,22 +79,21 @@ class ModelServer:
             self._rest_thread.join(_GRACE_SECONDS)
 
 
-def main(words: Sequence[str], ready: Callable[[ModelServer], None]) -> None:
+def main(options: Options, ready: Callable[[ModelServer], None]) -> None:
     """Serve until a signal ends it.
 
     Args:
-      words: TF Serving's flags.
+      options: TF Serving's flags.
       ready: called when the server answers.
 
     Raises:
-      UnusableFlags: a flag is unknown, unsupported or wrong.
       OSError: a port is taken.
       ServingError: the config file cannot be used.
     """
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    server = ModelServer(options.parse(words))
+    server = ModelServer(options)
     ready(server)
     ended.wait()
     server.stop()

@@ -49,13 +49,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["pipeline/gate/examine.py", "models/evaluation.py"],
             {"DataGate", "Evaluator", "InfraCheck", "Pusher"},
         ),
-        (
-            ["schema/schema.pbtxt"],
-            {
-                "ImportSchemaGen", "ExampleValidator", "DataGate", "Transform", "Trainer",
-                "Evaluator", "InfraCheck", "Pusher",
-            },
-        ),
     ],
 )  # fmt: skip
 def test_touching_a_file_reruns_what_depends_on_it(

@@ -200,15 +200,8 @@ def test_of_two_runs_at_the_same_time_one_is_refused(flights_run: Run) -> None:
     assert "another run" in refused
 
 
-@pytest.mark.parametrize(
-    ("how", "where", "cached"),
-    [(signal.SIGINT, "Transform", "StatisticsGen"), (signal.SIGKILL, "Trainer", "Transform")],
-)
-def test_an_interrupted_run_resumes(
-    flights_run: Run, tmp_path: Path, how: signal.Signals, where: str, cached: str
-) -> None:
-    workspace = tmp_path / "workspace"
-    shutil.copytree(flights_run.workspace / "data", workspace / "data")
+def _interrupted(workspace: Path, how: signal.Signals, where: str) -> tuple[int, str]:
+    """Run until a component has begun, and interrupt it there; return the exit code and stderr."""
     run = subprocess.Popen(
         [TAXIWAY, "run", *RUN[2:], "--workspace", workspace],
         cwd=PROJECT,
@@ -222,20 +215,29 @@ def test_an_interrupted_run_resumes(
         assert run.poll() is None
         time.sleep(0.1)
     run.send_signal(how)
-    out, err = run.communicate()
-    if how == signal.SIGINT:
-        assert run.returncode == 130, out + err
-        assert "Continue with:  taxiway run --span 201302 --window 1" in err
+    _, err = run.communicate()
+    return run.returncode, err
+
+
+def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    shutil.copytree(flights_run.workspace / "data", workspace / "data")
+    code, err = _interrupted(workspace, signal.SIGINT, "Transform")
+    assert code == 130, err
+    assert "Continue with:  taxiway run --span 201302 --window 1" in err
+    code, _ = _interrupted(workspace, signal.SIGKILL, "Trainer")
+    assert code == -signal.SIGKILL
     again = taxiway(*RUN, "--workspace", workspace)
     assert again.returncode == 0, again.stdout + again.stderr
     steps = {step["name"]: step for step in json.loads(again.stdout)["steps"]}
     assert steps["Start"]["decision"] == "1 interrupted components of an earlier run closed"
-    assert (steps[cached]["state"], steps[where]["state"]) == ("cached", "done")
-    for output in (workspace / "artifacts" / where).glob("[!.]*"):
-        assert len(list(output.iterdir())) == 1, "what the interrupted component wrote is gone"
+    states = [steps[name]["state"] for name in ("StatisticsGen", "Transform", "Trainer")]
+    assert states == ["cached", "cached", "done"]
+    for where in ("Transform", "Trainer"):
+        for output in (workspace / "artifacts" / where).glob("[!.]*"):
+            assert len(list(output.iterdir())) == 1, "what the interrupted component wrote is gone"
     # The same data and seed give the same model.
-    metrics = json.loads(again.stdout)["metrics"]
-    assert metrics == flights_run.result["metrics"]
+    assert json.loads(again.stdout)["metrics"] == flights_run.result["metrics"]
 
 
 def _learning(tmp_path: Path, run: Run, train: str) -> Path:
