@@ -11,15 +11,12 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import lineage, metadata
-from pipeline.baseline import latest_blessed_model
+from pipeline.blessed import JUDGED, latest_blessed_model
 from pipeline.workspace import Workspace
 from serving import aliases
 from serving import store as versions
 
 _HIDDEN = ".gc-"
-
-# TFX's name, of a ModelBlessing.
-_JUDGED = "current_model_id"
 
 # What the next span is compared with; a few kilobytes each.
 _ALWAYS_KEPT = frozenset({"GateDecision"})
@@ -102,7 +99,7 @@ def _place(artifact: mlmd.Artifact) -> set[str]:
 def _old_versions(base: Path, keep: int) -> list[int]:
     found = versions.versions(base)
     served = aliases.of_model(base)
-    needed = {*served.aliases.values(), *found[-keep:]}
+    needed = {*served.loads, *found[-keep:]}
     needed |= {before for alias in served.aliases if (before := served.previous(alias)) is not None}
     return [version for version in found if version not in needed]
 
@@ -124,7 +121,7 @@ def _kept_artifacts(
         for each in live
         if each.id in {*artifacts, judged}
         or each.type in _ALWAYS_KEPT
-        or (judged and metadata.number(each, _JUDGED) == judged)
+        or (judged and metadata.number(each, JUDGED) == judged)
     ]
 
 

@@ -12,7 +12,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from pipeline import evaluation, metadata
+from pipeline import evaluation, metadata, promotion
 from pipeline.index import MODEL_ID
 from pipeline.infra.report import HAS_MODEL_PROPERTY
 from pipeline.settings import PublishSettings
@@ -60,7 +60,7 @@ class VersionedPusherExecutor(executor.Executor):
         if publish.promote:
             aliases.promote(
                 base, int(version.name), facts.published_by, action="publish",
-                base_path=publish.base_path, verify=_verified_just_now,
+                server=promotion.server(publish), verify=_verified_just_now,
             )  # fmt: skip
         pushed.set_string_custom_property(MODEL_ID, manifest.read(version).model_id)
         io_utils.copy_dir(str(model), pushed.uri)

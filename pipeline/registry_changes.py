@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,7 @@ def promote(
     as_json: bool,
 ) -> None:
     """Let a version serve under an alias, after proving that it loads and answers."""
+    from pipeline import promotion
     from pipeline.workspace import Workspace
     from serving import aliases
 
@@ -49,8 +51,9 @@ def promote(
     base = Workspace(settings.workspace, settings.name).model_base
     with translated():
         event = aliases.promote(
-            base, version, getpass.getuser(), alias, why=why, base_path=settings.publish.base_path
-        )
+            base, version, getpass.getuser(), alias, why=why,
+            server=promotion.server(settings.publish, _wait),
+        )  # fmt: skip
     _tell(event, f"Version {version} has the alias {alias} already.", base, as_json)
 
 
@@ -71,6 +74,7 @@ def rollback(
 
     The next blessed model becomes stable as ever, unless publish.promote is false.
     """
+    from pipeline import promotion
     from pipeline.workspace import Workspace
     from serving import aliases
 
@@ -85,7 +89,7 @@ def rollback(
             )
         event = aliases.promote(
             base, target, getpass.getuser(), action="rollback", why=why,
-            base_path=settings.publish.base_path,
+            server=promotion.server(settings.publish, _wait),
         )  # fmt: skip
     _tell(event, f"Version {target} is {aliases.STABLE} already.", base, as_json)
 
@@ -113,16 +117,16 @@ def gc(
     stays. Executions that a killed run left running are closed.
     """
     from pipeline import lock as workspace_lock
+    from pipeline import metadata
     from pipeline.workspace import Workspace
-    from serving import lock
+    from serving import files, lock
     from serving import store as versions
 
     settings = load(settings_file, workspace)
     place = Workspace(settings.workspace, settings.name)
-    from pipeline import metadata
-
     if not metadata.exists(settings) or not place.artifacts.exists():
         raise UsageError(f"{place.root}: there is no run here yet.", "taxiway run")
+    files.make_folder(place.model_base.parent)  # for its lock; perhaps no model was good enough yet
     with (
         translated(),
         workspace_lock.exclusive(place.lock_file),
@@ -169,6 +173,11 @@ def translated() -> Iterator[None]:
         raise NotBlessed(f"{error.where}: {error.what}.", error.next_step) from error
     except StoreError as error:
         raise InfrastructureError(f"{error.where}: {error.what}.", error.next_step) from error
+
+
+def _wait(seconds: float) -> None:
+    click.echo(f"TF Serving is given {seconds:.0f} s to load it before the label moves.", err=True)
+    time.sleep(seconds)
 
 
 def _tell(event: Event | None, nothing: str, base: Path, as_json: bool) -> None:

@@ -225,7 +225,7 @@ class _Run:
     def _check_warm_start(self, store: Any, features: Any) -> None:
         from models import warm_start
         from pipeline import metadata
-        from pipeline.baseline import latest_blessed_model
+        from pipeline.blessed import latest_blessed_model
 
         if not self._warm_start:
             return

@@ -142,6 +142,12 @@ class PublishSettings(_Frozen):
         description="the model's folder as TF Serving sees it, where that is not as here: "
         "/models/flights",
     )
+    settle_seconds: float = Field(
+        20.0,
+        ge=0,
+        description="that TF Serving may take to read models.config and load a version; "
+        "a label moves only to what was listed so long",
+    )
     keep: int = Field(3, ge=1, description="newest versions and runs that `registry gc` keeps")
 
 

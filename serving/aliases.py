@@ -2,14 +2,26 @@
 
 The file is both TF Serving's configuration and our memory: what was done, by whom and why, stands
 in its first lines as a comment. So one rename changes all of it, or nothing.
+
+TF Serving looks at the labels of a new file before it loads anything. When a label in use moves to
+a version that is not loaded, it refuses the whole file, at every look, and never loads that
+version. So the file lists more than what has an alias, and a label moves only to what was listed
+for some time:
+
+- The version an alias had before, when it is older: it answers until the label has moved, and again
+  at once after a rollback. A newer one would get all requests that name no label.
+- The number that the next version will have: a server loads it as soon as it is published.
+- What a person promotes from elsewhere is listed first, and gets its label when it can be loaded.
 """
 
 from __future__ import annotations
 
 import datetime
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +44,29 @@ _HEAD = "# Written by `taxiway registry`, read by TF Serving. Change it with tha
 _MEMORY = "# taxiway: "
 
 Verify = Callable[[Path], None]
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is known of the TF Serving that reads the file.
+
+    Args:
+      base_path: the model's folder as it sees it; None for as it is here.
+      ahead: it may load the next version before that has an alias.
+      settle_seconds: it may take to read the file and load a version.
+      sleep: waits so many seconds.
+      now: the time.
+    """
+
+    base_path: str | None = None
+    ahead: bool = True
+    settle_seconds: float = 0.0
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime.datetime] = _now
 
 
 class _Frozen(BaseModel):
@@ -66,17 +101,28 @@ class Served(_Frozen):
     Args:
       base_path: the model's folder of versions, as TF Serving sees it.
       aliases: version by name; TF Serving's version labels.
+      listed: the versions it is to load, and since when: UTC, ISO 8601.
       history: what was done, oldest first.
     """
 
     base_path: str
     aliases: dict[str, int] = {}
+    listed: dict[int, datetime.datetime] = {}
     history: tuple[Event, ...] = ()
+
+    @property
+    def loads(self) -> set[int]:
+        """The versions that TF Serving is to load."""
+        return {*self.aliases.values(), *self.listed}
 
     def previous(self, alias: str = STABLE) -> int | None:
         """Return the version that an alias had before the one that it has."""
         steps = [event for event in self.history if event.alias == alias]
         return next((e.before for e in reversed(steps) if e.before not in (None, e.version)), None)
+
+    def had(self, alias: str, version: int) -> bool:
+        """Return whether a version has an alias, or ever had it."""
+        return any((event.alias, event.version) == (alias, version) for event in self.history)
 
 
 class Config(_Frozen):
@@ -87,8 +133,12 @@ class Config(_Frozen):
     def to_text(self) -> str:
         """Return the file's content: TF Serving's ModelServerConfig as text."""
         memory = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return f"{_HEAD}{_MEMORY}{memory}\n{self.served()}"
+
+    def served(self) -> str:
+        """Return the part that TF Serving reads."""
         entries = "".join(_entry(name, self.models[name]) for name in sorted(self.models))
-        return f"{_HEAD}{_MEMORY}{memory}\nmodel_config_list {{\n{entries}}}\n"
+        return f"model_config_list {{\n{entries}}}\n"
 
 
 def read(folder: Path) -> Config:
@@ -102,11 +152,11 @@ def read(folder: Path) -> Config:
     if not file.exists():
         return Config()
     text = file.read_text(encoding="utf-8")
-    memory = next((line for line in text.splitlines() if line.startswith(_MEMORY)), "")
+    memory, _, rest = text.removeprefix(_HEAD).partition("\n")
     config: Config | None = None
     with suppress(ValidationError):
         config = Config.model_validate_json(memory.removeprefix(_MEMORY))
-    if config is None or config.to_text() != text:
+    if config is None or config.served() != rest:
         raise ChangedByHand(
             file,
             "it is not what `taxiway registry` wrote",
@@ -134,7 +184,7 @@ def promote(
     alias: str = STABLE,
     action: Literal["publish", "promote", "rollback"] = "promote",
     why: str = "",
-    base_path: str | None = None,
+    server: Server = Server(),
     verify: Verify = in_fresh_process,
 ) -> Event | None:
     """Give an alias to a version, after proving that it is blessed, unchanged and answers.
@@ -144,13 +194,13 @@ def promote(
       version: the version.
       who: does it.
       alias: TF Serving's version label.
-      action: for the history.
+      action: for the history. A `publish` leaves alone what a person took the alias from.
       why: for the history.
-      base_path: the folder as TF Serving sees it; by default as it is here.
+      server: that reads the file; this waits for it when it could not have loaded the version yet.
       verify: raises DamagedModel when the folder it is given holds no good SavedModel.
 
     Returns:
-      What was done; None when the version has the alias already.
+      What was done; None when nothing had to be.
 
     Raises:
       UnknownVersion: there is no such version.
@@ -161,31 +211,81 @@ def promote(
       StoreUnwritable: the disk did not take it.
     """
     folder = base.parent
+    _check_known(base, version)
     try:
         with lock.exclusive(folder, store.WAIT_SECONDS):
             config = read(folder)
-            seen_at = base_path or str(base.resolve())
+            seen_at = server.base_path or str(base.resolve())
             served = config.models.get(base.name, Served(base_path=seen_at))
             before = served.aliases.get(alias)
             check(base, version, verify)
             if before == version and served.base_path == seen_at:
                 return None
+            if action == "publish" and before != version and served.had(alias, version):
+                return None
+            if before is not None:
+                served = _let_load(folder, config, base.name, version, server)
             event = Event(
-                at=_now(), who=who, action=action, alias=alias,
+                at=server.now().isoformat(timespec="seconds"), who=who, action=action, alias=alias,
                 version=version, before=before, why=why,
             )  # fmt: skip
             changed = Served(
                 base_path=seen_at,
                 aliases={**served.aliases, alias: version},
+                listed=served.listed,
                 history=(*served.history, event),
             )
-            _write(folder / CONFIG, Config(models={**config.models, base.name: changed}).to_text())
+            _write(folder, config, base.name, _listing(base, changed, server))
             return event
     except OSError as error:
         raise StoreUnwritable(
             folder, f"{error.strerror or error} while {CONFIG} was written",
             "make room or correct the rights, and do it again",
         ) from error  # fmt: skip
+
+
+def _let_load(folder: Path, config: Config, name: str, version: int, server: Server) -> Served:
+    """Wait until a version was listed as long as a server may take to load it.
+
+    A kill meanwhile leaves a version listed that has no alias; the next change removes it.
+    """
+    served, now = config.models[name], server.now()
+    if version not in served.loads:
+        served = served.model_copy(update={"listed": {**served.listed, version: now}})
+        _write(folder, config, name, served)
+    # Of a file that another release wrote, it is not known since when.
+    since = served.listed.get(version, now)
+    missing = server.settle_seconds - (now - since).total_seconds()
+    if missing > 0:
+        server.sleep(missing)
+    return served
+
+
+def _listing(base: Path, served: Served, server: Server) -> Served:
+    """List what TF Serving is to load beside what has an alias."""
+    wanted = set(served.aliases.values())
+    newest = max(wanted)
+    for alias in served.aliases:
+        before = served.previous(alias)
+        if before is not None and before < newest and _fit(base, before):
+            wanted.add(before)
+    if server.ahead:
+        wanted.add(max(store.versions(base)) + 1)
+    now = server.now()
+    listed = {version: served.listed.get(version, now) for version in sorted(wanted)}
+    return served.model_copy(update={"listed": listed})
+
+
+def _fit(base: Path, version: int) -> bool:
+    try:
+        check(base, version, _answered_before)
+    except (UnknownVersion, Unblessed, DamagedModel):
+        return False
+    return True
+
+
+def _answered_before(_: Path) -> None:
+    """Take a version for good that has served; its hashes say that it is the same."""
 
 
 def check(base: Path, version: int, verify: Verify = in_fresh_process) -> None:
@@ -201,12 +301,7 @@ def check(base: Path, version: int, verify: Verify = in_fresh_process) -> None:
       Unblessed: its manifest does not say that it is blessed.
       DamagedModel: it is not what was published, or does not answer.
     """
-    known = store.versions(base)
-    if version not in known:
-        listed = ", ".join(map(str, known)) or "none"
-        raise UnknownVersion(
-            base, f"there is no version {version}; published: {listed}", "taxiway registry list"
-        )
+    _check_known(base, version)
     folder = base / str(version)
     problems = store.verify_hashes(folder)
     if problems:
@@ -218,8 +313,17 @@ def check(base: Path, version: int, verify: Verify = in_fresh_process) -> None:
     verify(folder)
 
 
+def _check_known(base: Path, version: int) -> None:
+    known = store.versions(base)
+    if version not in known:
+        listed = ", ".join(map(str, known)) or "none"
+        raise UnknownVersion(
+            base, f"there is no version {version}; published: {listed}", "taxiway registry list"
+        )
+
+
 def _entry(name: str, served: Served) -> str:
-    versions = "".join(f"      versions: {each}\n" for each in sorted({*served.aliases.values()}))
+    versions = "".join(f"      versions: {each}\n" for each in sorted(served.loads))
     labels = "".join(
         f"    version_labels {{ key: {json.dumps(alias)} value: {version} }}\n"
         for alias, version in sorted(served.aliases.items())
@@ -235,14 +339,11 @@ def _entry(name: str, served: Served) -> str:
     )
 
 
-def _write(file: Path, content: str) -> None:
-    """Replace a file, whole or not at all."""
-    unfinished = file.with_name(f".{file.name}")
+def _write(folder: Path, config: Config, name: str, served: Served) -> None:
+    """Replace the file, whole or not at all."""
+    file = folder / CONFIG
+    unfinished = file.with_name(f".{CONFIG}")
     unfinished.unlink(missing_ok=True)  # of a process that was killed
-    files.write(unfinished, content)
+    files.write(unfinished, Config(models={**config.models, name: served}).to_text())
     unfinished.replace(file)
-    files.flush_folder(file.parent)
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    files.flush_folder(folder)

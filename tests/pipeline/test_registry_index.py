@@ -11,7 +11,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import collection, index, lineage, metadata
-from pipeline.baseline import latest_blessed_model
+from pipeline.blessed import latest_blessed_model
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import MetadataSettings, Settings
 from pipeline.workspace import Workspace

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, no alias names a version that must not serve."""
+"""Whatever is done in whatever order, no alias names a version that must not serve, and all serve."""
 
 from __future__ import annotations
 
@@ -18,15 +18,22 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline import collection
+from pipeline.workspace import Workspace
 from serving import aliases, manifest, store
-from serving.errors import StoreError, Unblessed
+from serving.aliases import Server
+from serving.errors import ChangedByHand, StoreError, Unblessed
 from serving.manifest import Blessing
 from tests.proof import Proof
+from tests.serving.follower import Follower
 from tests.serving.publishers import FACTS
 from tests.serving.test_aliases import served
 
 _BAD = Blessing(blessed=False, reasons=("auc",))
+_SETTLE = 20
 
 
 class _Registry(RuleBasedStateMachine):
@@ -35,18 +42,27 @@ class _Registry(RuleBasedStateMachine):
     count = 0
     broken: tuple[str, ...] = ()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(promotes=st.booleans())
+    def begin(self, promotes: bool) -> None:
+        """Begin with three versions.
+
+        Args:
+          promotes: the setting publish.promote.
+        """
         type(self).count += 1
+        self.promotes = promotes
         self.root = Path(tempfile.mkdtemp())
-        self.base = self.root / "served" / "flights"
+        self.workspace = Workspace(self.root, "flights")
+        self.base = self.workspace.model_base
+        self.follower = Follower(self.base)
         self.harmed: set[int] = set()
         self.numbers: list[int] = []
         self.content = 0
         for _ in range(3):
-            self.publish()
+            self._publish()
 
     def teardown(self) -> None:
+        self._all_follow()
         shutil.rmtree(self.root)
 
     def _model(self) -> Path:
@@ -61,8 +77,30 @@ class _Registry(RuleBasedStateMachine):
 
     @rule()
     def publish(self) -> None:
-        version = store.publish(self._model(), self.base, FACTS, self._verify)
-        self.numbers.append(int(version.name))
+        """Publish as the pipeline does."""
+        version = self._publish()
+        if self.promotes:
+            self._give(version, aliases.STABLE, "publish")
+
+    def _publish(self) -> int:
+        version = int(store.publish(self._model(), self.base, FACTS, self._verify).name)
+        self.numbers.append(version)
+        return version
+
+    @rule()
+    def publish_the_newest_once_more(self) -> None:
+        """As a pipeline does that was killed, or whose Pusher runs again."""
+        newest = max(store.versions(self.base))
+        taken = aliases.of_model(self.base)
+        if newest in self.harmed or not self.promotes:
+            return
+        model = self.base / str(newest)
+        again = store.publish(model, self.base, FACTS, self._verify)
+        assert again == model
+        self._give(newest, aliases.STABLE, "publish")
+        left = taken.had(aliases.STABLE, newest) and taken.aliases[aliases.STABLE] != newest
+        if left and aliases.of_model(self.base).aliases[aliases.STABLE] == newest:
+            self._violated(f"version {newest} is stable again, from which it was taken")
 
     @rule(infra=st.booleans())
     def publish_what_is_not_blessed(self, infra: bool) -> None:
@@ -86,7 +124,6 @@ class _Registry(RuleBasedStateMachine):
             self._give(before, aliases.STABLE, "rollback")
 
     def _give(self, version: int, alias: str, action: str) -> None:
-        self.base.parent.mkdir(parents=True, exist_ok=True)
         may = version in store.versions(self.base) and version not in self.harmed
         try:
             aliases.promote(
@@ -94,8 +131,9 @@ class _Registry(RuleBasedStateMachine):
                 version,
                 "ann",
                 alias,
-                action=action,
-                verify=self._verify,  # type: ignore[arg-type]
+                action=action,  # type: ignore[arg-type]
+                server=self._server(),
+                verify=self._verify,
             )
         except StoreError:
             if may:
@@ -104,10 +142,25 @@ class _Registry(RuleBasedStateMachine):
             if not may:
                 self._violated(f"version {version} was given an alias")
 
+    def _server(self) -> Server:
+        follower = self.follower
+        return Server(
+            ahead=self.promotes,
+            settle_seconds=_SETTLE,
+            sleep=follower.pass_time,
+            now=follower.now,
+        )
+
+    @rule(seconds=st.sampled_from([1, 9, 60]))
+    def pass_time(self, seconds: int) -> None:
+        self.follower.pass_time(seconds)
+
     @rule(version=st.integers(1, 5), how=st.sampled_from(["graph", "manifest", "unbless", "link"]))
     def harm(self, version: int, how: str) -> None:
         folder = self.base / str(version)
         if not folder.exists() or version in self.harmed | self._aliased():
+            return
+        if version in self.follower.loaded | set(self.follower.labels.values()):
             return
         self.harmed.add(version)
         if how == "graph":
@@ -121,25 +174,47 @@ class _Registry(RuleBasedStateMachine):
             known["blessing"]["blessed"] = False
             (folder / manifest.NAME).write_text(json.dumps(known))
 
-    @rule(version=st.integers(1, 5))
-    def copy_a_version_over_another(self, version: int) -> None:
+    @rule(version=st.integers(1, 5), further=st.integers(1, 3))
+    def copy_a_version_over_another(self, version: int, further: int) -> None:
         """Whoever copies folders by hand brings no blessing to another number."""
-        source, target = self.base / str(version), self.base / str(version + 3)
-        if source.exists() and not target.exists() and max(self.numbers, default=0) > version + 3:
+        source, target = self.base / str(version), self.base / str(version + further)
+        if source.exists() and not target.exists() and max(self.numbers) > version + further:
             shutil.copytree(source, target, symlinks=True)
-            self.harmed.add(version + 3)
+            self.harmed.add(version + further)
 
-    @rule(version=st.integers(1, 5))
-    def remove_an_old_version(self, version: int) -> None:
-        folder = self.base / str(version)
-        newest = max(store.versions(self.base), default=0)
-        if folder.exists() and version != newest and version not in self._aliased():
-            shutil.rmtree(folder)
+    @rule(keep=st.integers(1, 3))
+    def collect_garbage(self, keep: int) -> None:
+        database = mlmd.ConnectionConfig()
+        database.fake_database.SetInParent()
+        ledger = metadata_store.MetadataStore(database)
+        collection.remove(ledger, collection.garbage(self.workspace, ledger, keep))
+        gone = aliases.of_model(self.base).loads & set(self.numbers) - set(
+            store.versions(self.base)
+        )
+        if gone:
+            self._violated(f"versions {gone} are listed, and were removed")
+
+    @precondition(lambda self: aliases.of_model(self.base).aliases)
+    @rule(other=st.integers(1, 9))
+    def edit_the_file_by_hand(self, other: int) -> None:
+        """Whoever edits the file is found out; here he takes it back."""
+        file = self.base.parent / aliases.CONFIG
+        before = file.read_text()
+        stable = next(iter(aliases.of_model(self.base).aliases.values()))
+        edited = before.replace(f"value: {stable} ", f"value: {other} ")
+        file.write_text(edited)
+        if edited != before:
+            with pytest.raises(ChangedByHand):
+                self._promote_newest()
+        file.write_text(before)
+
+    def _promote_newest(self) -> None:
+        newest = max(store.versions(self.base))
+        aliases.promote(self.base, newest, "ann", server=self._server(), verify=self._verify)
 
     @rule()
     def leave_a_half_written_file(self) -> None:
-        if self.base.parent.exists():
-            (self.base.parent / f".{aliases.CONFIG}").write_text("half of a")
+        (self.base.parent / f".{aliases.CONFIG}").write_text("half of a")
 
     def _aliased(self) -> set[int]:
         return set(aliases.of_model(self.base).aliases.values())
@@ -162,9 +237,27 @@ class _Registry(RuleBasedStateMachine):
         if len(self.numbers) != len(set(self.numbers)):
             self._violated(f"versions {self.numbers}")
 
+    @invariant()
+    def a_label_that_answered_answers(self) -> None:
+        for broken in getattr(self, "follower", Follower(Path())).dropped:
+            self._violated(broken)
+
+    def _all_follow(self) -> None:
+        """Whatever happened, a server that keeps looking has what the file says in the end."""
+        self.follower.pass_time(60)
+        known = aliases.of_model(self.base)
+        if self.follower.labels != known.aliases:
+            self._violated(f"labels are {self.follower.labels}, {known.aliases} in the file")
+        missing = set(known.aliases.values()) - self.follower.loaded
+        if missing:
+            self._violated(f"versions {missing} have an alias and are not loaded")
+        newest = max(known.aliases.values(), default=None)
+        if self.follower.answers() != newest:
+            self._violated(f"requests without a label get version {self.follower.answers()}")
+
 
 def test_no_route_leads_what_is_not_blessed_to_an_alias(full: bool, proof: Proof) -> None:
-    sequences = 500 if full else 50
+    sequences = 500 if full else 25
     _Registry.count, _Registry.broken = 0, ()
     run_state_machine_as_test(
         _Registry,
@@ -173,6 +266,7 @@ def test_no_route_leads_what_is_not_blessed_to_an_alias(full: bool, proof: Proof
             stateful_step_count=20,
             deadline=None,
             database=None,
+            print_blob=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
