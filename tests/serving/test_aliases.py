@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving import aliases, store
 from serving.aliases import Server
 from serving.errors import ChangedByHand, DamagedModel, StoreUnwritable, Unblessed, UnknownVersion
+from tests.serving.follower import Follower
 from tests.serving.publishers import FACTS
 
 Another = Callable[[object], Path]
@@ -137,3 +139,127 @@ def test_a_full_disk_leaves_the_file_as_it_was(base: Path, monkeypatch: pytest.M
     with pytest.raises(StoreUnwritable, match="No space left on device"):
         aliases.promote(base, 2, "ann", verify=_good)
     assert served(base) == {"stable": 1}
+
+
+def _patient(base: Path) -> tuple[Follower, Server, list[float]]:
+    """Return a server that follows the file, what the writer knows of it, and how he waits."""
+    follower, waits = Follower(base), list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        follower.pass_time(seconds)
+
+    return follower, Server(settle_seconds=20, sleep=sleep, now=follower.now), waits
+
+
+def test_a_server_follows_each_publish_without_waiting(base: Path, another: Another) -> None:
+    """TF Serving would refuse a label on what it has not loaded, and then never load it."""
+    follower, server, waits = _patient(base)
+    for number in range(3, 6):
+        if number > 3:
+            store.publish(another(f"next {number}"), base, FACTS, _good)
+        aliases.promote(
+            base, number, "flights.Pusher", action="publish", verify=_good, server=server
+        )
+        follower.pass_time(60)
+        assert follower.labels == {"stable": number}
+        assert follower.answers() == number
+    assert waits == []
+    assert follower.dropped == []
+
+
+def test_two_publishes_in_a_row_are_both_followed(base: Path, another: Another) -> None:
+    follower, server, waits = _patient(base)
+    aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good, server=server)
+    follower.pass_time(3)
+    store.publish(another("next"), base, FACTS, _good)
+    aliases.promote(base, 4, "flights.Pusher", action="publish", verify=_good, server=server)
+    follower.pass_time(60)
+    assert waits == [17]
+    assert follower.labels == {"stable": 4}
+
+
+def test_a_rollback_is_followed_at_once(base: Path) -> None:
+    follower, server, waits = _patient(base)
+    for version in (2, 3):
+        aliases.promote(base, version, "ann", verify=_good, server=server)
+        follower.pass_time(60)
+    waits.clear()
+    assert follower.loaded == {2, 3}
+    aliases.promote(base, 2, "ann", action="rollback", verify=_good, server=server)
+    follower.pass_time(15)
+    assert (follower.labels, follower.answers()) == ({"stable": 2}, 2)
+    assert waits == []
+
+
+def test_what_a_server_has_not_is_listed_before_its_label_moves(base: Path) -> None:
+    follower, server, waits = _patient(base)
+    for version in (3, 1):
+        aliases.promote(base, version, "ann", verify=_good, server=server)
+        follower.pass_time(60)
+        assert follower.labels == {"stable": version}
+    assert waits == [20]
+
+
+def test_what_a_person_took_the_alias_from_is_not_published_again(base: Path) -> None:
+    aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good)
+    aliases.promote(base, 2, "ann", action="rollback", verify=_good)
+    again = aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good)
+    assert again is None
+    assert served(base) == {"stable": 2}
+
+
+def test_a_version_of_before_that_was_harmed_is_not_loaded(base: Path) -> None:
+    aliases.promote(base, 1, "ann", verify=_good)
+    (base / "1" / "saved_model.pb").write_bytes(b"")
+    aliases.promote(base, 2, "ann", verify=_good)
+    assert aliases.of_model(base).loads == {2, 4}
+
+
+def test_where_a_person_decides_nothing_is_loaded_before(base: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good, server=Server(ahead=False))
+    assert aliases.of_model(base).loads == {2}
+
+
+def test_a_kill_while_a_server_loads_leaves_the_labels(base: Path) -> None:
+    aliases.promote(base, 3, "ann", verify=_good)
+
+    def killed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    server = Server(settle_seconds=20, sleep=killed)
+    with pytest.raises(KeyboardInterrupt):
+        aliases.promote(base, 1, "ann", verify=_good, server=server)
+    assert served(base) == {"stable": 3}
+    assert len(aliases.of_model(base).history) == 1
+
+
+def test_two_at_once_both_stand_in_the_history(base: Path) -> None:
+    names = [f"name{number}" for number in range(8)]
+
+    def give(name: str) -> None:
+        aliases.promote(base, 2, "ann", name, verify=_good)
+
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(give, names))
+    assert served(base) == dict.fromkeys(names, 2)
+    assert sorted(event.alias for event in aliases.of_model(base).history) == names
+
+
+def test_the_file_of_an_earlier_release_is_read(base: Path) -> None:
+    (base.parent / aliases.CONFIG).write_text(
+        "# Written by `taxiway registry`, read by TF Serving. Change it with that command only.\n"
+        '# taxiway: {"models": {"flights": {"aliases": {"stable": 2}, "base_path": "/m/flights", '
+        '"history": []}}}\n'
+        'model_config_list {\n  config {\n    name: "flights"\n    base_path: "/m/flights"\n'
+        '    model_platform: "tensorflow"\n'
+        "    model_version_policy { specific {\n      versions: 2\n    } }\n"
+        '    version_labels { key: "stable" value: 2 }\n  }\n}\n'
+    )
+    assert aliases.of_model(base).aliases == {"stable": 2}
+
+
+def test_where_nothing_is_published_there_is_no_such_version(tmp_path: Path) -> None:
+    with pytest.raises(UnknownVersion, match="published: none"):
+        aliases.promote(tmp_path / "models" / "flights", 1, "ann", verify=_good)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order, no alias names a version that must not serve, and all serve."""
+"""Whatever is done, in whatever order: no alias names what must not serve, and servers follow."""
 
 from __future__ import annotations
 
