@@ -9,8 +9,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline import metadata
 
-# TFX's names, of a ModelBlessing.
-_BLESSED = "blessed"
+# TFX's names, of a ModelBlessing or an InfraBlessing.
+BLESSED = "blessed"
 JUDGED = "current_model_id"
 
 
@@ -35,7 +35,7 @@ def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact |
 def _blessed(store: metadata_store.MetadataStore, kind: str) -> Iterator[tuple[int, int]]:
     """Yield the model's id and the blessing's."""
     for each in _live(store, kind):
-        if metadata.number(each, _BLESSED):
+        if metadata.number(each, BLESSED):
             judged = metadata.number(each, JUDGED)
             yield judged, each.id
 

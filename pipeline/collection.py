@@ -55,18 +55,27 @@ def garbage(workspace: Workspace, store: metadata_store.MetadataStore, keep: int
       ChangedByHand: the file of aliases is not what was written.
     """
     old = _old_versions(workspace.model_base, keep)
-    kept = _kept_artifacts(workspace, store, keep, old)
-    folders = {Path(artifact.uri) for artifact in kept}
-    known = {Path(artifact.uri) for artifact in store.get_artifacts()}
+    kept = {_folder(each.uri) for each in _kept_artifacts(workspace, store, keep, old)}
+    known = {_folder(artifact.uri) for artifact in store.get_artifacts()}
+    ours = {each.id for each in store.get_executions() if each.type != metadata.LOST}
     found = [Garbage("version", workspace.model_base / str(each), 0) for each in old]
-    for folder in sorted(workspace.artifacts.glob("[!.]*/[!.]*/*")):
-        if folder not in folders and (folder.name.isdecimal() or _is_hidden(folder)):
-            found.append(Garbage("artifact" if folder in known else "left over", folder, 0))
+    for folder in metadata.execution_folders(workspace):
+        if _is_hidden(folder):
+            found.append(Garbage("left over", folder, 0))
+        # What a lost database knew may be what a version was made from.
+        elif folder.name.isdecimal() and int(folder.name) in ours and _folder(folder) not in kept:
+            kind = "artifact" if _folder(folder) in known else "left over"
+            found.append(Garbage(kind, folder, 0))
     found += [
         Garbage("left over", folder, 0)
         for folder in sorted(workspace.model_base.glob(f"{_HIDDEN}*"))
     ]
     return [Garbage(each.kind, each.path, _bytes(each.path)) for each in found]
+
+
+def _folder(place: str | Path) -> tuple[str, ...]:
+    """Return NODE/OUTPUT/EXECUTION, or MODEL/VERSION: unique, wherever the workspace is now."""
+    return Path(place).parts[-3:]
 
 
 def remove(store: metadata_store.MetadataStore, found: Iterable[Garbage]) -> None:
@@ -78,8 +87,8 @@ def remove(store: metadata_store.MetadataStore, found: Iterable[Garbage]) -> Non
       store: ML Metadata.
       found: what `garbage` listed.
     """
-    paths = {str(each.path) for each in found}
-    gone = [artifact for artifact in store.get_artifacts() if _place(artifact) & paths]
+    folders = {_folder(each.path) for each in found}
+    gone = [artifact for artifact in store.get_artifacts() if _places(artifact) & folders]
     for artifact in gone:
         artifact.state = mlmd.Artifact.DELETED
     if gone:
@@ -92,8 +101,8 @@ def remove(store: metadata_store.MetadataStore, found: Iterable[Garbage]) -> Non
         shutil.rmtree(hidden)
 
 
-def _place(artifact: mlmd.Artifact) -> set[str]:
-    return {artifact.uri, metadata.text(artifact, "pushed_destination")}
+def _places(artifact: mlmd.Artifact) -> set[tuple[str, ...]]:
+    return {_folder(artifact.uri), _folder(metadata.text(artifact, "pushed_destination"))}
 
 
 def _old_versions(base: Path, keep: int) -> list[int]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline import metadata
+from pipeline import lineage, metadata
+from pipeline.blessed import BLESSED
 from serving.manifest import Manifest
 
 # TFX's names.
 _TYPE = "PushedModel"
 _PUSHED, _DESTINATION, _VERSION = "pushed", "pushed_destination", "pushed_version"
 MODEL_ID = "model_id"
+_BLESSINGS = ("ModelBlessing", "InfraBlessing")
 
 
 def differences(
@@ -30,25 +32,59 @@ def differences(
     Returns:
       What differs; nothing when both say the same.
     """
-    pushed = {Path(metadata.text(each, _DESTINATION)): each for each in _pushed(store)}
-    problems = []
+    pushed = _pushed(store)
+    problems: list[str] = []
     for version, known in found.items():
-        indexed = pushed.get(base / str(version))
-        if indexed is None:
-            problems.append(f"version {version}: ML Metadata does not know it")
-        elif (model_id := metadata.text(indexed, MODEL_ID)) != known.model_id:
+        problems += _of_version(store, known, pushed.get(_place(base / str(version)), []))
+        problems += _of_judges(store, known)
+    for folder, artifacts in sorted(pushed.items()):
+        gone = folder.parent == _place(base) and int(folder.name) not in found
+        if gone and artifacts[-1].state == mlmd.Artifact.LIVE:
             problems.append(
-                f"version {version}: its manifest has model {known.model_id[:12]}, "
-                f"ML Metadata's artifact {indexed.id} has {model_id[:12] or 'none'}"
-            )
-    for folder, artifact in sorted(pushed.items()):
-        gone = folder.parent == base and int(folder.name) not in found
-        if gone and artifact.state == mlmd.Artifact.LIVE:
-            problems.append(
-                f"version {folder.name}: ML Metadata's artifact {artifact.id} says that it was "
-                "published, and it has no readable manifest"
+                f"version {folder.name}: ML Metadata's artifact {artifacts[-1].id} says that it "
+                "was published, and it has no readable manifest"
             )
     return problems
+
+
+def _of_version(
+    store: metadata_store.MetadataStore, known: Manifest, artifacts: Sequence[mlmd.Artifact]
+) -> Iterator[str]:
+    """Yield how the artifacts of a version, the oldest first, differ from its manifest."""
+    if not artifacts:
+        yield f"version {known.version}: ML Metadata does not know it"
+        return
+    latest = artifacts[-1]
+    model_id = metadata.text(latest, MODEL_ID)
+    if model_id != known.model_id:
+        yield (
+            f"version {known.version}: its manifest has model {known.model_id[:12]}, "
+            f"ML Metadata's artifact {latest.id} has {model_id[:12] or 'none'}"
+        )
+    execution_id = known.mlmd.get("execution_id")
+    if not execution_id or not lineage.makers(store, latest.id):
+        return  # it was entered from the manifest, or the manifest does not say
+    makers = set().union(*(lineage.makers(store, each.id) for each in artifacts))
+    runs = {maker: lineage.run_of(store, maker) for maker in makers}
+    if runs.get(execution_id) != known.run_id:
+        others = ", ".join(f"{maker} of run {run}" for maker, run in sorted(runs.items()))
+        yield (
+            f"version {known.version}: its manifest names execution {execution_id} of run "
+            f"{known.run_id}, ML Metadata {others}"
+        )
+
+
+def _of_judges(store: metadata_store.MetadataStore, known: Manifest) -> Iterator[str]:
+    """Yield which blessings of a manifest ML Metadata does not have; no index can mend that."""
+    execution_id = known.mlmd.get("execution_id", 0)
+    if lineage.run_of(store, execution_id) != known.run_id:
+        return
+    for artifact in lineage.inputs(store, execution_id):
+        if artifact.type in _BLESSINGS and not metadata.number(artifact, BLESSED):
+            yield (
+                f"version {known.version}: its manifest says that it is blessed, ML Metadata's "
+                f"{artifact.type} {artifact.id} does not; let another version serve"
+            )
 
 
 def rebuild(
@@ -64,38 +100,49 @@ def rebuild(
     Returns:
       The versions that were entered or corrected; none the second time.
     """
-    known = {Path(metadata.text(each, _DESTINATION)): each for each in _pushed(store)}
+    known = _pushed(store)
     changed: list[mlmd.Artifact] = []
     corrected = []
     for version, manifest in found.items():
         folder = base / str(version)
-        artifact = known.get(folder)
-        if artifact is not None:
-            if metadata.text(artifact, MODEL_ID) == manifest.model_id:
-                continue
-        else:
-            artifact = mlmd.Artifact(uri=str(folder), type_id=_type_id(store))
-            artifact.custom_properties[_PUSHED].int_value = 1
-            artifact.custom_properties[_DESTINATION].string_value = str(folder)
-            artifact.custom_properties[_VERSION].string_value = str(version)
-        artifact.state = mlmd.Artifact.LIVE
+        artifacts = known.get(_place(folder), [])
+        if not any(_of_version(store, manifest, artifacts)):
+            continue
+        artifact = mlmd.Artifact(uri=str(folder), type_id=_type_id(store))
+        artifact.custom_properties[_PUSHED].int_value = 1
+        artifact.custom_properties[_DESTINATION].string_value = str(folder)
+        artifact.custom_properties[_VERSION].string_value = str(version)
         artifact.custom_properties[MODEL_ID].string_value = manifest.model_id
-        changed.append(artifact)
+        artifact.state = mlmd.Artifact.LIVE
+        changed += [*_deleted(artifacts), artifact]
         corrected.append(version)
-    for folder, artifact in known.items():
-        if folder.parent == base and int(folder.name) not in found:
-            artifact.state = mlmd.Artifact.DELETED
-            changed.append(artifact)
+    for folder, artifacts in known.items():
+        if folder.parent == _place(base) and int(folder.name) not in found:
+            changed += _deleted(artifacts)
     if changed:
         store.put_artifacts(changed)
     return corrected
 
 
-def _pushed(store: metadata_store.MetadataStore) -> list[mlmd.Artifact]:
-    """Return the artifacts that say that something was published, the latest of a version last."""
-    artifacts = store.get_artifacts_by_type(_TYPE)
-    found = [each for each in artifacts if metadata.number(each, _PUSHED)]
-    return sorted(found, key=lambda each: each.id)
+def _deleted(artifacts: Iterable[mlmd.Artifact]) -> Iterator[mlmd.Artifact]:
+    for artifact in artifacts:
+        artifact.state = mlmd.Artifact.DELETED
+        yield artifact
+
+
+def _place(folder: Path) -> Path:
+    """Return a folder's one name, however the workspace is spelled."""
+    return folder.resolve()
+
+
+def _pushed(store: metadata_store.MetadataStore) -> dict[Path, list[mlmd.Artifact]]:
+    """Return the artifacts that say that something was published, by folder, the oldest first."""
+    found: dict[Path, list[mlmd.Artifact]] = {}
+    for artifact in sorted(store.get_artifacts_by_type(_TYPE), key=lambda each: each.id):
+        if metadata.number(artifact, _PUSHED):
+            folder = _place(Path(metadata.text(artifact, _DESTINATION)))
+            found.setdefault(folder, []).append(artifact)
+    return found
 
 
 def _type_id(store: metadata_store.MetadataStore) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ml_metadata import metadata_store
+from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from serving.manifest import Manifest
@@ -46,9 +46,32 @@ def of_version(store: metadata_store.MetadataStore, known: Manifest) -> Origin |
     """
     wanted = known.mlmd.get("execution_id")
     found = store.get_executions_by_id([wanted]) if wanted else []
-    if not found or _node(store, found[0]) != "Pusher":
+    # After a database was lost, another run may have the same number.
+    if not found or run_of(store, found[0].id) != known.run_id:
         return None
     return _execution(store, found[0], set())
+
+
+def run_of(store: metadata_store.MetadataStore, execution_id: int) -> str:
+    """Return the id of the run that an execution is of; "" when it is of none."""
+    try:
+        contexts = store.get_contexts_by_execution(execution_id)
+    except errors.NotFoundError:
+        return ""
+    return next((str(each.name) for each in contexts if each.type == "pipeline_run"), "")
+
+
+def makers(store: metadata_store.MetadataStore, artifact_id: int) -> set[int]:
+    """Return the ids of the executions that put out an artifact, run or cached."""
+    events = store.get_events_by_artifact_ids([artifact_id])
+    return {event.execution_id for event in events if event.type in _OUTPUTS}
+
+
+def inputs(store: metadata_store.MetadataStore, execution_id: int) -> list[mlmd.Artifact]:
+    """Return what an execution was given."""
+    events = store.get_events_by_execution_ids([execution_id])
+    found = sorted({event.artifact_id for event in events if event.type in _INPUTS})
+    return list(store.get_artifacts_by_id(found)) if found else []
 
 
 def of_manifest(known: Manifest) -> Origin:
@@ -81,9 +104,9 @@ def upstream(
         seen |= front
         events = store.get_events_by_execution_ids(sorted(front))
         artifacts |= {event.artifact_id for event in events}
-        inputs = sorted({event.artifact_id for event in events if event.type in _INPUTS})
-        makers = store.get_events_by_artifact_ids(inputs) if inputs else []
-        front = {event.execution_id for event in makers if event.type in _OUTPUTS} - seen
+        given = sorted({event.artifact_id for event in events if event.type in _INPUTS})
+        made = store.get_events_by_artifact_ids(given) if given else []
+        front = {event.execution_id for event in made if event.type in _OUTPUTS} - seen
     return seen, artifacts
 
 
@@ -95,9 +118,7 @@ def _execution(
     if execution.id in seen:
         return origin
     seen.add(execution.id)
-    events = store.get_events_by_execution_ids([execution.id])
-    inputs = sorted({event.artifact_id for event in events if event.type in _INPUTS})
-    for artifact in store.get_artifacts_by_id(inputs) if inputs else ():
+    for artifact in inputs(store, execution.id):
         origin.came_from.append(_artifact(store, artifact, seen))
     return origin
 
@@ -109,13 +130,10 @@ def _artifact(
     if -artifact.id in seen:
         return origin
     seen.add(-artifact.id)
-    events = [
-        event for event in store.get_events_by_artifact_ids([artifact.id]) if event.type in _OUTPUTS
-    ]
-    if events:
+    put_out_by = makers(store, artifact.id)
+    if put_out_by:
         # The first one made it; cached executions put it out again.
-        maker = min(event.execution_id for event in events)
-        [execution] = store.get_executions_by_id([maker])
+        [execution] = store.get_executions_by_id([min(put_out_by)])
         origin.came_from.append(_execution(store, execution, seen))
     origin.came_from += _source(artifact)
     return origin

@@ -25,6 +25,9 @@ _CONNECT_SECONDS = 5.0
 _PUSHED_DESTINATION = "pushed_destination"
 _INFRA_BLESSING = "InfraBlessing"
 
+# Of executions that stand for those of a database that was lost.
+LOST = "taxiway.Lost"
+
 
 def exists(settings: Settings) -> bool:
     """Return whether there is ML Metadata already; a server is taken for it."""
@@ -105,6 +108,60 @@ def _password(server: MetadataSettings) -> str:
         raise UsageError(
             f"metadata.password_file: {server.password_file}: {error.strerror}."
         ) from error
+
+
+def claim(store: metadata_store.MetadataStore, settings: Settings) -> None:
+    """Refuse a server's database that another workspace uses.
+
+    What follows closes executions and marks artifacts whose files are not here.
+
+    Args:
+      store: ML Metadata.
+      settings: of the pipeline.
+
+    Raises:
+      UsageError: the database holds artifacts of another workspace.
+    """
+    if settings.metadata.host is None:
+        return
+    root = Workspace(settings.workspace, settings.name).root.resolve()
+    for artifact in store.get_artifacts():
+        ours = not artifact.uri or Path(artifact.uri).resolve().is_relative_to(root)
+        if not ours and artifact.state == mlmd.Artifact.LIVE:
+            raise UsageError(
+                f"metadata.database: {settings.metadata.database} belongs to another workspace "
+                f"than {root}: it knows {artifact.uri}.",
+                "name a database of its own for each workspace",
+            )
+
+
+def reserve_lost(store: metadata_store.MetadataStore, workspace: Workspace) -> int:
+    """Give no id again that a lost database gave out: folders and manifests still bear it.
+
+    Args:
+      store: ML Metadata.
+      workspace: of the pipeline.
+
+    Returns:
+      How many ids there were.
+    """
+    used = [int(each.name) for each in execution_folders(workspace) if each.name.isdecimal()]
+    used += [
+        manifest.mlmd.get("execution_id", 0)
+        for manifest in store_module.manifests(workspace.model_base).values()
+    ]
+    known = max((execution.id for execution in store.get_executions()), default=0)
+    lost = max(used, default=0) - known
+    if lost > 0:
+        kind = store.put_execution_type(mlmd.ExecutionType(name=LOST))
+        one = mlmd.Execution(type_id=kind, last_known_state=mlmd.Execution.CANCELED)
+        store.put_executions([one] * lost)
+    return max(lost, 0)
+
+
+def execution_folders(workspace: Workspace) -> list[Path]:
+    """Return where executions wrote: NODE/OUTPUT/EXECUTION, as TFX names them."""
+    return sorted(workspace.artifacts.glob("[!.]*/[!.]*/*"))
 
 
 def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> int:

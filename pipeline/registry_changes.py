@@ -135,6 +135,7 @@ def gc(
         from pipeline import collection
 
         store = metadata.open_store(settings)
+        metadata.claim(store, settings)
         closed = 0 if dry_run else metadata.close_interrupted(store, place.artifacts)
         found = collection.garbage(place, store, keep or settings.publish.keep)
         if not dry_run:

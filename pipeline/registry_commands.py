@@ -136,9 +136,12 @@ def lineage(
     from pipeline import lineage as module
     from pipeline import metadata
 
-    found = None
+    found, lost = None, "ML Metadata does not have it."
     if metadata.exists(settings):
-        found = module.of_version(metadata.open_store(settings), known)
+        try:
+            found = module.of_version(metadata.open_store(settings), known)
+        except InfrastructureError as error:
+            lost = error.what
     origin = found or module.of_manifest(known)
     if as_json:
         content = {"version": version, "ml_metadata": found is not None, **asdict(origin)}
@@ -148,7 +151,7 @@ def lineage(
 
     origins(known, origin, place.root)
     if found is None:
-        click.echo("ML Metadata does not have it; this is what the manifest says.")
+        click.echo(f"{lost} This is what the manifest says.")
 
 
 @registry.command()
@@ -173,6 +176,8 @@ def verify(
     differences, entered = [], list[int]()
     if known or metadata.exists(settings):
         ml_metadata = metadata.open_store(settings)
+        if rebuild:
+            metadata.claim(ml_metadata, settings)
         entered = index.rebuild(ml_metadata, base, known) if rebuild else []
         differences = index.differences(ml_metadata, base, known)
     if as_json:

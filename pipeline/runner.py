@@ -141,8 +141,10 @@ class _Run:
             self._graph = {each.node_info.id: tuple(each.upstream_nodes) for each in nodes}
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
             store = metadata.open_store(self._settings)
+            metadata.claim(store, self._settings)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
             metadata.forget_missing(store)
+            metadata.reserve_lost(store, self._workspace)
             self._check_warm_start(store, features)
             start(
                 f"{interrupted} interrupted components of an earlier run closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import cli, metadata, records
+from pipeline import cli, metadata, records, registry_changes
 from pipeline.errors import NotBlessed, UsageError, WorkspaceBusy
 from pipeline.lock import exclusive
 from pipeline.records import Output, RunRecord
 from pipeline.settings import Settings
 from pipeline.workspace import Workspace
 from serving import aliases, store
+from serving.aliases import Server
 from serving.manifest import Blessing, Facts
 from tests.conftest import PROJECT, RUN, Run, taxiway
 from tests.pipeline.databases import Ledger
@@ -32,6 +34,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [export(folder / str(weight), weight=weight) for weight in (0.25, 0.5)]
 
 
+def _long_ago() -> datetime.datetime:
+    """Return a time since when a server has had time to load what was published then."""
+    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+
+
 @pytest.fixture
 def workspace(models: list[Path], tmp_path: Path) -> Workspace:
     """Two published versions, the newest stable."""
@@ -41,7 +48,7 @@ def workspace(models: list[Path], tmp_path: Path) -> Workspace:
         version = store.publish(model, place.model_base, facts, lambda _: None)
         aliases.promote(
             place.model_base, int(version.name), "flights.Pusher", action="publish",
-            verify=lambda _: None,
+            server=Server(now=_long_ago), verify=lambda _: None,
         )  # fmt: skip
     return place
 
@@ -109,6 +116,21 @@ def test_an_unknown_version_is_refused(command: Command) -> None:
     assert "there is no version 9; published: 1, 2." in str(refused.exception)
 
 
+def test_what_a_server_has_not_loaded_gets_its_label_later(
+    command: Command, workspace: Workspace, models: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TF Serving refuses a label in use that moves to what is not loaded."""
+    for model in models:
+        facts = Facts(name="flights", blessing=Blessing(blessed=True))
+        store.publish(model, workspace.model_base, facts, lambda _: None)
+    waits: list[float] = []
+    monkeypatch.setattr(registry_changes.time, "sleep", waits.append)
+    waited = command("promote", "4")
+    assert waited.output.startswith("TF Serving is given 20 s to load it before the label moves.\n")
+    assert [round(each) for each in waits] == [20]
+    assert _states(command)[4] == ("serving", ["stable"])
+
+
 def test_there_is_nothing_to_roll_back_to_at_first(tmp_path: Path) -> None:
     done = taxiway("registry", "rollback", "--workspace", tmp_path)
     assert done.returncode == 2
@@ -163,6 +185,34 @@ def test_garbage_is_listed_and_then_removed(tmp_path: Path) -> None:
 def test_garbage_where_nothing_ran_is_a_wrong_place(tmp_path: Path) -> None:
     done = taxiway("registry", "gc", "--workspace", tmp_path)
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
+
+
+def test_what_does_not_exist_is_not_promoted_and_nothing_is_made(tmp_path: Path) -> None:
+    for words in (("promote", "1"), ("rollback", "1")):
+        done = taxiway("registry", *words, "--workspace", tmp_path)
+        assert done.returncode == 2
+        assert "there is no version 1; published: none." in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_garbage_is_collected_where_no_model_was_ever_good_enough(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path)
+    metadata.open_store(settings)
+    Workspace(tmp_path, settings.name).artifacts.mkdir()
+    done = taxiway("registry", "gc", "--workspace", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0.0 MB removed.\n", "")
+
+
+def test_a_database_that_cannot_be_read_leaves_the_manifest(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path)
+    place = Workspace(tmp_path, settings.name)
+    Ledger(place, metadata.open_store(settings)).run(1)
+    place.metadata_db.write_text("no database")
+    done = taxiway("registry", "lineage", "1", "--workspace", tmp_path)
+    assert done.returncode == 0
+    assert "run  run-1" in done.stdout
+    assert "ML Metadata cannot be opened" in done.stdout
+    assert done.stdout.endswith("This is what the manifest says.\n")
 
 
 @pytest.mark.slow

@@ -124,6 +124,110 @@ def test_a_lost_database_is_rebuilt_from_the_manifests(ledger: Ledger, tmp_path:
     assert [each.uri for each in pushed] == [str(base / str(version)) for version in found]
 
 
+def test_what_a_lost_database_knew_is_neither_removed_nor_overwritten(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    before = _folders(ledger)
+    highest = max(each.id for each in ledger.store.get_executions())
+    other = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    new = Ledger(ledger.workspace, other)
+    index.rebuild(other, new.workspace.model_base, store.manifests(new.workspace.model_base))
+    assert metadata.reserve_lost(other, new.workspace) == highest
+    assert metadata.reserve_lost(other, new.workspace) == 0
+    new.run(4)
+    assert set(before) < set(_folders(new))
+    assert _collect(new) == [("version", "models/flights/1"), ("version", "models/flights/2")]
+    assert set(before) < set(_folders(new))
+    known = manifest.read(new.workspace.model_base / "3")
+    assert lineage.of_version(other, known) is None
+    assert _differences(new) == []
+
+
+def test_another_run_with_the_same_number_is_no_origin(ledger: Ledger, tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "other", "flights")
+    other = Ledger(place, metadata.open_store(Settings(workspace=place.root)))
+    for number in range(7, 10):
+        other.run(number)
+    known = manifest.read(ledger.workspace.model_base / "2")
+    assert other.store.get_executions_by_id([known.mlmd["execution_id"]])
+    assert lineage.of_version(other.store, known) is None
+
+
+def test_the_workspace_may_be_spelled_otherwise_or_moved(ledger: Ledger, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(ledger.workspace.root, target_is_directory=True)
+    there = Ledger(Workspace(link, "flights"), ledger.store)
+    assert _differences(there) == []
+    removed = [path for kind, path in _collect(there) if kind == "artifact"]
+    assert all(path.endswith(("/1", "/2", "/3", "/4", "/5")) for path in removed)
+    moved = Ledger(Workspace(tmp_path / "moved", "flights"), ledger.store)
+    ledger.workspace.artifacts.parent.joinpath("models").rename(tmp_path / "models")
+    ledger.workspace.artifacts.rename(tmp_path / "artifacts")
+    moved.workspace.root.mkdir()
+    for name in ("models", "artifacts"):
+        (tmp_path / name).rename(moved.workspace.root / name)
+    assert _collect(moved) == []
+
+
+def test_a_manifest_that_claims_another_run_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    file = base / "2" / "taxiway.json"
+    file.write_text(file.read_text().replace('"run-2"', '"run-9"'))
+    [different] = _differences(ledger)
+    execution = manifest.read(base / "2").mlmd["execution_id"]
+    assert different == (
+        f"version 2: its manifest names execution {execution} of run run-9, "
+        f"ML Metadata {execution} of run run-2"
+    )
+    assert index.rebuild(ledger.store, base, store.manifests(base)) == [2]
+    assert _differences(ledger) == []
+
+
+def test_a_blessing_that_the_judge_did_not_give_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    blessing = ledger.store.get_artifacts_by_type("ModelBlessing")[0]
+    blessing.custom_properties["blessed"].int_value = 0
+    ledger.store.put_artifacts([blessing])
+    [different] = _differences(ledger)
+    assert different == (
+        "version 1: its manifest says that it is blessed, ML Metadata's ModelBlessing "
+        f"{blessing.id} does not; let another version serve"
+    )
+    assert index.rebuild(ledger.store, base, store.manifests(base)) == []
+    assert _differences(ledger) == [different]
+
+
+def test_a_second_push_of_the_same_version_is_no_difference(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    [artifact] = [
+        each
+        for each in ledger.store.get_artifacts_by_type("PushedModel")
+        if metadata.text(each, "pushed_version") == "3"
+    ]
+    kind = ledger.store.get_execution_type("tfx.Pusher").id
+    again = mlmd.Artifact()
+    again.CopyFrom(artifact)
+    again.ClearField("id")
+    ledger.store.put_execution(
+        mlmd.Execution(type_id=kind), [(again, mlmd.Event(type=mlmd.Event.OUTPUT))], []
+    )
+    assert _differences(ledger) == []
+    assert index.rebuild(ledger.store, base, store.manifests(base)) == []
+
+
+def test_a_server_s_database_is_one_workspace_s(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    metadata.claim(ledger.store, settings)
+    other = settings.model_copy(update={"workspace": tmp_path / "other"})
+    if settings.metadata.host is None:
+        metadata.claim(ledger.store, other)
+        return
+    with pytest.raises(UsageError, match="belongs to another workspace") as caught:
+        metadata.claim(ledger.store, other)
+    assert caught.value.next_step == "name a database of its own for each workspace"
+
+
 def _collect(ledger: Ledger) -> list[tuple[str, str]]:
     found = collection.garbage(ledger.workspace, ledger.store, _KEPT)
     collection.remove(ledger.store, found)
@@ -169,17 +273,21 @@ def test_what_serves_is_never_removed(ledger: Ledger) -> None:
 
 
 def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
-    left = ledger.workspace.artifacts / "Trainer" / "model" / "99"
+    left = (
+        ledger.workspace.artifacts / "Trainer" / "model" / "1"
+    )  # where ExampleGen was execution 1
+    lost = ledger.workspace.artifacts / "Trainer" / "model" / "99"
     half = ledger.workspace.artifacts / "Trainer" / "model" / ".gc-98"
     system = ledger.workspace.artifacts / "Trainer" / ".system" / "executor_execution" / "97"
     version = ledger.workspace.model_base / ".gc-9"
-    for folder in (left, half, system, version):
+    for folder in (left, lost, half, system, version):
         folder.mkdir(parents=True)
     removed = [path for kind, path in _collect(ledger) if kind == "left over"]
     assert removed == [
-        "artifacts/Trainer/model/.gc-98", "artifacts/Trainer/model/99", "models/flights/.gc-9",
+        "artifacts/Trainer/model/.gc-98", "artifacts/Trainer/model/1", "models/flights/.gc-9",
     ]  # fmt: skip
     assert system.exists()
+    assert lost.exists(), "of a database that was lost: a version may come from it"
 
 
 def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
