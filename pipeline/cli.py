@@ -26,7 +26,6 @@ from pipeline.errors import (
 )
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.predict_commands import predict, status
-from pipeline.refusals import SCHEMA_KINDS
 from pipeline.registry_commands import registry
 from pipeline.report_commands import report
 from pipeline.schema_commands import schema
@@ -80,27 +79,20 @@ def run(
         update={name: value for name, value in chosen.items() if value is not None}
     )
     settings = settings.model_copy(update={"source": source})
+    data = {"--settings": settings_file, "--workspace": workspace}
+    asked = {**data, "--span": span, "--window": window}
+    words = [str(word) for pair in asked.items() if pair[1] is not None for word in pair]
+    schema_diff = shlex.join(["taxiway", "schema", "diff", *words])
     log_file = new_log(settings.workspace, runner.new_run_id())
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
-            result = runner.run(
-                settings, _Silent() if as_json else display, tune, warm_start, log_file
-            )
+            observer = _Silent() if as_json else display
+            result = runner.run(settings, observer, tune, warm_start, log_file, schema_diff)
             if not as_json:
                 display.summary(result, shlex.join([_command(), *sys.argv[1:]]))
     except TaxiwayError as error:
         error.log_file = log_file
-        if isinstance(error, DataRefused) and any(
-            found.kind in SCHEMA_KINDS for found in error.findings
-        ):
-            data = {"--settings": settings_file, "--workspace": workspace}
-            asked = {**data, "--span": span, "--window": window}
-            words = [str(word) for pair in asked.items() if pair[1] is not None for word in pair]
-            error.next_step = (
-                f"{shlex.join(['taxiway', 'schema', 'diff', *words])}   "
-                "(the change of the schema that would let the data pass)"
-            )
         raise
     except BrokenPipeError:  # whoever read the display went away
         raise

@@ -31,7 +31,7 @@ def keep(workspace: Workspace, record: RunRecord) -> RunRecord:
     record = record.model_copy(update={"report": report_module.write(workspace, record)})
     try:
         records.write(workspace.runs, record)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a full disk; a path that is no text
         _log.warning("the run's record is not written: %s", error)
     return record
 

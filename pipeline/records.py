@@ -37,6 +37,7 @@ class RunRecord(_Frozen):
       exit_code: of the command.
       span: the model was, or would have been, judged on.
       train_spans: it learned from.
+      columns: it learned from, the label included.
       steps: in the order they ended.
       error: what stopped the run; empty when it was published.
       next_step: what the user was told to do.
@@ -50,6 +51,7 @@ class RunRecord(_Frozen):
       metrics: the candidate's on the whole eval split.
       baseline: the latest blessed model's; empty for a first model.
       hyperparameters: that the candidate was trained with.
+      code_hash: of the code and locked packages that a model is made with.
       graph: the nodes upstream of each node.
       outputs: artifacts by node and output.
       log_file: where all library output went.
@@ -63,6 +65,7 @@ class RunRecord(_Frozen):
     exit_code: int
     span: int | None = None
     train_spans: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     error: str = ""
     next_step: str = ""
@@ -76,6 +79,7 @@ class RunRecord(_Frozen):
     metrics: dict[str, Metric] = {}
     baseline: dict[str, Metric] = {}
     hyperparameters: dict[str, JsonValue] = {}
+    code_hash: str = ""
     graph: dict[str, tuple[str, ...]] = {}
     outputs: dict[str, dict[str, Output]] = {}
     log_file: Path | None = None

@@ -16,6 +16,7 @@ from pipeline import interrupts, lock, recording
 from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, TaxiwayError, UsageError
 from pipeline.progress import Observer, Step
 from pipeline.records import RunRecord
+from pipeline.refusals import SCHEMA_KINDS
 from pipeline.settings import Settings, explain
 from pipeline.workspace import Workspace
 from serving.errors import DamagedModel, StoreError
@@ -33,6 +34,7 @@ def run(
     tune: bool = False,
     warm_start: bool = False,
     log_file: Path | None = None,
+    schema_diff: str = "taxiway schema diff",
 ) -> RunRecord:
     """Lay out the data and run every component on it.
 
@@ -42,6 +44,7 @@ def run(
       tune: search for better training settings first.
       warm_start: go on from the latest blessed model's weights.
       log_file: where the caller sends library output; its name without suffix is the run's id.
+      schema_diff: the command that shows the change of the schema that would let data pass.
 
     Returns:
       What the run did, as it is written down in the workspace.
@@ -55,7 +58,9 @@ def run(
     """
     workspace = Workspace(settings.workspace, settings.name)
     with lock.exclusive(workspace.lock_file):
-        return _Run(settings, workspace, observer, tune, warm_start, log_file).execute()
+        return _Run(
+            settings, workspace, observer, tune, warm_start, log_file, schema_diff
+        ).execute()
 
 
 def new_run_id() -> str:
@@ -72,6 +77,7 @@ class _Run:
         tune: bool,
         warm_start: bool,
         log_file: Path | None,
+        schema_diff: str,
     ) -> None:
         self._settings = settings
         self._workspace = workspace
@@ -79,24 +85,29 @@ class _Run:
         self._tune = tune
         self._warm_start = warm_start
         self._log_file = log_file
+        self._schema_diff = schema_diff
         self._run_id = log_file.stem if log_file else new_run_id()
         self._steps: list[Step] = []
         self._outputs: dict[str, dict[str, Any]] = {}
         self._layout: Layout | None = None
         self._graph: dict[str, tuple[str, ...]] = {}
+        self._columns: tuple[str, ...] = ()
+        self._code_hash = ""
 
     def execute(self) -> RunRecord:
         """Run everything, and write down how it ended."""
         began, begin = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
 
         def record(error: BaseException | None) -> RunRecord:
-            return recording.keep(
+            kept = recording.keep(
                 self._workspace,
                 RunRecord(
                     run_id=self._run_id,
                     began=began.isoformat(timespec="seconds"),
                     seconds=time.monotonic() - begin,
                     steps=tuple(self._steps),
+                    columns=self._columns,
+                    code_hash=self._code_hash,
                     graph=self._graph,
                     log_file=self._log_file,
                     **recording.of_end(error),
@@ -104,12 +115,16 @@ class _Run:
                     **recording.of_outputs(self._outputs),
                 ),
             )
+            if kept.report is None:
+                self._observer.finished(Step("Report", "failed", 0.0, "not written; the log says why"))
+            return kept
 
         try:
             self._execute()
         except UsageError:  # nothing ran
             raise
         except TaxiwayError as error:
+            self._point_to_schema(error)
             error.report = record(error).report
             raise
         except BaseException as error:
@@ -119,6 +134,7 @@ class _Run:
 
     def _execute(self) -> None:
         features, schema, policy = self._features(), self._schema(), self._policy()
+        self._columns = (features.label, *features.inputs)
         self._check_columns(features, schema)
         self._check_run_fn()
         data = self._lay_out_data(schema)
@@ -140,6 +156,7 @@ class _Run:
             nodes = [node.pipeline_node for node in ir.nodes]
             self._graph = {each.node_info.id: tuple(each.upstream_nodes) for each in nodes}
             fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
+            self._code_hash = fingerprint.of_training(self._settings.train.run_fn)
             store = metadata.open_store(self._settings)
             metadata.claim(store, self._settings)
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
@@ -156,6 +173,15 @@ class _Run:
                 self._launch(ir, node.pipeline_node, store, features)
                 check_interrupt()
         self._check_pushed()
+
+    def _point_to_schema(self, error: TaxiwayError) -> None:
+        """Name the command that looks at the schema, where another one could let the data pass."""
+        if isinstance(error, DataRefused) and any(
+            found.kind in SCHEMA_KINDS for found in error.findings
+        ):
+            error.next_step = (
+                f"{self._schema_diff}   (the change of the schema that would let the data pass)"
+            )
 
     def _schema(self) -> Any:
         from schema import columns
@@ -310,7 +336,8 @@ class _Run:
         served = report.read(Path(self._outputs["InfraCheck"]["blessing"].uri))
         missed = evaluation.failures(self._outputs["Evaluator"]["evaluation"].uri)
         raise NotBlessed(
-            "the model is not good enough, nothing was published:",
+            f"the model {'is not good enough' if missed else 'cannot be served'}, "
+            "nothing was published:",
             "change the model, its data, or the bounds under [evaluate]"
             if missed
             else "correct the model, or change the limits under [infra]",

@@ -70,11 +70,11 @@ class InfraCheckExecutor(BaseExecutor):
         try:
             found = rehearsal.finish()
             stamped = Path(path_utils.stamped_model_path(str(folder)))
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_curves(folder, rehearsal.folder / ANSWERS_FILE)
             if found.passed:
                 shutil.copytree(rehearsal.folder / MODEL_FOLDER, stamped)
                 answers = np.load(rehearsal.folder / ANSWERS_FILE)
-                curves = metrics.curves(answers["labels"], answers["scores"])
-                (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
                 found = found.but_for(
                     *_against_evaluator(answers, input_dict.get("evaluation", [])),
                     *_copied(stamped, found),
@@ -85,7 +85,6 @@ class InfraCheckExecutor(BaseExecutor):
                 found = docker.check(stamped, rows, scores, found, settings.docker_image)
         finally:
             rehearsal.end()
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / REPORT_FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (folder / ("INFRA_BLESSED" if found.passed else "INFRA_NOT_BLESSED")).touch()
         blessing.set_int_custom_property(BLESSED_PROPERTY, int(found.passed))
@@ -122,6 +121,17 @@ def candidate(model: str, examples: str, features: Features, settings: InfraSett
             seconds=settings.timeout_seconds,
         ),
     )
+
+
+def _write_curves(folder: Path, answers_file: Path) -> None:
+    """Write what the report draws, also of a model that was too slow or too large to serve."""
+    if not answers_file.exists():
+        return
+    answers = np.load(answers_file)
+    labels, scores = answers["labels"], answers["scores"]
+    if labels.shape == scores.shape and ((scores >= 0) & (scores <= 1)).all():
+        curves = metrics.curves(labels, scores)
+        (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
 
 
 def _against_evaluator(answers: Any, evaluations: list[Any]) -> list[str]:

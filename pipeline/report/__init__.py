@@ -17,8 +17,36 @@ def path(workspace: Workspace, run_id: str) -> Path:
     return workspace.reports / f"{run_id}.html"
 
 
-def write(workspace: Workspace, record: RunRecord) -> Path | None:
+def build(workspace: Workspace, record: RunRecord) -> Path:
     """Write the report of a run, whole or not at all.
+
+    Args:
+      workspace: of the run.
+      record: what the run did.
+
+    Returns:
+      The file.
+
+    Raises:
+      OSError: it could not be written.
+    """
+    from pipeline.report import page
+
+    file = path(workspace, record.run_id)
+    content = page.render(workspace, record)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}")
+    # A path may hold bytes that are no text.
+    with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    unfinished.replace(file)
+    return file
+
+
+def write(workspace: Workspace, record: RunRecord) -> Path | None:
+    """Write the report of a run that ends.
 
     Args:
       workspace: of the run.
@@ -27,19 +55,8 @@ def write(workspace: Workspace, record: RunRecord) -> Path | None:
     Returns:
       The file; None when it could not be written, which is no reason for a run to fail.
     """
-    file = path(workspace, record.run_id)
     try:
-        from pipeline.report import page
-
-        content = page.render(workspace, record)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_name(f".{file.name}")
-        with unfinished.open("w", encoding="utf-8") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.replace(file)
-    except Exception:  # whatever an artifact holds, the run's own outcome stands
+        return build(workspace, record)
+    except Exception:  # the run's own outcome stands
         _log.exception("the report of run %s is not written", record.run_id)
         return None
-    return file

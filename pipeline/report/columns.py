@@ -21,11 +21,11 @@ class Column:
 
     Args:
       name: of the column.
-      distance: Jensen-Shannon divergence of eval from train, 0 to 1.
+      distance: Jensen-Shannon divergence of eval from train, 0 to 1; counts missing values too.
       edges: of the bins, when it holds numbers.
       values: the most frequent ones, when it holds text.
-      train: shares by bin or value.
-      eval: shares by bin or value.
+      train: shares by bin or value of the rows that have one.
+      eval: shares by bin or value of the rows that have one.
       missing: share of rows without a value, in train and eval.
     """
 
@@ -61,33 +61,35 @@ def _of_split(statistics: Path, split: str) -> dict[str, Any]:
 
 def _column(name: str, train: Any, eval_: Any) -> Column | None:
     kind = train.WhichOneof("stats")
-    if kind != eval_.WhichOneof("stats"):
+    if kind != eval_.WhichOneof("stats") or kind not in ("num_stats", "string_stats"):
         return None
-    missing = (
-        _missing(getattr(train, kind).common_stats), _missing(getattr(eval_, kind).common_stats),
-    )  # fmt: skip
+    both = [getattr(each, kind) for each in (train, eval_)]
+    edges: Sequence[float] = ()
+    values: Sequence[str] = ()
     if kind == "num_stats":
-        histograms = [_histogram(each.num_stats) for each in (train, eval_)]
-        if any(each is None for each in histograms):
+        histograms = [_histogram(each) for each in both]
+        ends = [edge for each in histograms if each for edge in (each[0][0], each[0][-1])]
+        if not ends or not min(ends) < max(ends):
             return None
-        low = min(each[0][0] for each in histograms if each)
-        high = max(each[0][-1] for each in histograms if each)
-        if not low < high:
-            return None
-        edges = np.linspace(low, high, _BINS + 1)
-        shares = [_rebinned(each, edges) for each in histograms if each]
-        return Column(
-            name, _divergence(*shares), edges.tolist(), (), shares[0].tolist(),
-            shares[1].tolist(), missing,
-        )  # fmt: skip
-    if kind != "string_stats":
-        return None
-    counts = [_counts(each.string_stats) for each in (train, eval_)]
-    values = sorted({*counts[0], *counts[1]}, key=lambda each: -counts[0].get(each, 0))
-    shares = [_shares(each, values) for each in counts]
+        bins = np.linspace(min(ends), max(ends), _BINS + 1)
+        shares = [_rebinned(each, bins) for each in histograms]
+        edges = bins.tolist()
+    else:
+        counts = [_counts(each) for each in both]
+        every = [*{**counts[0], **counts[1]}]
+        shares = [_shares(each, every) for each in counts]
+        order = sorted(range(len(every)), key=lambda place: -(shares[0] + shares[1])[place])
+        shares = [each[order] for each in shares]
+        values = [every[place] for place in order[:_VALUES]]
+    missing = (_missing(both[0].common_stats), _missing(both[1].common_stats))
+    # To have no value is to have another one.
+    distance = _divergence(
+        *(np.append(each * (1 - none), none) for each, none in zip(shares, missing))
+    )
+    drawn = len(values) or _BINS
     return Column(
-        name, _divergence(*shares), (), values[:_VALUES], shares[0][:_VALUES].tolist(),
-        shares[1][:_VALUES].tolist(), missing,
+        name, distance, edges, values, shares[0][:drawn].tolist(), shares[1][:drawn].tolist(),
+        missing,
     )  # fmt: skip
 
 
@@ -111,9 +113,11 @@ def _histogram(numbers: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None
 
 
 def _rebinned(
-    histogram: tuple[npt.NDArray[Any], npt.NDArray[Any]], edges: npt.NDArray[Any]
+    histogram: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None, edges: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
     """Return the share of rows in bins of other edges, as if each old bin were filled evenly."""
+    if histogram is None:
+        return np.zeros(len(edges) - 1)
     old, counts = histogram
     below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
     return np.diff(np.interp(edges, old, below))

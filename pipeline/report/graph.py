@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.progress import Step
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 168, 44, 20, 34
+# Three beside each other can be read on a phone.
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 138, 44, 10, 26
 
 
 @dataclass(frozen=True)

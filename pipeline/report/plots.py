@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Stand-ins that become the page's own colours, so that a plot follows light and dark.
 _INK, _MUTED, _ONE, _OTHER = "#010203", "#040506", "#070809", "#0a0b0c"
@@ -35,28 +37,30 @@ _WIDTH, _HEIGHT = 4.4, 2.6
 _LONGEST = 22
 
 
-def learning_curves(curves: Mapping[str, Sequence[float]]) -> str:
+def learning_curves(title: str, curves: Mapping[str, Sequence[float]]) -> Markup:
     """Draw the loss by epoch, on rows learned from and on rows held back.
 
     Args:
-      curves: the columns of the Trainer's `learning_curves.csv`.
+      title: for those who do not see it.
+      curves: `loss` and `val_loss` of the Trainer's `learning_curves.csv`.
     """
     with _styled():
         figure, axes = _figure()
         epochs = range(1, len(curves["loss"]) + 1)
-        axes.plot(epochs, curves["loss"], color=_OTHER, marker="o", ms=3, label="learned from")
+        axes.plot(epochs, curves["loss"], color=_OTHER, marker="s", ms=3, label="learned from")
         axes.plot(epochs, curves["val_loss"], color=_ONE, marker="o", ms=3, label="held back")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
-        axes.set_xticks(list(epochs))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
-        return _svg(figure, "curves")
+        return _svg(figure, "curves", title)
 
 
-def roc(points: Sequence[Sequence[float]]) -> str:
+def roc(title: str, points: Sequence[Sequence[float]]) -> Markup:
     """Draw the ROC curve.
 
     Args:
+      title: for those who do not see it.
       points: false and true positive rate, from (0, 0) to (1, 1).
     """
     with _styled():
@@ -67,33 +71,35 @@ def roc(points: Sequence[Sequence[float]]) -> str:
         axes.set_ylabel("of positives found")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
-        return _svg(figure, "roc")
+        return _svg(figure, "roc", title)
 
 
-def calibration(bins: Sequence[Sequence[float]]) -> str:
+def calibration(title: str, bins: Sequence[Sequence[float]]) -> Markup:
     """Draw what became of rows by their score.
 
     Args:
+      title: for those who do not see it.
       bins: mean score, share of positives and rows of each.
     """
     with _styled():
         figure, axes = _figure()
         scores, shares, rows = zip(*bins)
-        top = max(*scores, *shares) * 1.05
+        top = max(*scores, *shares) * 1.05 or 1.0
         axes.plot([0, top], [0, top], color=_MUTED, lw=0.6, ls="--")
         widest = max(rows)
-        sizes = [12 + 90 * count / widest for count in rows]
+        sizes = [12 + 60 * count / widest for count in rows]
         axes.plot(scores, shares, color=_ONE, lw=1)
         axes.scatter(scores, shares, s=sizes, color=_ONE, alpha=0.6, linewidths=0)
         axes.set_xlabel("score (a larger dot: more rows)")
         axes.set_ylabel("share of positives")
-        return _svg(figure, "calibration")
+        return _svg(figure, "calibration", title)
 
 
-def slices(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str:
+def slices(title: str, rows: Sequence[tuple[str, float, float, float, float | None]]) -> Markup:
     """Draw the AUC of each slice with its interval, and the baseline's.
 
     Args:
+      title: for those who do not see it.
       rows: slice, AUC, its 95 % interval's ends, and the baseline's AUC.
     """
     with _styled():
@@ -109,36 +115,37 @@ def slices(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str
         axes.invert_yaxis()
         axes.set_xlabel("AUC with its 95 % interval")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.5 / (1 + len(rows))), ncols=2)
-        return _svg(figure, "slices")
+        return _svg(figure, "slices", title)
 
 
 def numbers(
-    name: str, edges: Sequence[float], train: Sequence[float], eval_: Sequence[float]
-) -> str:
+    ident: str, title: str, edges: Sequence[float], train: Sequence[float], eval_: Sequence[float]
+) -> Markup:
     """Draw how the values of a column lie, in both splits.
 
     Args:
-      name: of the column, for the ids within the SVG.
+      ident: of the plot, unlike any other on the page.
+      title: for those who do not see it.
       edges: of the bins.
       train: share of the train split's rows by bin.
       eval_: share of the eval split's rows by bin.
     """
     with _styled():
         figure, axes = _figure(height=1.9)
-        axes.stairs(train, edges, color=_OTHER, fill=True, alpha=0.35, label="train")
-        axes.stairs(eval_, edges, color=_ONE, lw=1.4, label="eval")
+        axes.stairs(train, edges, color=_OTHER, fill=True, alpha=0.35)
+        axes.stairs(eval_, edges, color=_ONE, lw=1.4)
         axes.set_yticks([])
-        axes.legend()
-        return _svg(figure, f"number-{name}")
+        return _svg(figure, ident, title)
 
 
 def categories(
-    name: str, values: Sequence[str], train: Sequence[float], eval_: Sequence[float]
-) -> str:
+    ident: str, title: str, values: Sequence[str], train: Sequence[float], eval_: Sequence[float]
+) -> Markup:
     """Draw how often each value stands in a column, in both splits.
 
     Args:
-      name: of the column, for the ids within the SVG.
+      ident: of the plot, unlike any other on the page.
+      title: for those who do not see it.
       values: the most frequent ones.
       train: their share of the train split's rows.
       eval_: their share of the eval split's rows.
@@ -146,14 +153,11 @@ def categories(
     with _styled():
         figure, axes = _figure(height=1.9)
         places = range(len(values))
-        axes.bar(
-            [place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.6, label="train"
-        )
-        axes.bar([place + 0.2 for place in places], eval_, 0.4, color=_ONE, label="eval")
+        axes.bar([place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.35)
+        axes.bar([place + 0.2 for place in places], eval_, 0.4, color=_ONE)
         axes.set_xticks(list(places), [_short(value, 8) for value in values])
         axes.set_yticks([])
-        axes.legend()
-        return _svg(figure, f"category-{name}")
+        return _svg(figure, ident, title)
 
 
 def _styled() -> Any:
@@ -166,12 +170,13 @@ def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:
+    text = " ".join(text.split())
     # A dollar sign would begin a formula.
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return cut.replace("$", r"\$")
 
 
-def _svg(figure: Figure, name: str) -> str:
+def _svg(figure: Figure, ident: str, title: str) -> Markup:
     out = io.StringIO()
     figure.savefig(
         out, format="svg", transparent=True,
@@ -182,13 +187,9 @@ def _svg(figure: Figure, name: str) -> str:
     for stand_in, variable in _COLOURS.items():
         text = text.replace(stand_in, f"var({variable})")
     # Several plots lie in one page, where an id stands for one thing only.
-    prefix = re.sub(r"[^A-Za-z0-9]", "_", name)
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
-    text = re.sub(r'xlink:href="#', f'xlink:href="#{prefix}-', text)
-    return re.sub(
-        r'<svg [^>]*viewBox="([^"]*)"[^>]*>',
-        r'<svg viewBox="\1" aria-hidden="true">',
-        text,
-        count=1,
-    )
+    text = re.sub(r'\bid="', f'id="{ident}-', text)
+    text = re.sub(r"url\(#", f"url(#{ident}-", text)
+    text = re.sub(r'xlink:href="#', f'xlink:href="#{ident}-', text)
+    [view] = re.findall(r'<svg [^>]*viewBox="([\d. ]+)"', text)
+    named = f'<svg viewBox="{view}" role="img" aria-label="{escape(title)}">'
+    return Markup(named + text[text.index(">") + 1 :])
