@@ -116,7 +116,9 @@ class _Run:
                 ),
             )
             if kept.report is None:
-                self._observer.finished(Step("Report", "failed", 0.0, "not written; the log says why"))
+                self._observer.finished(
+                    Step("Report", "failed", 0.0, "not written; the log says why")
+                )
             return kept
 
         try:

@@ -89,10 +89,10 @@ def _curves(blessing: Path) -> list[Figure]:
     curves: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     found = []
     if curves["roc"]:
-        words = "Positives found against false alarms; the dashes are chance"
+        words = "The dashes are chance"
         found.append(Figure("ROC", words, plots.roc(f"ROC curve: {words}", curves["roc"])))
     if curves["calibration"]:
-        words = "Share of positives by score; the dashes are a perfect score"
+        words = "On the dashes a score is the share of positives"
         svg = plots.calibration(f"Calibration: {words}", curves["calibration"])
         found.append(Figure("Calibration", words, svg))
     return found
@@ -109,9 +109,7 @@ def _slices(folder: Path) -> list[Slice]:
             measured.bounds(where),
             measured.baseline.get(where, {}).get("auc"),
         )
-        for where in sorted(
-            measured.candidate, key=lambda name: (name != evaluation.OVERALL, name)
-        )
+        for where in sorted(measured.candidate, key=lambda name: (name != evaluation.OVERALL, name))
         if not math.isnan(measured.candidate[where].get("auc", math.nan))
     ]
 

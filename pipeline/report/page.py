@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -26,7 +27,7 @@ def render(workspace: Workspace, record: RunRecord) -> str:
     """
     templates = _templates()
     checked = read(record, "InfraCheck", "blessing", infra.read)
-    parts = {
+    gathered: dict[str, Callable[[], object]] = {
         "run": lambda: graph.lay_out(record.steps, record.graph) if record.steps else None,
         "data": lambda: data.gather(record),
         "model": lambda: model.gather(record),
@@ -35,7 +36,7 @@ def render(workspace: Workspace, record: RunRecord) -> str:
     }
 
     def part(name: str) -> Markup:
-        found: Any = parts[name]()
+        found = gathered[name]()
         if found is None:
             return Markup()
         return Markup(templates.get_template(f"{name}.html").render(found=found, record=record))
@@ -46,8 +47,8 @@ def render(workspace: Workspace, record: RunRecord) -> str:
         began=record.began[:16].replace("T", " "),
         css=Markup(templates.get_template("page.css").render()),
         name=workspace.name,
-        parts=[found for name in parts if (found := attempt(name, lambda name=name: part(name)))],
-        links=attempt("its links", lambda: lineage.links(workspace, record)) or {},
+        parts=[attempt(f"its part {name}", partial(part, name)) or "" for name in gathered],
+        links=lineage.links(workspace, record),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -160,8 +162,12 @@ def categories(
         return _svg(figure, ident, title)
 
 
-def _styled() -> Any:
-    return matplotlib.rc_context(_STYLE)
+@contextmanager
+def _styled() -> Iterator[None]:
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # It is the browser's font that draws the text.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        yield
 
 
 def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any]:
@@ -170,7 +176,7 @@ def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any
 
 
 def _short(text: str, longest: int = _LONGEST) -> str:
-    text = " ".join(text.split())
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
     # A dollar sign would begin a formula.
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return cut.replace("$", r"\$")

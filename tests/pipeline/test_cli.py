@@ -288,6 +288,15 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
     assert f"Rows   {kept}" in done.stderr
     assert kept.read_text().splitlines()[1].startswith("2013.csv,line 3,distance,missing columns")
     assert "Traceback" not in done.stderr
+    [report] = (tmp_path / "workspace" / "reports").glob("*.html")
+    assert f"Report {report}" in done.stderr
+    assert '<td>distance</td><td class="wide">missing columns' in report.read_text()
+    report.unlink()
+    report.parent.rmdir()
+    report.parent.write_text("a file in the folder's place")
+    again = taxiway("run", cwd=tmp_path)
+    assert again.returncode == 3  # the outcome stands
+    assert "✗ Report                0.0 s  not written; the log says why\n" in again.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import html
 import json
 import os
 import re
@@ -165,6 +166,8 @@ def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: P
     assert refused.returncode == 3
     error = json.loads(refused.stdout)
     assert error["exit_code"] == 3
+    assert error["next"].startswith("taxiway schema diff --settings ")
+    assert error["next"] in html.unescape(Path(error["report"]).read_text())
     [train, eval_] = error["findings"]
     assert (train["kind"], train["feature"], train["split"]) == ("domain", "origin", "train")
     assert "EWR" in train["found"] and train["expected"] == "one of JFK, LGA (2 values)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,11 @@ def test_a_model_past_a_limit_is_not_published(flights_run: Run, tmp_path: Path)
     assert "  transformed: 1 in 100 requests takes 0." in refused.stderr
     assert "wanted (infra.max_latency_ms)\n" in refused.stderr
     assert "Next   correct the model, or change the limits under [infra]\n" in refused.stderr
+    assert "Stopped: the model cannot be served, nothing was published:\n" in refused.stderr
+    [page] = re.findall(r"^Report (.*)$", refused.stderr, re.MULTILINE)
+    text = Path(page).read_text(encoding="utf-8")
+    assert "Not published: the model cannot be served" in text
+    assert "<b>ROC</b>" in text and "<b>Calibration</b>" in text
     assert "Traceback" not in refused.stderr
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert [version.name for version in versions] == ["1"]
