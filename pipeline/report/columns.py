@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from pipeline.report import numbers
+
 _BINS = 24
-_VALUES = 10
+_VALUES = 8
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Column:
     Args:
       name: of the column.
       distance: Jensen-Shannon divergence of eval from train, 0 to 1; counts missing values too.
-      edges: of the bins, when it holds numbers.
+      edges: of the bins, when it holds numbers; without the outer tenth where outliers are far.
       values: the most frequent ones, when it holds text.
       train: shares by bin or value of the rows that have one.
       eval: shares by bin or value of the rows that have one.
@@ -64,33 +66,56 @@ def _column(name: str, train: Any, eval_: Any) -> Column | None:
     if kind != eval_.WhichOneof("stats") or kind not in ("num_stats", "string_stats"):
         return None
     both = [getattr(each, kind) for each in (train, eval_)]
-    edges: Sequence[float] = ()
-    values: Sequence[str] = ()
-    if kind == "num_stats":
-        histograms = [_histogram(each) for each in both]
-        ends = [edge for each in histograms if each for edge in (each[0][0], each[0][-1])]
-        if not ends or not min(ends) < max(ends):
-            return None
-        bins = np.linspace(min(ends), max(ends), _BINS + 1)
-        shares = [_rebinned(each, bins) for each in histograms]
-        edges = bins.tolist()
-    else:
-        counts = [_counts(each) for each in both]
-        every = [*{**counts[0], **counts[1]}]
-        shares = [_shares(each, every) for each in counts]
-        order = sorted(range(len(every)), key=lambda place: -(shares[0] + shares[1])[place])
-        shares = [each[order] for each in shares]
-        values = [every[place] for place in order[:_VALUES]]
     missing = (_missing(both[0].common_stats), _missing(both[1].common_stats))
-    # To have no value is to have another one.
-    distance = _divergence(
-        *(np.append(each * (1 - none), none) for each, none in zip(shares, missing))
-    )
-    drawn = len(values) or _BINS
+    if kind == "string_stats":
+        return _text(name, [_counts(each) for each in both], missing)
+    found = [numbers.curve(each) for each in both]
+    return _number(name, found, missing) if any(found) else None
+
+
+def _number(
+    name: str, curves: Sequence[numbers.Curve | None], missing: tuple[float, float]
+) -> Column | None:
+    known = [each for each in curves if each is not None]
+    far_low, far_high = (any(ends) for ends in zip(*(each.far for each in known)))
+    low = min(each.quantiles[1 if far_low else 0] for each in known)
+    high = max(each.quantiles[-2 if far_high else -1] for each in known)
+    if not low < high:
+        return None
+    # Of train, where it has any values: bins for the splits together would fit neither.
+    bins = known[0].bins(far_low or far_high)
+    edges = np.linspace(low, high, _BINS + 1)
+    inner = np.append(edges[:-1], edges[-1] if far_high else np.nextafter(edges[-1], np.inf))
+    train, eval_ = (_shares_between(each, inner)[1:-1].tolist() for each in curves)
+    distance = _distance([_shares_between(each, bins) for each in curves], missing)
+    return Column(name, distance, edges.tolist(), (), train, eval_, missing)
+
+
+def _shares_between(curve: numbers.Curve | None, edges: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the share of rows between edges, below the first, and from the last on."""
+    if curve is None:
+        return np.zeros(len(edges) + 1)
+    return np.diff(np.concatenate([[0.0], curve.below(edges), [1.0]]))
+
+
+def _text(
+    name: str, counts: Sequence[Mapping[str, float]], missing: tuple[float, float]
+) -> Column | None:
+    every = [*{**counts[0], **counts[1]}]
+    if not every:
+        return None
+    shares = [_shares(each, every) for each in counts]
+    order = sorted(range(len(every)), key=lambda place: -(shares[0] + shares[1])[place])
+    shown = order[:_VALUES]
     return Column(
-        name, distance, edges, values, shares[0][:drawn].tolist(), shares[1][:drawn].tolist(),
-        missing,
+        name, _distance(shares, missing), (), [every[place] for place in shown],
+        shares[0][shown].tolist(), shares[1][shown].tolist(), missing,
     )  # fmt: skip
+
+
+def _distance(shares: Sequence[npt.NDArray[Any]], missing: tuple[float, float]) -> float:
+    # To have no value is to have another one.
+    return _divergence(*(np.append(each * (1 - none), none) for each, none in zip(shares, missing)))
 
 
 def _missing(common: Any) -> float:
@@ -98,36 +123,11 @@ def _missing(common: Any) -> float:
     return float(common.num_missing / rows) if rows else 0.0
 
 
-def _histogram(numbers: Any) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | None:
-    """Return edges and counts of the histogram with bins of equal width."""
-    for histogram in numbers.histograms:
-        if histogram.type == statistics_pb2.Histogram.STANDARD and histogram.buckets:
-            edges = [
-                histogram.buckets[0].low_value,
-                *(each.high_value for each in histogram.buckets),
-            ]
-            counts = [each.sample_count for each in histogram.buckets]
-            if np.isfinite(edges).all() and sum(counts):
-                return np.array(edges), np.array(counts)
-    return None
-
-
-def _rebinned(
-    histogram: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None, edges: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """Return the share of rows in bins of other edges, as if each old bin were filled evenly."""
-    if histogram is None:
-        return np.zeros(len(edges) - 1)
-    old, counts = histogram
-    below = np.concatenate([[0.0], np.cumsum(counts)]) / counts.sum()
-    return np.diff(np.interp(edges, old, below))
-
-
-def _counts(text: Any) -> dict[str, float]:
+def _counts(text: Any) -> Mapping[str, float]:
     return {each.label: each.sample_count for each in text.rank_histogram.buckets}
 
 
-def _shares(counts: dict[str, float], values: Sequence[str]) -> npt.NDArray[Any]:
+def _shares(counts: Mapping[str, float], values: Sequence[str]) -> npt.NDArray[Any]:
     found = np.array([counts.get(value, 0.0) for value in values])
     return found / max(found.sum(), 1.0)
 

@@ -105,7 +105,7 @@ def slices(title: str, rows: Sequence[tuple[str, float, float, float, float | No
       rows: slice, AUC, its 95 % interval's ends, and the baseline's AUC.
     """
     with _styled():
-        figure, axes = _figure(height=0.7 + 0.2 * len(rows))
+        figure, axes = _figure(height=0.9 + 0.2 * len(rows))
         places = range(len(rows))
         names, values, lows, highs, before = zip(*rows)
         axes.hlines(places, lows, highs, color=_ONE, lw=1.4)
@@ -116,7 +116,7 @@ def slices(title: str, rows: Sequence[tuple[str, float, float, float, float | No
         axes.set_yticks(list(places), [_short(name) for name in names])
         axes.invert_yaxis()
         axes.set_xlabel("AUC with its 95 % interval")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1 + 0.5 / (1 + len(rows))), ncols=2)
+        figure.legend(loc="outside upper center", ncols=2)
         return _svg(figure, "slices", title)
 
 
@@ -155,10 +155,13 @@ def categories(
     with _styled():
         figure, axes = _figure(height=1.9)
         places = range(len(values))
-        axes.bar([place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.35)
-        axes.bar([place + 0.2 for place in places], eval_, 0.4, color=_ONE)
-        axes.set_xticks(list(places), [_short(value, 8) for value in values])
-        axes.set_yticks([])
+        axes.barh(
+            [place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.35, linewidth=0
+        )
+        axes.barh([place + 0.2 for place in places], eval_, 0.4, color=_ONE)
+        axes.set_yticks(list(places), [_short(value) for value in values])
+        axes.invert_yaxis()
+        axes.set_xticks([])
         return _svg(figure, ident, title)
 
 
@@ -175,10 +178,10 @@ def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any
     return figure, figure.subplots()
 
 
-def _short(text: str, longest: int = _LONGEST) -> str:
+def _short(text: str) -> str:
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     # A dollar sign would begin a formula.
-    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return cut.replace("$", r"\$")
 
 
