@@ -82,7 +82,11 @@ def curve(numbers: Any) -> Curve | None:
     known = [each for each in (equal, quantiles) if each is not None]
     if not known:
         return None
-    points = sorted(point for each in known for point in zip(*each))
+    points = [*zip(*known[0])]
+    if equal is not None and quantiles is not None:
+        # At an edge the share of rows is known; a quantile that falls on it says less.
+        news = ~np.isin(quantiles[0], equal[0][1:-1])
+        points = sorted([*points, *zip(quantiles[0][news], quantiles[1][news])])
     values, shares = np.array(points).T
     return Curve(values, np.maximum.accumulate(shares), known[0][0], known[-1][0])
 
