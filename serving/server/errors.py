@@ -43,10 +43,3 @@ class ServingError(Exception):
 def invalid(message: str) -> ServingError:
     """Return the error for a request that cannot be answered as it is."""
     return ServingError(Code.INVALID_ARGUMENT, message)
-
-
-def of_tensorflow(error: Exception) -> ServingError:
-    """Return TensorFlow's error in the server's form."""
-    code = getattr(error, "error_code", None)
-    message = getattr(error, "message", None) or str(error)
-    return ServingError(Code(code) if code in set(Code) else Code.INTERNAL, message)

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from serving import trial_inputs
-from serving.server.config import ModelConfig, from_options
+from serving.server.config import ModelConfig, from_options, from_text
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.options import Options
 from serving.server.servable import Servable
@@ -48,7 +48,6 @@ class Version:
 class _Model:
     config: ModelConfig
     versions: dict[int, Version] = field(default_factory=dict)
-    labels: dict[str, int] = field(default_factory=dict)
 
     def available(self) -> list[int]:
         return [each.number for each in self.versions.values() if each.state == AVAILABLE]
@@ -64,6 +63,7 @@ class ModelManager:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._models: dict[str, _Model] = {}
+        self._labels: dict[str, dict[str, int]] = {}
         self._changed = threading.Condition()
         # Loading and unloading, one at a time; held for seconds.
         self._work = threading.Lock()
@@ -77,9 +77,8 @@ class ModelManager:
         Raises:
           ServingError: the config file cannot be used.
         """
-        configs = from_options(self._options)
         self._config_text = self._read_config()
-        self._configure(configs, at_start=True)
+        self._configure(from_options(self._options))
         waits = (
             (self._options.file_system_poll_wait_seconds, self._poll),
             (self._options.model_config_file_poll_wait_seconds, self._poll_config),
@@ -110,7 +109,7 @@ class ModelManager:
           ServingError: a version cannot be loaded, or a label not be given.
         """
         before = {name: model.config for name, model in self._models.items()}
-        self._configure(configs, at_start=False)
+        self._configure(configs)
         for config in configs:
             if before.get(config.name) == config:
                 continue
@@ -154,7 +153,7 @@ class ModelManager:
         with self._changed:
             model = self._models.get(name)
             if label and model is not None:
-                version = self._labelled(model, label)
+                version = self._labelled(name, label)
             known = model.versions if model is not None else {}
             if version is not None:
                 if version not in known:
@@ -169,7 +168,7 @@ class ModelManager:
     def _find(self, name: str, version: int | None, label: str | None) -> Version:
         model = self._models.get(name)
         if label and model is not None:
-            version = self._labelled(model, label)
+            version = self._labelled(name, label)
         available = model.available() if model is not None else []
         if version is None and available:
             version = max(available)
@@ -178,15 +177,22 @@ class ModelManager:
             raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
         return model.versions[version]
 
-    def _labelled(self, model: _Model, label: str) -> int:
-        if label not in model.labels:
+    def _labelled(self, name: str, label: str) -> int:
+        labels = self._labels.get(name, {})
+        if label not in labels:
             raise invalid(f"Unrecognized servable version label: {label}")
-        return model.labels[label]
+        return labels[label]
 
     def _repeat(self, seconds: float, poll: Callable[[], None]) -> None:
+        said = ""
         while not self._stop.wait(seconds):
             try:
                 poll()
+                said = ""
+            except (ServingError, OSError) as error:
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("the models stay as they are: %s", said)
             except Exception:  # whatever lies in a folder, the next look may find it mended
                 _log.exception("a look at the models failed")
 
@@ -196,14 +202,21 @@ class ModelManager:
 
     def _poll_config(self) -> None:
         text = self._read_config()
-        labelled = all(model.labels == model.config.labels for model in list(self._models.values()))
-        if text == self._config_text and labelled:
-            return
-        self._configure(from_options(self._options), at_start=False)
-        self._config_text = text
+        if text != self._config_text:
+            self._configure(from_text(text))
+            self._config_text = text
 
-    def _configure(self, configs: Sequence[ModelConfig], at_start: bool) -> None:
+    def _configure(self, configs: Sequence[ModelConfig]) -> None:
+        """Take other labels, then other versions, in TF Serving's order.
+
+        So a label leaves a version before that is unloaded, and cannot name what is only to be
+        loaded.
+
+        Raises:
+          ServingError: a label cannot be given; nothing has changed.
+        """
         with self._work:
+            self._give_labels(configs)
             with self._changed:
                 wanted = {config.name: config for config in configs}
                 gone = [self._models.pop(name) for name in self._models.keys() - wanted.keys()]
@@ -216,8 +229,6 @@ class ModelManager:
                 for version in model.versions.values():
                     self._unload(version)
             self._look()
-            for model in self._models.values():
-                self._label(model, at_start)
 
     def _poll(self) -> None:
         with self._work:
@@ -274,26 +285,27 @@ class ModelManager:
             version.state, version.error = state, error
             self._changed.notify_all()
 
-    def _label(self, model: _Model, at_start: bool) -> None:
-        """Give the labels of the configuration; all of them, or none.
+    def _give_labels(self, configs: Sequence[ModelConfig]) -> None:
+        """Give the labels of a configuration; all of them, or none.
 
         Raises:
           ServingError: one would name a version that is not there.
         """
-        available = model.available()
         early = self._options.allow_version_labels_for_unavailable_models
-        for label, number in model.config.labels.items():
-            if number not in available and not (early and label not in model.labels):
-                message = (
-                    f"Request to assign label to {number} of model {model.config.name}, which is "
-                    "not currently available for inference"
-                )
-                if at_start:
-                    _log.warning("%s", message)
-                    return
-                raise ServingError(Code.FAILED_PRECONDITION, message)
+        for config in configs:
+            known = self._labels.get(config.name, {})
+            model = self._models.get(config.name)
+            available = model.available() if model is not None else []
+            for label, number in config.labels.items():
+                unused = known.get(label, number) == number
+                if number not in available and not (early and unused):
+                    raise ServingError(
+                        Code.FAILED_PRECONDITION,
+                        f"Request to assign label to version {number} of model {config.name}, "
+                        "which is not currently available for inference",
+                    )
         with self._changed:
-            model.labels = dict(model.config.labels)
+            self._labels = {config.name: dict(config.labels) for config in configs}
 
 
 def _versions(base: Path) -> list[int]:

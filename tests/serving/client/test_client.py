@@ -49,7 +49,12 @@ def server(base: Path) -> Iterator[ModelServer]:
     )
     found = ModelServer(
         options.parse(
-            [f"--model_config_file={config}", "--port=0", f"--rest_api_port={free_port()}"]
+            [
+                f"--model_config_file={config}",
+                "--port=0",
+                f"--rest_api_port={free_port()}",
+                "--allow_version_labels_for_unavailable_models",
+            ]
         )
     )
     yield found

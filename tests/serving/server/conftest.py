@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import socket
 import subprocess
@@ -32,10 +33,12 @@ class Server:
     Args:
       rest: of REST, without a path.
       channel: of gRPC.
+      pid: its process.
     """
 
     rest: str
     channel: grpc.Channel
+    pid: int
 
     @property
     def prediction(self) -> Any:
@@ -80,6 +83,11 @@ class Server:
             return {}
         return {int(e["version"]): e["state"] for e in content["model_version_status"]}
 
+    def memory(self) -> int:
+        """Return the bytes that the server occupies."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def wait(self, model: str, **states: str) -> None:
         """Wait until versions have states: `v1="AVAILABLE"`."""
         wanted = {int(name[1:]): state for name, state in states.items()}
@@ -104,7 +112,7 @@ def serving(command: str, *flags: str) -> Iterator[Server]:
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
     try:
         grpc.channel_ready_future(channel).result(_SECONDS)
-        yield Server(f"http://127.0.0.1:{rest_port}", channel)
+        yield Server(f"http://127.0.0.1:{rest_port}", channel, process.pid)
     finally:
         channel.close()
         process.terminate()

@@ -109,7 +109,7 @@ def test_numbers_are_written_as_short_as_they_can_be(
         ({"signature_name": "two", "instances": [1]}, "expecting list of objects"),
         ({"signature_name": "two", "inputs": [1]}, "expecting an object"),
         ({"signature_name": "two", "inputs": {"a": [[1, 2]]}}, "Missing named input: b"),
-        ({"signature_name": "two", "instances": [{"a": [1, 2], "b": [1]}]}, ""),
+        ({"signature_name": "two", "instances": [{"a": [1, 2], "b": [1, 2, 3]}]}, "Incompatible"),
         ({"signature_name": "scalar", "instances": [1]}, "Tensor name: total has no shape"),
         ({"signature_name": "fails", "instances": [1]}, "not finite"),
         ({"inputs": {"x": [1, [2]]}}, "Encountered list at unexpected level"),

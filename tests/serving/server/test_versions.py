@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tensorflow_serving.apis import model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
@@ -94,8 +95,10 @@ def test_the_config_file_is_followed_and_a_bad_one_is_not(
         server.wait("m", v1="AVAILABLE")
         assert _answer(server, "/labels/stable") == 0.5
         assert _answer(server, "/versions/2") is None
-        file.write_text(_config(base, [1, 2], stable=2, old=1))
+        file.write_text(_config(base, [1, 2], stable=1))
         server.wait("m", v1="AVAILABLE", v2="AVAILABLE")
+        assert _answer(server, "/labels/stable") == 0.5
+        file.write_text(_config(base, [1, 2], stable=2, old=1))
         _until(lambda: _answer(server, "/labels/stable") == 0.25)
         assert _answer(server, "/labels/old") == 0.5
         file.write_text("no config {")
@@ -139,14 +142,40 @@ def test_a_label_on_a_version_that_is_not_there_is_refused(
     )
     manager.start()
     try:
-        with pytest.raises(ServingError, match="Request to assign label to 2 of model m"):
-            manager.reload(from_text(_config(base, [1], stable=2)))
+        refused = "Request to assign label to version 2 of model m, which is not currently"
+        with pytest.raises(ServingError, match=refused):
+            manager.reload(from_text(_config(base, [1, 2], stable=2)))
+        assert [each.number for each in manager.statuses("m", None, None)] == [1]
         manager.reload(from_text(_config(base, [1], stable=1)))
         with manager.lease("m", label="stable") as (_, version):
             assert version == 1
         manager.reload([])
         with pytest.raises(ServingError, match=r"Servable not found for request: Latest\(m\)"):
             manager.lease("m").__enter__()
+    finally:
+        manager.stop()
+
+
+def test_a_label_in_use_never_moves_to_what_is_not_loaded(
+    exported: dict[int, Path], tmp_path: Path
+) -> None:
+    """A new label may be early where a flag says so; a request by a label in use never fails."""
+    file = tmp_path / "models.config"
+    base = exported[1].parent
+    file.write_text(_config(base, [1], stable=1))
+    words = [f"--model_config_file={file}", "--file_system_poll_wait_seconds=0"]
+    strict = ModelManager(options.parse(words))
+    with pytest.raises(ServingError, match="Request to assign label to version 1 of model m"):
+        strict.start()
+    manager = ModelManager(options.parse([*words, "--allow_version_labels_for_unavailable_models"]))
+    manager.start()
+    try:
+        with pytest.raises(ServingError, match="Request to assign label to version 2 of model m"):
+            manager.reload(from_text(_config(base, [2], stable=2)))
+        manager.reload(from_text(_config(base, [1, 2], stable=1)))
+        manager.reload(from_text(_config(base, [2], stable=2)))
+        with manager.lease("m", label="stable") as (_, version):
+            assert version == 2
     finally:
         manager.stop()
 
@@ -163,7 +192,7 @@ def test_a_version_in_use_is_not_let_go(exported: dict[int, Path], tmp_path: Pat
         reload = threading.Thread(target=manager.reload, args=[from_text(_config(base, [2]))])
         reload.start()
         _until(lambda: manager.statuses("m", 1, None)[0].state == "UNLOADING")
-        assert servable.run("serving_default", {"x": [2.0]})["y"].tolist() == [1.0]
+        assert servable.run("serving_default", {"x": np.float32([2])})["y"].tolist() == [1.0]
         with manager.lease("m") as (_, version):
             assert version == 2
     reload.join()
