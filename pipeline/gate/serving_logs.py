@@ -61,7 +61,9 @@ def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
+    """Return the files; a hidden one is being written."""
+    found = folder.rglob("[!.]*")
+    return sorted(file for file in found if file.is_file())
 
 
 def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:

@@ -79,6 +79,7 @@ class Client:
         model: str,
         version: int | None = None,
         label: str | None = None,
+        credentials: Any = None,
         **options: Any,
     ) -> Client:
         """Return a client over gRPC.
@@ -88,11 +89,12 @@ class Client:
           model: its name.
           version: its number; None for what the server takes by itself.
           label: instead of a number.
+          credentials: of `grpc.ssl_channel_credentials`; None for no encryption.
           options: further ones of Client.
         """
         from serving.client.grpc_transport import GrpcTransport
 
-        return cls(GrpcTransport(address), Model(model, version, label), **options)
+        return cls(GrpcTransport(address, credentials), Model(model, version, label), **options)
 
     def predict(self, rows: Sequence[Row]) -> list[float]:
         """Return the score of each row.

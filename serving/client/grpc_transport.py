@@ -43,15 +43,20 @@ class GrpcTransport:
 
     Args:
       address: such as `127.0.0.1:8500`.
+      credentials: of `grpc.ssl_channel_credentials`; None for no encryption.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self._address = address
         limits = [
             ("grpc.max_receive_message_length", _NO_LIMIT),
             ("grpc.max_send_message_length", _NO_LIMIT),
         ]
-        self._channel = grpc.insecure_channel(address, limits)
+        self._channel = (
+            grpc.insecure_channel(address, limits)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, limits)
+        )
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
@@ -14,6 +15,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.server import messages
 from serving.server.config import from_proto
 from serving.server.errors import ServingError, invalid
 from serving.server.manager import ModelManager
@@ -43,6 +45,7 @@ def serve(
 
     Raises:
       RuntimeError: the port is taken.
+      ServingError: the SSL configuration cannot be used.
     """
     server = grpc.server(
         ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="grpc"),
@@ -61,11 +64,28 @@ def serve(
     )
     if options.enable_grpc_healthcheck_service:
         _add_health(server)
-    port = server.add_insecure_port(f"{options.bind_address}:{options.port}")
+    address = f"{options.bind_address}:{options.port}"
+    if options.ssl_config_file:
+        port = server.add_secure_port(address, _credentials(Path(options.ssl_config_file)))
+    else:
+        port = server.add_insecure_port(address)
     if options.grpc_socket_path:
         server.add_insecure_port(f"unix:{options.grpc_socket_path}")
     server.start()
     return server, port
+
+
+def _credentials(file: Path) -> grpc.ServerCredentials:
+    config = messages.parse("SSLConfig", file.read_text(encoding="utf-8"), "ssl_config_file")
+    if config.client_verify and not config.custom_ca:
+        raise invalid("--ssl_config_file: client_verify needs custom_ca")
+    if not all("-----BEGIN " in each for each in (config.server_key, config.server_cert)):
+        raise invalid("--ssl_config_file: server_key and server_cert are no key and certificate")
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        config.custom_ca.encode() or None,
+        config.client_verify,
+    )
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from serving import trial_inputs
+from serving.server import batching, messages
+from serving.server.batching import Batcher
 from serving.server.config import ModelConfig, from_options, from_text
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.options import Options
@@ -58,10 +61,15 @@ class ModelManager:
 
     Args:
       options: the server's.
+
+    Raises:
+      ServingError: the batching parameters cannot be used.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._batcher = _batcher(options)
+        self._session_config = _session_config(options)
         self._models: dict[str, _Model] = {}
         self._labels: dict[str, dict[str, int]] = {}
         self._changed = threading.Condition()
@@ -256,9 +264,10 @@ class ModelManager:
             return
         self._set(version, LOADING)
         try:
-            servable = Servable(version.folder)
+            tags = self._options.saved_model_tags.split(",")
+            servable = Servable(version.folder, tags, self._session_config, self._batcher)
             if self._options.enable_model_warmup:
-                _warm_up(servable, version.folder)
+                _warm_up(servable, version.folder, self._options.num_request_iterations_for_warmup)
         except ServingError as error:
             version._tries += 1
             version._next_try = time.monotonic() + self._options.load_retry_interval_micros / 1e6
@@ -315,7 +324,24 @@ def _versions(base: Path) -> list[int]:
     return [int(entry.name) for entry in base.iterdir() if entry.name.isdecimal()]
 
 
-def _warm_up(servable: Servable, folder: Path) -> None:
+def _batcher(options: Options) -> Batcher | None:
+    if not options.enable_batching:
+        return None
+    file = options.batching_parameters_file
+    text = Path(file).read_text(encoding="utf-8") if file else ""
+    parsed = messages.parse("BatchingParameters", text, "batching_parameters_file")
+    return Batcher(batching.parameters(parsed))
+
+
+def _session_config(options: Options) -> Any:
+    both = options.tensorflow_session_parallelism
+    return tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=both or options.tensorflow_intra_op_parallelism,
+        inter_op_parallelism_threads=both or options.tensorflow_inter_op_parallelism,
+    )
+
+
+def _warm_up(servable: Servable, folder: Path, times: int) -> None:
     try:
         requests = trial_inputs.warmup(tf, folder)
     except Exception as error:  # what damaged bytes make TensorFlow raise is without end
@@ -323,4 +349,5 @@ def _warm_up(servable: Servable, folder: Path) -> None:
     for signature, feed in requests:
         if signature not in servable.signatures:
             raise invalid(f"a warm-up request names no signature: {signature}")
-        servable.run(signature, feed)
+        for _ in range(max(1, times)):
+            servable.run(signature, feed)

@@ -6,6 +6,8 @@ import re
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from serving.server import messages
+
 # TF Serving's names begin with a colon, which the client library does not let a name do.
 _PREFIX = "TFSERVING"
 _PATH = "/monitoring/prometheus/metrics"
@@ -22,6 +24,10 @@ class Metrics:
         self._requests = Counter(
             f"{_PREFIX}_request_count", "Requests by model and status.", ["model_name", "status"],
             registry=self._registry,
+        )  # fmt: skip
+        self._logged = Counter(
+            f"{_PREFIX}_request_log_count", "Requests logged by model and status.",
+            ["model_name", "status_code"], registry=self._registry,
         )  # fmt: skip
         self._latency = Histogram(
             f"{_PREFIX}_request_latency", "Microseconds of a request.",
@@ -50,6 +56,15 @@ class Metrics:
         """Count a call of a signature that took so many seconds."""
         self._runtime.labels(model, api, "TF1").observe(seconds * 1e6)
 
+    def logged(self, model: str, status: str) -> None:
+        """Count a request that was to be logged.
+
+        Args:
+          model: its name.
+          status: gRPC's name of the code; `RESOURCE_EXHAUSTED` for one that was left out.
+        """
+        self._logged.labels(model, status).inc()
+
     def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
         lines = []
@@ -57,7 +72,7 @@ class Metrics:
             if "_created" in line:
                 continue
             # The library gives counters a suffix that TF Serving's do not have.
-            line = line.replace(f"{_PREFIX}_request_count_total", f"{_PREFIX}_request_count")
+            line = re.sub(rf"({_PREFIX}_request(?:_log)?_count)_total", r"\1", line)
             lines.append(line.replace(f"{_PREFIX}_", ":tensorflow:serving:"))
         return ("\n".join(lines) + "\n").encode()
 
@@ -65,12 +80,11 @@ class Metrics:
 def path(config: str) -> str | None:
     """Return the path of a MonitoringConfig in text form; None when it enables nothing.
 
-    TensorFlow's packages do not bring this message, and it has two fields.
-
     Args:
       config: `prometheus_config { enable: true path: "/metrics" }`.
+
+    Raises:
+      ServingError: it is no MonitoringConfig.
     """
-    if not re.search(r"enable\s*:\s*true", config):
-        return None
-    found = re.search(r'path\s*:\s*"([^"]*)"', config)
-    return found.group(1) if found and found.group(1) else _PATH
+    found = messages.parse("MonitoringConfig", config, "monitoring_config_file").prometheus_config
+    return (found.path or _PATH) if found.enable else None

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import NoReturn
 
 _SECONDS = 60_000_000
+_FILES = (
+    "model_config_file", "monitoring_config_file", "batching_parameters_file", "ssl_config_file",
+)  # fmt: skip
 
 # Flags of tensorflow_model_server that mean nothing here, or nothing yet.
 UNSUPPORTED = frozenset({
-    "enable_batching", "batching_parameters_file", "enable_per_model_batching_parameters",
-    "allow_version_labels", "per_process_gpu_memory_fraction", "saved_model_tags",
-    "tensorflow_session_parallelism", "tensorflow_intra_op_parallelism",
-    "tensorflow_inter_op_parallelism", "use_alts_credentials", "platform_config_file",
-    "ssl_config_file", "flush_filesystem_caches", "remove_unused_fields_from_bundle_metagraph",
+    "enable_per_model_batching_parameters", "allow_version_labels",
+    "per_process_gpu_memory_fraction", "use_alts_credentials", "platform_config_file",
+    "tensorflow_session_config_file", "flush_filesystem_caches",
+    "remove_unused_fields_from_bundle_metagraph",
     "prefer_tflite_model", "num_tflite_interpreters_per_pool", "num_tflite_pools",
     "enable_signature_method_name_check", "xla_cpu_compilation_enabled", "enable_profiler",
     "thread_pool_factory_config_file", "mixed_precision", "skip_initialize_tpu",
-    "num_load_threads", "num_unload_threads", "grpc_channel_arguments", "rest_api_num_threads",
-    "num_request_iterations_for_warmup", "enable_serialization_as_tensor_content",
+    "num_load_threads", "num_unload_threads", "grpc_channel_arguments",
     "force_allow_any_version_labels_for_unavailable_models", "enable_cors_support",
 })  # fmt: skip
 
@@ -38,6 +39,7 @@ class Options:
       port: of gRPC; 0 for any free one.
       grpc_socket_path: a Unix socket to serve gRPC on too.
       rest_api_port: of REST; 0 for none.
+      rest_api_num_threads: that answer REST at the same time.
       rest_api_timeout_in_ms: for one REST request.
       rest_api_enable_cors_support: answer browsers of other origins.
       model_name: of the one model, without a config file.
@@ -48,16 +50,28 @@ class Options:
       max_num_load_retries: of a version that cannot be loaded.
       load_retry_interval_micros: between two of them.
       enable_model_warmup: send the warm-up requests that lie in a model.
+      num_request_iterations_for_warmup: how often each of them is sent; 0 for once.
       allow_version_labels_for_unavailable_models: let a label name a version that is loading.
+      enable_batching: run requests together that come at the same time.
+      batching_parameters_file: BatchingParameters as text.
+      saved_model_tags: of the graph in a SavedModel, with commas.
+      tensorflow_session_parallelism: threads of both kinds that follow; 0 for as many as fit.
+      tensorflow_intra_op_parallelism: threads of an operation.
+      tensorflow_inter_op_parallelism: operations at the same time.
+      enable_serialization_as_tensor_content: answer numbers over gRPC as raw bytes.
+      ssl_config_file: SSLConfig as text; gRPC is encrypted then.
       monitoring_config_file: MonitoringConfig as text, for Prometheus.
       enable_grpc_healthcheck_service: gRPC's own health service.
       grpc_max_threads: that answer gRPC at the same time.
       bind_address: where to listen. Not TF Serving's, which listens everywhere.
+      request_log_dir: folder for a sample of the requests. Not TF Serving's, nor is the next.
+      request_log_sampling_rate: share of the requests that are logged, 0 to 1.
     """
 
     port: int = 8500
     grpc_socket_path: str = ""
     rest_api_port: int = 0
+    rest_api_num_threads: int = 8
     rest_api_timeout_in_ms: int = 30_000
     rest_api_enable_cors_support: bool = False
     model_name: str = "default"
@@ -68,11 +82,22 @@ class Options:
     max_num_load_retries: int = 5
     load_retry_interval_micros: int = _SECONDS
     enable_model_warmup: bool = True
+    num_request_iterations_for_warmup: int = 0
     allow_version_labels_for_unavailable_models: bool = False
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    saved_model_tags: str = "serve"
+    tensorflow_session_parallelism: int = 0
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
+    enable_serialization_as_tensor_content: bool = False
+    ssl_config_file: str = ""
     monitoring_config_file: str = ""
     enable_grpc_healthcheck_service: bool = False
     grpc_max_threads: int = 16
     bind_address: str = "127.0.0.1"
+    request_log_dir: str = ""
+    request_log_sampling_rate: float = 0.01
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,10 +136,17 @@ def parse(words: Sequence[str]) -> Options:
     options = Options(**vars(parser.parse_args(words)))
     if not options.model_base_path and not options.model_config_file:
         raise UnusableFlags("there is no model: give --model_base_path or --model_config_file")
-    for name in ("model_config_file", "monitoring_config_file"):
+    for name in _FILES:
         file = getattr(options, name)
         if file and not Path(file).is_file():
             raise UnusableFlags(f"--{name}: there is no file {file}")
+    if options.batching_parameters_file and not options.enable_batching:
+        raise UnusableFlags("--batching_parameters_file has no effect without --enable_batching")
+    if not 0 <= options.request_log_sampling_rate <= 1:
+        raise UnusableFlags("--request_log_sampling_rate: a share expected, from 0 to 1")
+    for name in ("grpc_max_threads", "rest_api_num_threads"):
+        if getattr(options, name) < 1:
+            raise UnusableFlags(f"--{name}: at least 1 expected")
     return options
 
 

@@ -7,19 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
     predict_pb2,
+    prediction_log_pb2,
     regression_pb2,
 )
 
+from serving.server import tensors
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
+from serving.server.request_log import RequestLog
 from serving.server.servable import DEFAULT_SIGNATURE, Servable
 
 _PREFIX = "tensorflow/serving/"
@@ -33,11 +35,21 @@ class Predictor:
     Args:
       manager: of the loaded versions.
       metrics: that count.
+      request_log: for some of the requests; None for none.
+      as_content: answer numbers as raw bytes.
     """
 
-    def __init__(self, manager: ModelManager, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        manager: ModelManager,
+        metrics: Metrics,
+        request_log: RequestLog | None = None,
+        as_content: bool = False,
+    ) -> None:
         self._manager = manager
         self._metrics = metrics
+        self._request_log = request_log
+        self._as_content = as_content
 
     def predict(self, request: Any, timeout_ms: int | None = None) -> Any:
         """Answer a PredictRequest."""
@@ -48,16 +60,45 @@ class Predictor:
                 raise ServingError(
                     Code.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
                 )
-            feed = {key: _array(value) for key, value in request.inputs.items()}
+            feed = {key: tensors.to_array(value) for key, value in request.inputs.items()}
             outputs = self.run(
                 servable, spec.name, name, feed, list(request.output_filter), timeout_ms
             )
             response = predict_pb2.PredictResponse()
             for key, value in outputs.items():
-                response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
-                _as_fields(response.outputs[key], value)
+                tensors.fill(response.outputs[key], value, self._as_content)
             _answered(response.model_spec, spec.name, version, name)
+            self._log("predict_log", spec.name, request, response)
             return response
+
+    def log_arrays(
+        self, model: str, version: int, signature: str, feed: Mapping[str, Any], outputs: Any
+    ) -> None:
+        """Log a request for Predict that did not come as a message, perhaps.
+
+        Args:
+          model: its name.
+          version: that answered.
+          signature: that was called.
+          feed: an array by input.
+          outputs: an array by output.
+        """
+
+        def make() -> Any:
+            request, response = predict_pb2.PredictRequest(), predict_pb2.PredictResponse()
+            _answered(request.model_spec, model, version, signature)
+            response.model_spec.CopyFrom(request.model_spec)
+            for message, arrays in ((request.inputs, feed), (response.outputs, outputs)):
+                for key, value in arrays.items():
+                    tensors.fill(message[key], np.asarray(value))
+            return _log_of("predict_log", request, response)
+
+        if self._request_log is not None:
+            self._request_log.offer(model, make)
+
+    def _log(self, kind: str, model: str, request: Any, response: Any) -> None:
+        if self._request_log is not None:
+            self._request_log.offer(model, lambda: _log_of(kind, request, response))
 
     def run(
         self,
@@ -92,6 +133,7 @@ class Predictor:
             spec = request.model_spec
             self._classify(servable, spec, request.input, response.result, timeout_ms)
             _answered(response.model_spec, spec.name, version, spec.signature_name)
+            self._log("classify_log", spec.name, request, response)
         return response
 
     def regress(self, request: Any, timeout_ms: int | None = None) -> Any:
@@ -101,6 +143,7 @@ class Predictor:
             spec = request.model_spec
             self._regress(servable, spec, request.input, response.result, timeout_ms)
             _answered(response.model_spec, spec.name, version, spec.signature_name)
+            self._log("regress_log", spec.name, request, response)
         return response
 
     def multi_inference(self, request: Any, timeout_ms: int | None = None) -> Any:
@@ -126,6 +169,8 @@ class Predictor:
                         Code.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}"
                     )
                 _answered(result.model_spec, spec.name, version, spec.signature_name)
+            model = request.tasks[0].model_spec.name
+            self._log("multi_inference_log", model, request, response)
         return response
 
     def metadata(self, request: Any) -> Any:
@@ -244,28 +289,14 @@ def _answered(spec: Any, name: str, version: int, signature: str) -> None:
     spec.signature_name = signature or DEFAULT_SIGNATURE
 
 
-def _array(proto: Any) -> Any:
-    try:
-        return tf.make_ndarray(proto)
-    except (TypeError, ValueError) as error:
-        raise invalid(f"tensor parsing error: {error}") from error
-
-
-def _as_fields(proto: Any, value: Any) -> None:
-    """Give a tensor in its typed field, as TF Serving does, not as raw bytes."""
-    if not proto.tensor_content:
-        return
-    field = _FIELDS.get(value.dtype.name)
-    if field is not None:
-        proto.tensor_content = b""
-        getattr(proto, field)[:] = value.reshape(-1).tolist()
-
-
-_FIELDS = {
-    "float32": "float_val", "float64": "double_val", "int64": "int64_val", "int32": "int_val",
-    "int16": "int_val", "int8": "int_val", "uint8": "int_val", "bool": "bool_val",
-    "uint32": "uint32_val", "uint64": "uint64_val",
-}  # fmt: skip
+def _log_of(kind: str, request: Any, response: Any) -> Any:
+    log = prediction_log_pb2.PredictionLog()
+    log.log_metadata.timestamp_secs = int(time.time())
+    spec = getattr(response, "model_spec", None) or response.results[0].model_spec
+    log.log_metadata.model_spec.CopyFrom(spec)
+    getattr(log, kind).request.CopyFrom(request)
+    getattr(log, kind).response.CopyFrom(response)
+    return log
 
 
 def _same_inputs(sent: set[str], wanted: set[str]) -> None:

@@ -38,7 +38,6 @@ _MAX_INT64 = 2**63 - 1
 
 # More than any request needs, and less than the machine has.
 _MAX_BODY = 256 << 20
-_THREADS = 8
 
 _STATUSES = {
     Code.INVALID_ARGUMENT: 400, Code.FAILED_PRECONDITION: 400, Code.OUT_OF_RANGE: 400,
@@ -90,7 +89,7 @@ class RestApplication:
         self._metrics = metrics
         self._options = options
         self._metrics_path = metrics_path
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="rest")
+        self._threads = ThreadPoolExecutor(options.rest_api_num_threads, "rest")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; ASGI's entry."""
@@ -156,7 +155,7 @@ class RestApplication:
 
     def _predict(self, target: _Target, body: bytes) -> bytes:
         content = rest_json.parse(body)
-        with self._manager.lease(target.model, target.version, target.label) as (servable, _):
+        with self._manager.lease(target.model, target.version, target.label) as (servable, version):
 
             def inputs_of(signature: str) -> Mapping[str, Any]:
                 name = signature or DEFAULT_SIGNATURE
@@ -171,6 +170,9 @@ class RestApplication:
                 servable, target.model, asked.signature or DEFAULT_SIGNATURE, asked.feed,
                 timeout_ms=self._timeout_ms,
             )  # fmt: skip
+            self._predictor.log_arrays(
+                target.model, version, asked.signature or DEFAULT_SIGNATURE, asked.feed, outputs
+            )
             return rest_json.predictions(outputs, asked.by_row)
 
     def _of_examples(self, target: _Target, body: bytes) -> bytes:

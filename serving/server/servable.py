@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from serving.server.batching import Batcher
 from serving.server.session import Session, Tensor
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -22,13 +23,21 @@ class Servable:
       folder: the SavedModel's.
       tags: of the graph.
       config: TensorFlow's ConfigProto; None for its defaults.
+      batcher: runs calls of the same signature together; None for each by itself.
 
     Raises:
       ServingError: it cannot be loaded.
     """
 
-    def __init__(self, folder: Path, tags: Sequence[str] = ("serve",), config: Any = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tags: Sequence[str] = ("serve",),
+        config: Any = None,
+        batcher: Batcher | None = None,
+    ) -> None:
         self._session = Session(folder, tags, config or tf.compat.v1.ConfigProto())
+        self._batcher = batcher
         self.signatures = self._session.signatures
         self._tensors: dict[str, Tensor] = {}
 
@@ -55,13 +64,22 @@ class Servable:
         """
         definition = self.signatures[signature]
         names = list(outputs or sorted(definition.outputs))
-        values = self._session.run(
-            [self._tensor(definition.inputs[name].name) for name in feed],
-            list(feed.values()),
-            [self._tensor(definition.outputs[name].name) for name in names],
-            timeout_ms,
-        )
-        return dict(zip(names, values))
+
+        def run(arrays: Feed, within_ms: int | None) -> dict[str, Any]:
+            values = self._session.run(
+                [self._tensor(definition.inputs[name].name) for name in arrays],
+                list(arrays.values()),
+                [self._tensor(definition.outputs[name].name) for name in names],
+                within_ms,
+            )
+            return dict(zip(names, values))
+
+        # As TF Serving does: what asks for some of the outputs runs by itself.
+        if self._batcher is None or len(names) < len(definition.outputs):
+            return run(feed, timeout_ms)
+        # Else what one request sends in another type would fail those of others.
+        types = tuple((name, value.dtype, value.ndim) for name, value in sorted(feed.items()))
+        return self._batcher.run((id(self), signature, types), run, feed, timeout_ms)
 
     def close(self) -> None:
         """Let go of the session and its memory."""

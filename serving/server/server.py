@@ -10,12 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import uvicorn
 
 from serving.server import grpc_server, metrics
+from serving.server.errors import ServingError
 from serving.server.manager import ModelManager
 from serving.server.options import Options
 from serving.server.predictor import Predictor
+from serving.server.request_log import RequestLog
 from serving.server.rest_server import RestApplication
 
 _GRACE_SECONDS = 10.0
@@ -35,10 +38,18 @@ class ModelServer:
     def __init__(self, options: Options) -> None:
         self._manager = ModelManager(options)
         counts = metrics.Metrics()
-        predictor = Predictor(self._manager, counts)
+        self._request_log = (
+            RequestLog(Path(options.request_log_dir), options.request_log_sampling_rate, counts)
+            if options.request_log_dir
+            else None
+        )
+        predictor = Predictor(
+            self._manager, counts, self._request_log, options.enable_serialization_as_tensor_content
+        )
         self.rest_port: int | None = None
         self._rest: uvicorn.Server | None = None
         self._rest_thread: threading.Thread | None = None
+        self._grpc: grpc.Server | None = None
         self._manager.start()
         if options.rest_api_port or options.monitoring_config_file:
             path = None
@@ -48,16 +59,21 @@ class ModelServer:
             self._start_rest(application, options)
         try:
             self._grpc, self.port = grpc_server.serve(self._manager, predictor, counts, options)
+        except ServingError:
+            self.stop()
+            raise
         except RuntimeError as error:
-            self._stop_rest()
-            self._manager.stop()
+            self.stop()
             raise OSError(f"port {options.port} of gRPC cannot be used: {error}") from error
 
     def stop(self) -> None:
         """Answer what is under way, then end."""
-        self._grpc.stop(_GRACE_SECONDS).wait()
+        if self._grpc is not None:
+            self._grpc.stop(_GRACE_SECONDS).wait()
         self._stop_rest()
         self._manager.stop()
+        if self._request_log is not None:
+            self._request_log.close()
 
     def _start_rest(self, application: Any, options: Options) -> None:
         listening = socket.create_server(

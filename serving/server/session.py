@@ -171,7 +171,7 @@ class Session:
                     (Tensor * len(outputs))(*outputs), results, len(outputs),
                     None, 0, None, status,
                 )  # fmt: skip
-            return [_to_array(result) for result in results]
+            return [_to_array(result) for result in results if result is not None]
         finally:
             for tensor, strings in fed:
                 _free(tensor, strings)

@@ -17,16 +17,10 @@ from serving.client import BadRequest, Client, ModelNotFound, TooLate, Unreachab
 from serving.server import options
 from serving.server.server import ModelServer
 from tests.conftest import PROJECT, taxiway
+from tests.serving.server.conftest import free_port
 from tests.serving.tiny import export
 
 MakeClient = Callable[..., Client]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

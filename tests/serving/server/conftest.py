@@ -106,7 +106,7 @@ class Server:
 @contextmanager
 def serving(command: str, *flags: str) -> Iterator[Server]:
     """Start a server with TF Serving's flags; end it afterwards."""
-    port, rest_port = _free(), _free()
+    port, rest_port = free_port(), free_port()
     words = [*shlex.split(command), f"--port={port}", f"--rest_api_port={rest_port}", *flags]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
@@ -119,7 +119,8 @@ def serving(command: str, *flags: str) -> Iterator[Server]:
         process.communicate(timeout=_SECONDS)
 
 
-def _free() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -1,0 +1,161 @@
+"""Some of the requests, as TFRecords of TF Serving's PredictionLog: what skew is looked for in.
+
+A request never waits for the log, nor fails for it: what the disk does not take in time is left out
+and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from serving.server.metrics import Metrics
+
+_MAX_WAITING_BYTES = 64 << 20
+_MAX_WAITING = 1024
+_CLOSE_SECONDS = 5.0
+_UNFINISHED = ".unfinished-"
+
+_log = logging.getLogger(__name__)
+
+
+class RequestLog:
+    """Write a sample of the requests to files that are renamed when they are complete.
+
+    Args:
+      folder: of the files.
+      sampling_rate: share of the requests, 0 to 1.
+      metrics: that count.
+      max_file_bytes: of a file, before the next one begins.
+      max_file_seconds: that a file is open at most.
+      max_files: newest ones that are kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        sampling_rate: float,
+        metrics: Metrics,
+        max_file_bytes: int = 64 << 20,
+        max_file_seconds: float = 60.0,
+        max_files: int = 16,
+    ) -> None:
+        self._folder = folder
+        self._rate = sampling_rate
+        self._metrics = metrics
+        self._max_file_bytes = max_file_bytes
+        self._max_file_seconds = max_file_seconds
+        self._max_files = max_files
+        self._waiting: queue.Queue[tuple[str, bytes] | None] = queue.Queue(_MAX_WAITING)
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
+        self._number = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._thread = threading.Thread(target=self._write_all, name="request log", daemon=True)
+        self._thread.start()
+
+    def offer(self, model: str, make: Callable[[], Any]) -> None:
+        """Log a request, perhaps.
+
+        Args:
+          model: its name.
+          make: returns the PredictionLog; only called for what is logged.
+        """
+        if random.random() >= self._rate:
+            return
+        try:
+            record = make().SerializeToString()
+            with self._lock:
+                if self._waiting_bytes + len(record) > _MAX_WAITING_BYTES:
+                    raise queue.Full
+                self._waiting.put_nowait((model, record))
+                self._waiting_bytes += len(record)
+        except queue.Full:
+            self._metrics.logged(model, "RESOURCE_EXHAUSTED")
+        except Exception as error:  # the request was answered, and that is what counts
+            self._metrics.logged(model, "INTERNAL")
+            _log.warning("a request of %s was not logged: %s", model, error)
+
+    def close(self) -> None:
+        """Write what waits, and complete the file."""
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=_CLOSE_SECONDS)
+        self._thread.join(_CLOSE_SECONDS)
+
+    def _write_all(self) -> None:
+        said = ""
+        ended = False
+        while not ended:
+            try:
+                ended = self._write_file()
+                said = ""
+            except Exception as error:  # a full disk may have room again
+                if type(error).__name__ != said:
+                    said = type(error).__name__
+                    _log.warning("requests are not logged: %s", error)
+                time.sleep(1)
+
+    def _write_file(self) -> bool:
+        """Write one file; return whether it is the last."""
+        first = self._next(None)
+        if first is None:
+            return True
+        self._number += 1
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        name = f"requests-{stamp}-{os.getpid()}-{self._number:04}.tfrecord"
+        unfinished = self._folder / f"{_UNFINISHED}{name}"
+        until = time.monotonic() + self._max_file_seconds
+        size, record, ended = 0, first, False
+        try:
+            with tf.io.TFRecordWriter(str(unfinished)) as out:
+                while True:
+                    model, content = record
+                    out.write(content)
+                    self._metrics.logged(model, "OK")
+                    size += len(content)
+                    left = until - time.monotonic()
+                    if size >= self._max_file_bytes or left <= 0:
+                        break
+                    try:
+                        found = self._next(left)
+                    except queue.Empty:
+                        break
+                    if found is None:
+                        ended = True
+                        break
+                    record = found
+            unfinished.rename(self._folder / name)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        self._remove_old()
+        return ended
+
+    def _next(self, seconds: float | None) -> tuple[str, bytes] | None:
+        found = self._waiting.get(timeout=seconds)
+        if found is not None:
+            with self._lock:
+                self._waiting_bytes -= len(found[1])
+        return found
+
+    def _remove_old(self) -> None:
+        """Keep the newest files, and none that a server that was killed left open."""
+        files = sorted(
+            self._folder.glob("requests-*.tfrecord"), key=lambda file: file.stat().st_mtime
+        )
+        for file in files[: -self._max_files]:
+            file.unlink(missing_ok=True)
+        long_ago = time.time() - 10 * self._max_file_seconds
+        for file in self._folder.glob(f"{_UNFINISHED}*"):
+            if file.stat().st_mtime < long_ago:
+                file.unlink(missing_ok=True)
