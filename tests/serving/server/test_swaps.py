@@ -33,7 +33,9 @@ class _Load:
         self.failures: list[str] = []
         self._ask = ask
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=[at]) for at in range(4)]
+        self._threads = [
+            threading.Thread(target=self._run, args=[at], daemon=True) for at in range(4)
+        ]
         for thread in self._threads:
             thread.start()
 
