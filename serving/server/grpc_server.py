@@ -54,6 +54,7 @@ def serve(
             ("grpc.max_send_message_length", _NO_LIMIT),
             # Two servers on one port would each answer some of the requests.
             ("grpc.so_reuseport", 0),
+            *options.channel_arguments,
         ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(

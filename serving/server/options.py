@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,7 +23,7 @@ UNSUPPORTED = frozenset({
     "prefer_tflite_model", "num_tflite_interpreters_per_pool", "num_tflite_pools",
     "enable_signature_method_name_check", "xla_cpu_compilation_enabled", "enable_profiler",
     "thread_pool_factory_config_file", "mixed_precision", "skip_initialize_tpu",
-    "num_load_threads", "num_unload_threads", "grpc_channel_arguments",
+    "num_load_threads", "num_unload_threads",
     "force_allow_any_version_labels_for_unavailable_models", "enable_cors_support",
 })  # fmt: skip
 
@@ -63,6 +64,7 @@ class Options:
       monitoring_config_file: MonitoringConfig as text, for Prometheus.
       enable_grpc_healthcheck_service: gRPC's own health service.
       grpc_max_threads: that answer gRPC at the same time.
+      grpc_channel_arguments: gRPC's own, such as `grpc.max_connection_age_ms=30000`, with commas.
       bind_address: where to listen. Not TF Serving's, which listens everywhere.
       request_log_dir: folder for a sample of the requests. Not TF Serving's, nor is the next.
       request_log_sampling_rate: share of the requests that are logged, 0 to 1.
@@ -95,9 +97,19 @@ class Options:
     monitoring_config_file: str = ""
     enable_grpc_healthcheck_service: bool = False
     grpc_max_threads: int = 16
+    grpc_channel_arguments: str = ""
     bind_address: str = "127.0.0.1"
     request_log_dir: str = ""
     request_log_sampling_rate: float = 0.01
+
+    @property
+    def channel_arguments(self) -> list[tuple[str, int | str]]:
+        """The names and values in `grpc_channel_arguments`; what looks like a number is one."""
+        pairs = [each.partition("=") for each in self.grpc_channel_arguments.split(",") if each]
+        return [
+            (name, int(value) if re.fullmatch(r"-?\d{1,9}", value) else value)
+            for name, _, value in pairs
+        ]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -136,6 +148,9 @@ def parse(words: Sequence[str]) -> Options:
     options = Options(**vars(parser.parse_args(words)))
     if not options.model_base_path and not options.model_config_file:
         raise UnusableFlags("there is no model: give --model_base_path or --model_config_file")
+    for each in filter(None, options.grpc_channel_arguments.split(",")):
+        if "=" not in each:
+            raise UnusableFlags(f"--grpc_channel_arguments: name=value expected, not {each!r}")
     for name in _FILES:
         file = getattr(options, name)
         if file and not Path(file).is_file():

@@ -79,6 +79,8 @@ class ModelServer:
         listening = socket.create_server(
             (options.bind_address, max(0, options.rest_api_port)), backlog=512
         )
+        # Else the second part of an answer waits 40 ms for the first to be acknowledged.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest_port = listening.getsockname()[1]
         config = uvicorn.Config(
             application, http="httptools", lifespan="off", log_level="warning", access_log=False,

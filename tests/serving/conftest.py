@@ -1,8 +1,9 @@
-"""A small model as TensorFlow exports it, and publishers to kill."""
+"""A small model as TensorFlow exports it, publishers to kill, and the server to look at."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def another(saved_model: Path, tmp_path: Path) -> Callable[[object], Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def command(request: pytest.FixtureRequest) -> str:
+    """The server under test: ours, or what `--model-server` names."""
+    given = request.config.getoption("--model-server")
+    return str(given) if given else f"{Path(sys.executable).with_name('taxiway')} serve"
 
 
 @pytest.fixture(scope="session")

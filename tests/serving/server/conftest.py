@@ -7,7 +7,6 @@ import os
 import shlex
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -124,13 +123,6 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def command(request: pytest.FixtureRequest) -> str:
-    """The server under test: ours, or what `--model-server` names."""
-    given = request.config.getoption("--model-server")
-    return str(given) if given else f"{Path(sys.executable).with_name('taxiway')} serve"
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,22 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from tensorflow_serving.apis import model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.server import options
+from serving.server import grpc_server, options
 from serving.server.config import from_proto, from_text
 from serving.server.errors import ServingError
 from serving.server.manager import ModelManager
+from serving.server.metrics import Metrics
 from serving.server.options import UnusableFlags
+from serving.server.predictor import Predictor
 from tests.serving.server.conftest import Server, serving
 
+_SECONDS = 60
 _FAST = ("--file_system_poll_wait_seconds=1", "--model_config_file_poll_wait_seconds=1")
 
 
@@ -254,6 +258,7 @@ def test_a_policy_chooses_versions(policy: str, wanted: list[int]) -> None:
         (["--model_base_path=/m", "--rest_api_num_threads=0"], "at least 1 expected"),
         (["--model_config_file=/none"], "there is no file /none"),
         (["--model_base_path=/m", "--enable_model_warmup=perhaps"], "true or false expected"),
+        (["--model_base_path=/m", "--grpc_channel_arguments=a=1,b"], "name=value expected, .*'b'"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named(words: list[str], message: str) -> None:
@@ -269,3 +274,31 @@ def test_flags_are_read_as_tf_serving_reads_them() -> None:
     assert not options.parse(
         ["--model_base_path=/m", "--enable_model_warmup=0"]
     ).enable_model_warmup
+
+
+def test_what_looks_like_a_number_is_one_to_grpc() -> None:
+    found = options.Options(grpc_channel_arguments="grpc.max_connection_age_ms=30000,a=b=c,")
+    assert found.channel_arguments == [("grpc.max_connection_age_ms", 30_000), ("a", "b=c")]
+
+
+def test_a_connection_is_asked_to_move_when_it_is_old(tmp_path: Path) -> None:
+    given = options.Options(
+        port=0,
+        model_base_path=str(tmp_path),
+        grpc_channel_arguments="grpc.max_connection_age_ms=100",
+    )
+    manager, counts = ModelManager(given), Metrics()
+    server, port = grpc_server.serve(manager, Predictor(manager, counts), counts, given)
+    ready, idle = threading.Event(), threading.Event()
+
+    def note(state: grpc.ChannelConnectivity) -> None:
+        if state is grpc.ChannelConnectivity.READY:
+            ready.set()
+        elif state is grpc.ChannelConnectivity.IDLE and ready.is_set():
+            idle.set()
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        channel.subscribe(note, try_to_connect=True)
+        assert ready.wait(_SECONDS)
+        assert idle.wait(_SECONDS)
+    server.stop(None)
