@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,14 @@ def _quickly(value: Any, info: Any) -> Any:
 
 
 def _fits(array: Any, dtype: Any) -> bool:
-    return bool(array.min() >= dtype.min and array.max() <= dtype.max)
+    lowest, highest = _limits(dtype)
+    return bool(array.min() >= lowest and array.max() <= highest)
+
+
+@cache
+def _limits(dtype: Any) -> tuple[Any, Any]:
+    # TensorFlow looks them up anew each time, and takes longer than everything else here.
+    return dtype.min, dtype.max
 
 
 def _has_truth(value: Any) -> bool:
@@ -243,7 +251,7 @@ def _scalar(value: Any, dtype: Any) -> Any:
             return value
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         whole = isinstance(value, int)
-        if dtype.is_floating or (whole and dtype.min <= value <= dtype.max):
+        if dtype.is_floating or (whole and _within(value, dtype)):
             try:
                 return float(value) if dtype.is_floating else value
             except OverflowError:
@@ -251,6 +259,11 @@ def _scalar(value: Any, dtype: Any) -> Any:
     raise invalid(
         f"JSON Value: {_shown(value)} Type: {_kind(value)} is not of expected type: {dtype.name}"
     )
+
+
+def _within(value: int, dtype: Any) -> bool:
+    lowest, highest = _limits(dtype)
+    return bool(lowest <= value <= highest)
 
 
 def _is_b64(value: Any) -> bool:

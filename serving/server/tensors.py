@@ -5,6 +5,7 @@ TensorFlow's own functions do the same for every type there is, and take several
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -32,9 +33,10 @@ def to_array(proto: Any) -> Any:
     """
     field = _FIELDS.get(proto.dtype)
     values = getattr(proto, field) if field else ()
-    if len(values) > 1 and not proto.tensor_content:
+    if values and not proto.tensor_content:
         shape = [dimension.size for dimension in proto.tensor_shape.dim]
-        if len(values) == _size(shape):
+        # One value may stand for many, which is TensorFlow's to spread.
+        if len(values) == math.prod(shape):
             return np.array(values, _numpy(proto.dtype)).reshape(shape)
     try:
         return tf.make_ndarray(proto)
@@ -69,13 +71,6 @@ def proto_of(array: Any) -> tensor_pb2.TensorProto:
     proto = tensor_pb2.TensorProto()
     fill(proto, np.asarray(array))
     return proto
-
-
-def _size(shape: list[int]) -> int:
-    size = 1
-    for each in shape:
-        size *= each
-    return size
 
 
 @cache
