@@ -34,7 +34,7 @@ _LABELS = "--allow_version_labels_for_unavailable_models=true"
     help="What serves: this program, or the real TF Serving on PATH or in Docker.",
 )
 @click.option(
-    "--image", default="tensorflow/serving:2.16.1", show_default=True, help="For --backend docker."
+    "--image", default="tensorflow/serving:2.19.1", show_default=True, help="For --backend docker."
 )
 @settings_option
 @workspace_option

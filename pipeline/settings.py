@@ -112,7 +112,7 @@ class InfraSettings(_Frozen):
         None,
         pattern=r"^[a-z0-9][\w./:@-]*$",
         description="serve it with this image too, where there is a Docker engine: "
-        "tensorflow/serving:2.16.1",
+        "tensorflow/serving:2.19.1",
     )
 
 

@@ -83,10 +83,11 @@ class ModelManager:
         """Load what is there, then follow the folders and the config file.
 
         Raises:
-          ServingError: the config file cannot be used.
+          ServingError: the config file cannot be used, or a model has no version that can be.
         """
         self._config_text = self._read_config()
         self._configure(from_options(self._options))
+        self._refuse_what_never_loads()
         waits = (
             (self._options.file_system_poll_wait_seconds, self._poll),
             (self._options.model_config_file_poll_wait_seconds, self._poll_config),
@@ -96,6 +97,17 @@ class ModelManager:
                 thread = threading.Thread(target=self._repeat, args=(seconds, poll), daemon=True)
                 thread.start()
                 self._threads.append(thread)
+
+    def _refuse_what_never_loads(self) -> None:
+        failed = [
+            f"{{{{name: {name} version: {version.number}}} due to error: {version.error}}}"
+            for name, model in self._models.items()
+            for version in model.versions.values()
+            if version.error and version.state == END and not model.available()
+        ]
+        if failed:
+            message = f"{len(failed)} servable(s) did not become available: {{{', '.join(failed)}}}"
+            raise ServingError(Code.UNKNOWN, message)
 
     def stop(self) -> None:
         """Stop following, and unload everything."""

@@ -68,7 +68,7 @@ def test_the_image_sees_the_models_and_only_this_machine_sees_its_ports(
     assert published == ["127.0.0.1:8500:8500", "127.0.0.1:8501:8501"]
     models = workspace / "models"
     assert f"type=bind,source={models},target={models},readonly" in words
-    place = words.index("tensorflow/serving:2.16.1")
+    place = words.index("tensorflow/serving:2.19.1")
     assert words[place - 2 : place] == ["--entrypoint", "tensorflow_model_server"]
     assert words[place + 1] == f"--model_config_file={models}/models.config"
 

@@ -51,8 +51,8 @@ def scores(good_model: Path, rows: list[bytes]) -> np.ndarray:
 def test_the_server_answers_as_a_session_does(
     good_model: Path, rows: list[bytes], scores: np.ndarray, state: Path
 ) -> None:
-    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.16.1")
-    assert (found.problems, found.server) == ((), "tensorflow/serving:2.16.1")
+    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.19.1")
+    assert (found.problems, found.server) == ((), "tensorflow/serving:2.19.1")
     words = json.loads((state / "words.json").read_text())
     assert words[words.index("--publish") + 1] == "127.0.0.1::8501"
     assert words[words.index("--memory") + 1] == "1512000000b"
@@ -85,6 +85,6 @@ def test_without_an_engine_the_report_says_so(
     good_model: Path, rows: list[bytes], scores: np.ndarray, state: Path
 ) -> None:
     (state / "down").touch()
-    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.16.1")
+    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.19.1")
     assert found.passed
-    assert found.server == "TensorFlow session; no Docker engine for tensorflow/serving:2.16.1"
+    assert found.server == "TensorFlow session; no Docker engine for tensorflow/serving:2.19.1"

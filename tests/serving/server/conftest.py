@@ -18,7 +18,12 @@ from typing import Any
 
 import grpc
 import pytest
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from google.protobuf import text_format
+from tensorflow_serving.apis import (
+    model_management_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
 
 from tests.serving.server.models import export
 
@@ -142,24 +147,21 @@ def server(
     folder = tmp_path_factory.mktemp("served")
     (folder / "broken" / "1").mkdir(parents=True)
     (folder / "broken" / "1" / "saved_model.pb").write_bytes(b"no graph")
-    config = folder / "models.config"
-    config.write_text(
-        f"""
-        model_config_list {{
-          config {{
-            name: "contract"
-            base_path: "{exported[1].parent}"
-            model_platform: "tensorflow"
-            model_version_policy {{ all {{}} }}
-            version_labels {{ key: "stable" value: 1 }}
-            version_labels {{ key: "canary" value: 2 }}
-          }}
-          config {{
-            name: "broken" base_path: "{folder}/broken" model_platform: "tensorflow"
-          }}
-        }}
-        """
+    good = f"""
+      config {{
+        name: "contract"
+        base_path: "{exported[1].parent}"
+        model_platform: "tensorflow"
+        model_version_policy {{ all {{}} }}
+        version_labels {{ key: "stable" value: 1 }}
+        version_labels {{ key: "canary" value: 2 }}
+      }}
+    """
+    broken = (
+        f'config {{ name: "broken" base_path: "{folder}/broken" model_platform: "tensorflow" }}'
     )
+    config = folder / "models.config"
+    config.write_text(f"model_config_list {{ {good} }}")
     monitoring = folder / "monitoring.config"
     monitoring.write_text("prometheus_config { enable: true }")
     with serving(
@@ -171,4 +173,9 @@ def server(
         "--enable_grpc_healthcheck_service=true",
     ) as found:
         found.wait("contract", v1="AVAILABLE", v2="AVAILABLE")
+        # A server does not start with a model that has no good version, but may get one later.
+        request = model_management_pb2.ReloadConfigRequest()
+        text_format.Parse(f"model_config_list {{ {good} {broken} }}", request.config)
+        answer = found.models.HandleReloadConfigRequest(request, timeout=_SECONDS)
+        assert answer.status.error_code != 0
         yield found

@@ -160,6 +160,19 @@ def test_a_label_on_a_version_that_is_not_there_is_refused(
         manager.stop()
 
 
+def test_a_server_does_not_start_with_a_model_that_has_no_good_version(tmp_path: Path) -> None:
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    manager = ModelManager(
+        options.parse([
+            "--model_name=m", f"--model_base_path={tmp_path / 'm'}", "--max_num_load_retries=0"
+        ])
+    )  # fmt: skip
+    words = r"1 servable\(s\) did not become available: \{\{\{name: m version: 1\} due to error: "
+    with pytest.raises(ServingError, match=words):
+        manager.start()
+    manager.stop()
+
+
 def test_a_label_in_use_never_moves_to_what_is_not_loaded(
     exported: dict[int, Path], tmp_path: Path
 ) -> None:
