@@ -190,6 +190,7 @@ def _tell(event: Event | None, nothing: str, base: Path, as_json: bool) -> None:
     elif event is None:
         click.echo(nothing)
     else:
-        before = "" if event.before is None else f", before: version {event.before}"
+        moved = event.before not in (None, event.version)
+        before = f", before: version {event.before}" if moved else ""
         click.echo(f"Version {event.version} is {event.alias} now{before}.")
         click.echo(f"TF Serving reads it from {base.parent / CONFIG}.")

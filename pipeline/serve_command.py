@@ -112,7 +112,7 @@ def _in_docker(words: Sequence[str], image: str) -> list[str]:
 
 
 def _serve_here(words: Sequence[str]) -> None:
-    from serving.server.errors import ServingError
+    from serving.server.errors import Code, ServingError
     from serving.server.options import UnusableFlags, parse
 
     try:
@@ -127,7 +127,9 @@ def _serve_here(words: Sequence[str]) -> None:
     except OSError as error:
         raise InfrastructureError(f"{error}.", "choose other ports") from error
     except ServingError as error:
-        raise UsageError(f"--model_config_file: {error.message}.") from error
+        if error.code == Code.UNKNOWN:  # the flags are right, and the models are not
+            raise InfrastructureError(f"{error.message}.", "taxiway registry verify") from error
+        raise UsageError(f"{error.message}.", "taxiway serve --help") from error
 
 
 def _tell(server: ModelServer) -> None:

@@ -261,7 +261,7 @@ def _scalar(value: Any, dtype: Any) -> Any:
     )
 
 
-def _within(value: int, dtype: Any) -> bool:
+def _within(value: float, dtype: Any) -> bool:
     lowest, highest = _limits(dtype)
     return bool(lowest <= value <= highest)
 

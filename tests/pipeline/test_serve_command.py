@@ -91,7 +91,10 @@ def test_without_a_version_there_is_nothing_to_serve(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--ssl_config_file=x", "--ssl_config_file is a flag of TF Serving's that this server"),
+        (
+            "--use_alts_credentials=1",
+            "--use_alts_credentials is a flag of TF Serving's that this server",
+        ),
         ("--prot=1", "unrecognized arguments: --prot=1"),
     ],
 )

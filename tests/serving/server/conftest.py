@@ -157,9 +157,7 @@ def server(
         version_labels {{ key: "canary" value: 2 }}
       }}
     """
-    broken = (
-        f'config {{ name: "broken" base_path: "{folder}/broken" model_platform: "tensorflow" }}'
-    )
+    broken = f'config {{ name: "broken" base_path: "{folder}/broken" }}'
     config = folder / "models.config"
     config.write_text(f"model_config_list {{ {good} }}")
     monitoring = folder / "monitoring.config"
