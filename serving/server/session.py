@@ -267,8 +267,8 @@ def _to_tensor(value: Any) -> tuple[int, int]:
         raise invalid(str(error)) from error
     tensor = tf_.TF_AllocateTensor(enum, dimensions, array.ndim, array.nbytes)
     # To ask a small array for its address takes longer than to copy it.
-    content: bytes | int = array.tobytes() if array.nbytes < _SMALL else array.ctypes.data
-    ctypes.memmove(tf_.TF_TensorData(tensor), content, array.nbytes)
+    source: bytes | int = array.tobytes() if array.nbytes < _SMALL else array.ctypes.data
+    ctypes.memmove(tf_.TF_TensorData(tensor), source, array.nbytes)
     return tensor, 0
 
 
