@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from scripts.bench import boosting, data, measure, report, targets
+from scripts.bench import boosting, data, measure, report, serving, targets
 
 _CONTENDERS = {
     targets.PLAIN: "scripts.bench.with_keras",
@@ -81,6 +81,9 @@ def main(sizes: str, repeat: int, with_boosting: bool, months: str, page: Path) 
         manners = _manners(scratch)
         parts.append(report.manners(*manners))
         promised += targets.of_manners(*manners)
+        served = serving.measure(scratch / "manners" / "models" / "flights" / "1", scratch)
+        parts.append(report.serving(served))
+        promised += targets.of_serving(served)
         if with_boosting:
             spans = [int(month) for month in months.split(",")]
             parts.append(_a_month_ahead(scratch / "boosting", spans))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.bench.boosting import Month
 from scripts.bench.measure import Cost, Measurement
+from scripts.bench.serving import CONCURRENCY, Serving
 from scripts.bench.targets import Target
 
 Row = Sequence[str]
@@ -107,6 +108,35 @@ def manners(help_seconds: float, cached_seconds: float) -> str:
         ["`taxiway run`, all cached", f"{cached_seconds:.1f}"],
     ]
     return "## Manners\n\n" + table(["command", "wall s"], rows)
+
+
+def serving(found: Serving) -> str:
+    """Return the section on the model server."""
+    rows = [
+        [
+            name,
+            str(batch),
+            f"{each.per_second:,.0f}",
+            f"{each.per_second * batch:,.0f}",
+            f"{each.p50_ms:.1f}",
+            f"{each.p99_ms:.1f}",
+        ]
+        for (name, batch), each in sorted(found.loads.items(), key=lambda one: one[0][1])
+    ]
+    calls = ", ".join(f"{us:,.0f} µs with {rows}" for rows, us in found.in_process_us.items())
+    header = ["server", "rows a request", "requests / s", "rows / s", "p50 ms", "p99 ms"]
+    return _SERVING.format(connections=CONCURRENCY, calls=calls, table=table(header, rows))
+
+
+_SERVING = """\
+## Serving
+
+{connections} connections, each with one request at a time, on the machine that also makes the load.
+FastAPI is an endpoint around Keras's `predict`, and "gRPC, eager" a service around a signature of
+`tf.saved_model.load`, both as people write them by hand; all serve the same signature of the
+flights model. A call without a server takes {calls} rows.
+
+{table}"""
 
 
 def repeated(times: int) -> str:

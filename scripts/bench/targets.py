@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.bench.measure import Measurement
+from scripts.bench.serving import BATCHES, FASTAPI, GRPC, REST, Serving
 
 PLAIN, TAXIWAY, STOCK = "plain script", "Taxiway", "stock TFX"
 
@@ -14,6 +15,8 @@ _MIN_EXAMPLE_GEN_SPEED_UP = 10
 _MAX_PEAK_GB = 1.4
 _MAX_HELP_SECONDS = 0.3
 _MAX_CACHED_SECONDS = 15
+_MIN_SERVING_SPEED_UP = 2
+_MAX_READY_SECONDS = 6
 _GB_PER_MB = 2**20 / 1e9
 
 
@@ -76,6 +79,24 @@ def example_gen_speed_up(contenders: Mapping[str, Measurement]) -> float:
     """Return how many times as fast as the stock ExampleGen Taxiway's is."""
     stock = contenders[STOCK].parts["CsvExampleGen"].wall
     return stock / contenders[TAXIWAY].parts["ExampleGen"].wall
+
+
+def of_serving(found: Serving) -> list[Target]:
+    """Compare the model server with the endpoint that people write by hand."""
+    targets = [
+        Target("`taxiway serve`: s until it answers", _MAX_READY_SECONDS, found.ready_seconds)
+    ]
+    for batch in BATCHES:
+        by_hand = found.loads[FASTAPI, batch]
+        for name in (REST, GRPC):
+            ours = found.loads[name, batch]
+            what = f"{name}, {batch} rows a request"
+            ratio = ours.per_second / by_hand.per_second
+            targets += [
+                Target(f"{what}: requests / {FASTAPI}'s", _MIN_SERVING_SPEED_UP, ratio, True),
+                Target(f"{what}: p99 / {FASTAPI}'s", 1, ours.p99_ms / by_hand.p99_ms),
+            ]
+    return targets
 
 
 def of_manners(help_seconds: float, cached_seconds: float) -> list[Target]:
