@@ -24,6 +24,7 @@ from pipeline.errors import (
     TaxiwayError,
     UsageError,
 )
+from pipeline.export_commands import export
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.predict_commands import predict, status
 from pipeline.registry_commands import registry
@@ -133,6 +134,7 @@ def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) ->
         sys.exit(InfrastructureError.exit_code)
 
 
+taxiway.add_command(export)
 taxiway.add_command(registry)
 taxiway.add_command(schema)
 taxiway.add_command(serve)

@@ -96,7 +96,7 @@ def copy(source: Path, target: Path) -> FileEntry:
     return found
 
 
-def write(target: Path, content: str) -> None:
+def write(target: Path, content: str | bytes) -> None:
     """Write a new file and flush it to the disk.
 
     Args:
@@ -108,7 +108,7 @@ def write(target: Path, content: str) -> None:
     """
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        _write(handle, content.encode())
+        _write(handle, content.encode() if isinstance(content, str) else content)
         os.fsync(handle)
     finally:
         os.close(handle)
