@@ -11,7 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from pipeline import evaluation
-from pipeline.errors import DataRefused
+from pipeline.errors import DataRefused, NotBlessed
 from pipeline.example_gen import ROWS_PROPERTY
 from pipeline.gate import decision
 from pipeline.infra import report
@@ -59,6 +59,29 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
             findings=tuple(decision.stopped_by(folder)),
             quarantine=quarantine if quarantine.exists() else None,
         )
+
+
+def check_pushed(outputs: Mapping[str, Outputs]) -> None:
+    """Say why nothing was published, where that is so.
+
+    Args:
+      outputs: of all nodes of the run, by node.
+
+    Raises:
+      NotBlessed: the model missed a bound, or cannot be served.
+    """
+    if outputs["Pusher"]["pushed_model"].custom_properties["pushed"].int_value:
+        return
+    served = report.read(Path(outputs["InfraCheck"]["blessing"].uri))
+    missed = evaluation.failures(outputs["Evaluator"]["evaluation"].uri)
+    raise NotBlessed(
+        f"the model {'is not good enough' if missed else 'cannot be served'}, "
+        "nothing was published:",
+        "change the model, its data, or the bounds under [evaluate]"
+        if missed
+        else "correct the model, or change the limits under [infra]",
+        (*missed, *served.problems),
+    )
 
 
 def _rows(examples: Any) -> dict[str, int]:

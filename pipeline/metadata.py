@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ def connection(settings: Settings) -> mlmd.ConnectionConfig:
     if server.ssl_ca is not None:
         config.mysql.ssl_options.ca = str(server.ssl_ca)
         config.mysql.ssl_options.verify_server_cert = True
+    if server.ssl_cert is not None:
+        config.mysql.ssl_options.cert = str(server.ssl_cert)
+    if server.ssl_key is not None:
+        config.mysql.ssl_options.key = str(server.ssl_key)
     return config
 
 
@@ -179,12 +184,26 @@ def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> i
         for execution in store.get_executions()
         if execution.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
     ]
-    for execution in unfinished:
+    fail(store, artifacts, unfinished)
+    return len(unfinished)
+
+
+def fail(
+    store: metadata_store.MetadataStore, artifacts: Path, executions: Sequence[mlmd.Execution]
+) -> None:
+    """Mark executions as failed, and remove what they wrote.
+
+    Args:
+      store: ML Metadata.
+      artifacts: TFX's pipeline root.
+      executions: that are not running any more.
+    """
+    for execution in executions:
         execution.last_known_state = mlmd.Execution.FAILED
         for output in artifacts.glob(f"*/*/{execution.id}"):
             shutil.rmtree(output)
-    store.put_executions(unfinished)
-    return len(unfinished)
+    if executions:
+        store.put_executions(executions)
 
 
 def forget_missing(store: metadata_store.MetadataStore) -> int:

@@ -10,16 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from pipeline import interrupts, lock, recording
-from pipeline.errors import DataRefused, InfrastructureError, NotBlessed, TaxiwayError, UsageError
+from pipeline import interrupts, launching, lock, project, recording
+from pipeline.errors import DataRefused, TaxiwayError, UsageError
 from pipeline.progress import Observer, Step
 from pipeline.records import RunRecord
 from pipeline.refusals import SCHEMA_KINDS
-from pipeline.settings import Settings, explain
+from pipeline.settings import Settings
 from pipeline.workspace import Workspace
-from serving.errors import DamagedModel, StoreError
 
 if TYPE_CHECKING:
     from pipeline.sources.layout import Layout
@@ -135,21 +132,19 @@ class _Run:
         return record(None)
 
     def _execute(self) -> None:
-        features, schema, policy = self._features(), self._schema(), self._policy()
-        self._columns = (features.label, *features.inputs)
-        self._check_columns(features, schema)
-        self._check_run_fn()
-        data = self._lay_out_data(schema)
+        files = project.load(self._settings)
+        self._columns = files.columns
+        data = self._lay_out_data(files.schema)
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
-            from pipeline import fingerprint, metadata, speedups
+            from pipeline import decisions, fingerprint, metadata, speedups
             from pipeline.graph import create_pipeline
 
             speedups.install()
             pipeline = create_pipeline(
                 settings=self._settings,
-                features=features,
-                policy=policy,
+                features=files.features,
+                policy=files.policy,
                 data=data,
                 tune=self._tune,
                 warm_start=self._warm_start,
@@ -164,7 +159,8 @@ class _Run:
             interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
             metadata.forget_missing(store)
             metadata.reserve_lost(store, self._workspace)
-            self._check_warm_start(store, features)
+            if self._warm_start:
+                project.check_warm_start(self._settings, store, files.features)
             start(
                 f"{interrupted} interrupted components of an earlier run closed"
                 if interrupted
@@ -172,9 +168,9 @@ class _Run:
             )
         with interrupts.remembered() as check_interrupt:
             for node in ir.nodes:
-                self._launch(ir, node.pipeline_node, store, features)
+                self._launch(ir, node.pipeline_node, store, files.features)
                 check_interrupt()
-        self._check_pushed()
+        decisions.check_pushed(self._outputs)
 
     def _point_to_schema(self, error: TaxiwayError) -> None:
         """Name the command that looks at the schema, where another one could let the data pass."""
@@ -184,15 +180,6 @@ class _Run:
             error.next_step = (
                 f"{self._schema_diff}   (the change of the schema that would let the data pass)"
             )
-
-    def _schema(self) -> Any:
-        from schema import columns
-
-        file = self._settings.schema_file
-        try:
-            return columns.load(file)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: not a usable schema: {error}") from error
 
     def _lay_out_data(self, schema: Any) -> Any:
         from pipeline.sources import open_source
@@ -208,13 +195,7 @@ class _Run:
             except DataRefused as error:
                 self._quarantine(error)
                 raise
-            first, last = layout.train_spans[0], layout.train_spans[-1]
-            step(
-                f"train {first}"
-                + (f" to {last}" if last != first else "")
-                + f", eval {layout.span}"
-                + ("" if len(layout.train_spans) == settings.window else "; no earlier spans")
-            )
+            step(layout.in_words(settings.window))
         return layout
 
     def _quarantine(self, error: DataRefused) -> None:
@@ -224,93 +205,17 @@ class _Run:
             error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
             write_quarantine(error.quarantine, error.rows)
 
-    def _features(self) -> Any:
-        from models import features
-
-        file = self._settings.features
-        try:
-            return features.load(file)
-        except ValidationError as error:
-            raise UsageError(f"{file}: {explain(error, features.Features)}") from error
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: not a usable features file: {error}") from error
-
-    def _check_columns(self, features: Any, schema: Any) -> None:
-        from models import columns
-
-        wrong = "; ".join(columns.mismatches(features, schema))
-        if wrong:
-            raise UsageError(f"{self._settings.features}: {wrong} ({self._settings.schema_file})")
-
-    def _check_run_fn(self) -> None:
-        from pipeline import code
-
-        path = self._settings.train.run_fn
-        if not code.has_function(path):
-            raise UsageError(
-                f"train.run_fn: there is no function {path}.",
-                "write it as package.module.function, as seen from the project's folder",
-            )
-
-    def _check_warm_start(self, store: Any, features: Any) -> None:
-        from models import warm_start
-        from pipeline import metadata
-        from pipeline.blessed import latest_blessed_model
-
-        if not self._warm_start:
-            return
-        base = latest_blessed_model(store)
-        if base is None:
-            raise UsageError(
-                f"--warm-start: no model is blessed yet in {self._workspace.root}.", "taxiway run"
-            )
-        folder = Path(metadata.beside(base.uri, "model_run"))
-        train = self._settings.train.model_dump(mode="json")
-        wrong = "; ".join(warm_start.differences(folder, features, train))
-        if wrong:
-            raise UsageError(
-                f"--warm-start: the latest blessed model, {base.uri}, cannot be gone on from: "
-                f"{wrong}.",
-                "taxiway run, without --warm-start",
-            )
-
-    def _policy(self) -> Any:
-        from schema import policy
-
-        file = self._settings.policy_file
-        try:
-            return policy.load(file)
-        except ValidationError as error:
-            raise UsageError(f"{file}: {explain(error, policy.Policy)}") from error
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{file}: not a usable policy: {error}") from error
-
     def _launch(self, ir: Any, node: Any, store: Any, features: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
-        from tfx.orchestration import metadata as tfx_metadata
-        from tfx.orchestration.local import runner_utils
-        from tfx.orchestration.portable import launcher
 
         from pipeline import decisions, metadata
         from pipeline.infra import process
 
         name = node.node_info.id
-        deployment = runner_utils.extract_local_deployment_config(ir)
         with self._step(name) as step:
-            execution = launcher.Launcher(
-                pipeline_node=node,
-                mlmd_connection=tfx_metadata.Metadata(
-                    deployment.metadata_connection_config.database_connection_config
-                ),
-                pipeline_info=ir.pipeline_info,
-                pipeline_runtime_spec=ir.runtime_spec,
-                executor_spec=runner_utils.extract_executor_spec(deployment, name),
-                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-            ).launch()
-            outcome = metadata.state(store, execution.execution_id)
-            if outcome not in (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED):
-                raise InfrastructureError(f"{name} could not run: its inputs are not there.")
-            outputs = self._outputs[name] = metadata.outputs(store, execution.execution_id)
+            execution = launching.launch(ir, node, store, metadata.connection(self._settings))
+            outcome = metadata.state(store, execution)
+            outputs = self._outputs[name] = metadata.outputs(store, execution)
             if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
                 # Then the Trainer runs too, and leaves a core free.
                 process.prepare()
@@ -329,23 +234,6 @@ class _Run:
         )
         process.begin(component.candidate(model, examples, features, self._settings.infra))
 
-    def _check_pushed(self) -> None:
-        from pipeline import evaluation
-        from pipeline.infra import report
-
-        if self._outputs["Pusher"]["pushed_model"].custom_properties["pushed"].int_value:
-            return
-        served = report.read(Path(self._outputs["InfraCheck"]["blessing"].uri))
-        missed = evaluation.failures(self._outputs["Evaluator"]["evaluation"].uri)
-        raise NotBlessed(
-            f"the model {'is not good enough' if missed else 'cannot be served'}, "
-            "nothing was published:",
-            "change the model, its data, or the bounds under [evaluate]"
-            if missed
-            else "correct the model, or change the limits under [infra]",
-            (*missed, *served.problems),
-        )
-
     @contextmanager
     def _step(self, name: str) -> Iterator[Any]:
         self._observer.started(name)
@@ -357,22 +245,14 @@ class _Run:
             decision, state = words, "cached" if cached else "done"
 
         try:
-            yield conclude
+            with launching.explained(name):
+                yield conclude
         except KeyboardInterrupt:
             state = "interrupted"
             raise
         except TaxiwayError:
             state = "failed"
             raise
-        except StoreError as error:
-            state = "failed"
-            refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
-            raise refused(f"{error.where}: {error.what}.", error.next_step) from error
-        except Exception as error:
-            state = "failed"
-            raise InfrastructureError(
-                f"{name} failed: {_first_line(error)}", "taxiway doctor"
-            ) from error
         finally:
             step = Step(name, state, time.monotonic() - begin, decision)
             self._steps.append(step)
@@ -380,16 +260,8 @@ class _Run:
 
 
 def _compile(pipeline: Any, run_id: str) -> Any:
-    from tfx.dsl.compiler import compiler, constants
-    from tfx.orchestration.portable import runtime_parameter_utils
+    from tfx.dsl.compiler import compiler
 
     ir = compiler.Compiler().compile(pipeline)
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
-    )
+    launching.substitute(ir, run_id)
     return ir
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

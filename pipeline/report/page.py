@@ -25,7 +25,7 @@ def render(workspace: Workspace, record: RunRecord) -> str:
       workspace: of the run.
       record: what the run did; what it did not come to is left out, and so is what is damaged.
     """
-    templates = _templates()
+    pages = templates()
     checked = read(record, "InfraCheck", "blessing", infra.read)
     gathered: dict[str, Callable[[], object]] = {
         "run": lambda: graph.lay_out(record.steps, record.graph) if record.steps else None,
@@ -39,35 +39,36 @@ def render(workspace: Workspace, record: RunRecord) -> str:
         found = gathered[name]()
         if found is None:
             return Markup()
-        return Markup(templates.get_template(f"{name}.html").render(found=found, record=record))
+        return Markup(pages.get_template(f"{name}.html").render(found=found, record=record))
 
-    return templates.get_template("page.html").render(
+    return pages.get_template("page.html").render(
         record=record,
         verdict=_verdict(record, checked),
         began=record.began[:16].replace("T", " "),
-        css=Markup(templates.get_template("page.css").render()),
+        css=Markup(pages.get_template("page.css").render()),
         name=workspace.name,
         parts=[attempt(f"its part {name}", partial(part, name)) or "" for name in gathered],
         links=lineage.links(workspace, record),
     )
 
 
-def _templates() -> Environment:
-    templates = Environment(
+def templates() -> Environment:
+    """Return the templates of reports."""
+    found = Environment(
         loader=PackageLoader("pipeline", "report/templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(
+    found.filters.update(
         count=lambda value: f"{value:,.0f}",
         share=lambda value: f"{value:.1%}",
         number=_number,
         metric=lambda name: _METRICS.get(name, name.replace("_", " ")),
         sentence=lambda text: text[:1].upper() + text[1:],
     )
-    return templates
+    return found
 
 
 def _verdict(record: RunRecord, checked: infra.Report | None) -> str:

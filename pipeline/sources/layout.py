@@ -28,6 +28,20 @@ class Layout:
     span: int
     train_spans: tuple[int, ...]
 
+    def in_words(self, window: int) -> str:
+        """Say which spans a run sees.
+
+        Args:
+          window: how many to train on were wanted.
+        """
+        first, last = self.train_spans[0], self.train_spans[-1]
+        return (
+            f"train {first}"
+            + (f" to {last}" if last != first else "")
+            + f", eval {self.span}"
+            + ("" if len(self.train_spans) == window else "; no earlier spans")
+        )
+
 
 def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout:
     """Put a span and the ones before it where ExampleGen finds them.

@@ -1,0 +1,94 @@
+"""Launch one node of a compiled pipeline, and say in our words how it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError
+from serving.errors import DamagedModel, StoreError
+
+
+def substitute(ir: Any, run_id: str) -> None:
+    """Put a run's id into a compiled pipeline.
+
+    Args:
+      ir: the compiled pipeline; changed in place.
+      run_id: the TFX pipeline run id.
+    """
+    from tfx.dsl.compiler import constants
+    from tfx.orchestration.portable import runtime_parameter_utils
+
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+    )
+
+
+def launch(ir: Any, node: Any, store: Any, connection: Any) -> int:
+    """Run a node with TFX's own launcher: driver, cache, executor, publisher.
+
+    Args:
+      ir: the compiled pipeline, with its run id.
+      node: of it.
+      store: ML Metadata.
+      connection: how ML Metadata is reached.
+
+    Returns:
+      The execution's id; it is complete or cached.
+
+    Raises:
+      InfrastructureError: its inputs are not there.
+    """
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+    from tfx.orchestration import metadata as tfx_metadata
+    from tfx.orchestration.local import runner_utils
+    from tfx.orchestration.portable import launcher
+
+    from pipeline import metadata
+
+    name = node.node_info.id
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    execution = launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=tfx_metadata.Metadata(connection),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    ).launch()
+    number = execution.execution_id
+    if not number or metadata.state(store, number) not in (
+        mlmd.Execution.COMPLETE,
+        mlmd.Execution.CACHED,
+    ):
+        raise InfrastructureError(f"{name} could not run: its inputs are not there.")
+    return int(number)
+
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn what a step raises into what a user can read.
+
+    Args:
+      name: of the step.
+
+    Raises:
+      TaxiwayError: for every other exception; Ctrl-C stays what it is.
+    """
+    try:
+        yield
+    except TaxiwayError:
+        raise
+    except StoreError as error:
+        refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
+        raise refused(f"{error.where}: {error.what}.", error.next_step) from error
+    except Exception as error:
+        raise InfrastructureError(
+            f"{name} failed: {_first_line(error)}", "taxiway doctor"
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

@@ -1,0 +1,134 @@
+"""What a project's files say: features, schema and policy, and whether they fit each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from pipeline.errors import UsageError
+from pipeline.settings import Settings, explain
+
+if TYPE_CHECKING:
+    from models.features import Features
+    from schema.policy import Policy
+
+
+@dataclass(frozen=True)
+class Project:
+    """The files that a pipeline is made from.
+
+    Args:
+      features: what is learned from what.
+      schema: what the data must look like.
+      policy: what stops a run.
+    """
+
+    features: Features
+    schema: Any
+    policy: Policy
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is learned from, the label first."""
+        return (self.features.label, *self.features.inputs)
+
+
+def load(settings: Settings) -> Project:
+    """Read the files that settings name, and check that they fit each other.
+
+    Args:
+      settings: of the pipeline.
+
+    Raises:
+      UsageError: a file is missing or wrong, or they do not fit.
+    """
+    project = Project(_features(settings), _schema(settings), _policy(settings))
+    _check_columns(settings, project)
+    _check_run_fn(settings)
+    return project
+
+
+def check_warm_start(settings: Settings, store: Any, features: Features) -> None:
+    """Refuse a warm start from a model that cannot be gone on from, before anything runs.
+
+    Args:
+      settings: of the pipeline.
+      store: ML Metadata.
+      features: what is learned from what.
+
+    Raises:
+      UsageError: no model is blessed yet, or it learned otherwise.
+    """
+    from models import warm_start
+    from pipeline import metadata
+    from pipeline.blessed import latest_blessed_model
+
+    base = latest_blessed_model(store)
+    if base is None:
+        raise UsageError(
+            f"--warm-start: no model is blessed yet in {settings.workspace}.", "taxiway run"
+        )
+    folder = Path(metadata.beside(base.uri, "model_run"))
+    train = settings.train.model_dump(mode="json")
+    wrong = "; ".join(warm_start.differences(folder, features, train))
+    if wrong:
+        raise UsageError(
+            f"--warm-start: the latest blessed model, {base.uri}, cannot be gone on from: {wrong}.",
+            "taxiway run, without --warm-start",
+        )
+
+
+def _features(settings: Settings) -> Features:
+    from models import features
+
+    file = settings.features
+    try:
+        return features.load(file)
+    except ValidationError as error:
+        raise UsageError(f"{file}: {explain(error, features.Features)}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: not a usable features file: {error}") from error
+
+
+def _schema(settings: Settings) -> Any:
+    from schema import columns
+
+    file = settings.schema_file
+    try:
+        return columns.load(file)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: not a usable schema: {error}") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    from schema import policy
+
+    file = settings.policy_file
+    try:
+        return policy.load(file)
+    except ValidationError as error:
+        raise UsageError(f"{file}: {explain(error, policy.Policy)}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: not a usable policy: {error}") from error
+
+
+def _check_columns(settings: Settings, project: Project) -> None:
+    from models import columns
+
+    wrong = "; ".join(columns.mismatches(project.features, project.schema))
+    if wrong:
+        raise UsageError(f"{settings.features}: {wrong} ({settings.schema_file})")
+
+
+def _check_run_fn(settings: Settings) -> None:
+    from pipeline import code
+
+    path = settings.train.run_fn
+    if not code.has_function(path):
+        raise UsageError(
+            f"train.run_fn: there is no function {path}.",
+            "write it as package.module.function, as seen from the project's folder",
+        )
