@@ -25,6 +25,7 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.export_commands import export
+from pipeline.kubeflow_commands import kubeflow
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.predict_commands import predict, status
 from pipeline.registry_commands import registry
@@ -141,6 +142,7 @@ taxiway.add_command(serve)
 taxiway.add_command(predict)
 taxiway.add_command(status)
 taxiway.add_command(report)
+taxiway.add_command(kubeflow)
 
 
 class _Silent:

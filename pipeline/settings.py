@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import UsageError
+from pipeline.kubeflow.settings import KubeflowSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -128,6 +129,8 @@ class MetadataSettings(_Frozen):
     user: str = Field("taxiway", description="on the server")
     password_file: Path | None = Field(None, description="holds nothing but the password")
     ssl_ca: Path | None = Field(None, description="certificate of who vouches for the server")
+    ssl_cert: Path | None = Field(None, description="certificate that the server asks for")
+    ssl_key: Path | None = Field(None, description="key of that certificate")
 
 
 class PublishSettings(_Frozen):
@@ -178,6 +181,7 @@ class Settings(_Frozen):
     infra: InfraSettings = InfraSettings()
     publish: PublishSettings = PublishSettings()
     metadata: MetadataSettings = MetadataSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
 
 def load(path: Path | None = None) -> Settings:
@@ -194,7 +198,7 @@ def load(path: Path | None = None) -> Settings:
       UsageError: the file is missing, is not TOML, or holds an unknown key or a wrong value.
     """
     file = path or Path(DEFAULT_FILE)
-    return _absolute(load_plain(path), file.absolute().parent)
+    return absolute(load_plain(path), file.absolute().parent)
 
 
 def load_plain(path: Path | None = None) -> Settings:
@@ -219,19 +223,25 @@ def load_plain(path: Path | None = None) -> Settings:
         ) from None
 
 
-def _absolute(settings: Settings, base: Path) -> Settings:
-    def absolute(path: Path | None) -> Path | None:
+def absolute(settings: Settings, base: Path) -> Settings:
+    """Return settings whose paths are absolute.
+
+    Args:
+      settings: as `load_plain` read them.
+      base: the folder that relative paths are from.
+    """
+
+    def placed(path: Path | None) -> Path | None:
         return None if path is None else base / path.expanduser()
 
     paths = ("workspace", "features", "schema_file", "policy_file")
-    of_source = {
-        name: absolute(getattr(settings.source, name)) for name in ("path", "serving_logs")
-    }
+    of_source = {name: placed(getattr(settings.source, name)) for name in ("path", "serving_logs")}
     of_metadata = {
-        name: absolute(getattr(settings.metadata, name)) for name in ("password_file", "ssl_ca")
+        name: placed(getattr(settings.metadata, name))
+        for name in ("password_file", "ssl_ca", "ssl_cert", "ssl_key")
     }
     return settings.model_copy(
-        update={name: absolute(getattr(settings, name)) for name in paths}
+        update={name: placed(getattr(settings, name)) for name in paths}
         | {
             "source": settings.source.model_copy(update=of_source),
             "metadata": settings.metadata.model_copy(update=of_metadata),
@@ -269,7 +279,14 @@ def _section(settings: BaseModel, name: str) -> Iterator[str]:
 
 
 def _as_toml_value(value: Any) -> str:
-    # JSON's strings, numbers, booleans and arrays are TOML's too.
+    if isinstance(value, BaseModel):
+        return _as_toml_value(value.model_dump(mode="json", exclude_unset=True))
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {_as_toml_value(each)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}" if value else "{}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_as_toml_value, value))}]"
+    # JSON's strings, numbers and booleans are TOML's too.
     return json.dumps(str(value) if isinstance(value, Path) else value)
 
 

@@ -1,0 +1,82 @@
+"""What each task asks the cluster for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings, Toleration
+
+# Cores and GB by node, as measured on the flights: docs/kubeflow.md. TensorFlow's and TFX's imports
+# alone take 0.8 GB; a request is the measured peak and a quarter more.
+_LIGHT = (0.25, 1.0)
+_MEASURED = {
+    "Start": (0.5, 1.0),
+    "ExampleGen": (1.0, 1.25),
+    "StatisticsGen": (1.0, 1.25),
+    "DataGate": (0.5, 1.25),
+    "Transform": (1.0, 1.25),
+    "Tuner": (2.0, 1.5),
+    "Trainer": (2.0, 1.5),
+    "Evaluator": (1.0, 1.5),
+    "InfraCheck": (1.0, 2.0),
+    "Pusher": (0.5, 2.0),
+}
+
+_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a task asks for, all settings considered.
+
+    Args:
+      image: of its container.
+      cpu: cores it asks for.
+      cpu_limit: cores it may take; None for no limit.
+      memory_gb: it asks for.
+      memory_limit_gb: from which it is killed.
+      gpus: it asks for.
+      gpu_type: the resource's name in the cluster.
+      retries: after it has failed.
+      timeout_seconds: after which it is stopped.
+      node_selector: labels of the nodes to run on.
+      tolerations: taints of nodes to run on all the same.
+    """
+
+    image: str
+    cpu: float
+    cpu_limit: float | None
+    memory_gb: float
+    memory_limit_gb: float
+    gpus: int
+    gpu_type: str
+    retries: int
+    timeout_seconds: int
+    node_selector: dict[str, str]
+    tolerations: tuple[Toleration, ...]
+
+
+def of_task(node: str, settings: KubeflowSettings, image: str) -> Resources:
+    """Return what a node's task asks for.
+
+    Args:
+      node: the node's id.
+      settings: of Kubeflow.
+      image: of tasks that have none of their own.
+    """
+    own = settings.components.get(node, TaskSettings())
+    cpu, memory = _MEASURED.get(node, _LIGHT)
+    memory_gb = own.memory_gb or memory
+    return Resources(
+        image=own.image or image,
+        cpu=own.cpu or cpu,
+        cpu_limit=own.cpu_limit,
+        memory_gb=memory_gb,
+        memory_limit_gb=own.memory_limit_gb or memory_gb * _LIMIT,
+        gpus=own.gpus,
+        gpu_type=own.gpu_type,
+        retries=settings.retries if own.retries is None else own.retries,
+        timeout_seconds=own.timeout_seconds or settings.timeout_seconds,
+        node_selector=(settings.node_selector if own.node_selector is None else own.node_selector),
+        tolerations=settings.tolerations if own.tolerations is None else own.tolerations,
+    )
