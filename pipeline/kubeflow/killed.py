@@ -1,0 +1,42 @@
+"""Set right what a killed task has left."""
+
+from __future__ import annotations
+
+from pipeline import metadata, recording
+from pipeline.errors import InfrastructureError, TaxiwayError
+from pipeline.kubeflow import executions, names, task
+from pipeline.kubeflow.plan import Ended
+from pipeline.progress import Step
+from pipeline.workspace import Workspace
+
+_OUT_OF_MEMORY = "give it more under [kubeflow] components, if its pod was out of memory"
+
+
+def clear_up(words: list[str], signal_name: str) -> None:
+    """Mark the node's execution as failed, remove what it wrote, and write down how it ended.
+
+    Args:
+      words: arguments of the task.
+      signal_name: what ended it.
+    """
+    error = InfrastructureError(f"the task was ended by {signal_name}.", _OUT_OF_MEMORY)
+    try:
+        found = task.parse(words)
+        error = InfrastructureError(f"{found.node} was ended by {signal_name}.", _OUT_OF_MEMORY)
+        if found.node == names.RECORD:
+            return
+        step = Step(found.node, "failed", 0.0, error.what)
+        ended = Ended(at=task.now(), steps=(step,), **recording.of_end(error))
+        found.run.write_ended(found.node, ended)
+        plan = found.run.known()
+        if found.node == names.START or plan is None:
+            return
+        workspace = Workspace(found.settings.workspace, found.settings.name)
+        store = metadata.open_store(found.settings)
+        of_node = executions.of_run(store, plan.run_id).get(found.node, [])
+        if executions.done(of_node) is None:
+            executions.fail_unfinished(store, workspace.artifacts, of_node)
+    except (OSError, TaxiwayError) as other:
+        print(f"What {signal_name} has left could not be set right: {other}", flush=True)
+    finally:
+        task.tell(error)

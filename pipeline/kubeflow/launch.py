@@ -1,0 +1,87 @@
+"""A task of one TFX node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import launching
+from pipeline.kubeflow import encoding
+from pipeline.kubeflow.plan import Plan
+from pipeline.records import Output
+from pipeline.settings import Settings
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.task import Task
+
+
+def launch(task: Task) -> None:
+    """Run a node with TFX's launcher, and hold what it put out to what `taxiway run` does.
+
+    What has succeeded already is looked at again and not done again; what an earlier try left
+    unfinished is cleared away first.
+
+    Args:
+      task: with the slices of the node.
+
+    Raises:
+      DataRefused: the data did not pass the gate.
+      NotBlessed: nothing was published.
+      InfrastructureError: the node failed.
+    """
+    plan = task.run.plan()
+    found = [
+        text for variants, text in task.slices.items() if plan.choice.variant in variants.split(",")
+    ]
+    with task.step(task.node) as step:
+        if found:
+            step(*_run(task, plan, found[0]))
+        else:
+            step("not asked for", "skipped")
+
+
+def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
+    """Return what the node decided, and whether that was done or cached."""
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    from pipeline import decisions, metadata, speedups
+    from pipeline.kubeflow import executions
+
+    speedups.install()
+    settings = plan.choice.applied(task.settings)
+    store = metadata.open_store(settings)
+    ir = _placed(settings, plan, text)
+    earlier = executions.of_run(store, plan.run_id).get(task.node, [])
+    number = executions.done(earlier)
+    if number is None:
+        artifacts = Workspace(settings.workspace, settings.name).artifacts
+        executions.fail_unfinished(store, artifacts, earlier)
+        node = ir.nodes[0].pipeline_node
+        number = launching.launch(ir, node, store, metadata.connection(settings))
+    outputs = metadata.outputs(store, number)
+    task.outputs = {name: Output(uri=each.uri, id=each.id) for name, each in outputs.items()}
+    words = decisions.describe(task.node, outputs)
+    print(f"{task.node} decided: {words}", flush=True)
+    decisions.check(task.node, outputs, settings.schema_file)
+    if task.node == "Pusher":
+        of_run = executions.outputs(store, executions.of_run(store, plan.run_id))
+        decisions.check_pushed(of_run)
+    cached = metadata.state(store, number) == mlmd.Execution.CACHED
+    return words, "cached" if cached else "done"
+
+
+def _placed(settings: Settings, plan: Plan, text: str) -> Any:
+    """Return the slice with the data, the code and the id of this run."""
+    from tfx.proto.orchestration import pipeline_pb2
+
+    from pipeline import fingerprint
+    from pipeline.kubeflow.placing import place
+
+    assert plan.data is not None, "Run.plan says so"
+    ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
+    # Of the code in this container, which is what runs.
+    place(ir, settings, plan.data, fingerprint.of_training(settings.train.run_fn))
+    fingerprint.stamp(ir, settings.train.run_fn, Path(settings.schema_file))
+    launching.substitute(ir, plan.run_id)
+    return ir
