@@ -1,22 +1,21 @@
 """What a container runs: a task in a process of its own, and somebody who outlives it.
 
-`python -m pipeline.kubeflow.node` starts the task and waits. When Kubernetes ends the pod, or the
-task is killed or crashes in native code, there is still a process that marks the node's execution
-as failed in ML Metadata. This one imports next to nothing, so that it is no burden until then.
+`python -m pipeline.kubeflow.node` forks, does the task in the child and waits. When Kubernetes ends
+the pod, or the task is killed or crashes in native code, there is still a process that marks the
+node's execution as failed in ML Metadata. It imports next to nothing, so that it is no burden.
 """
 
 from __future__ import annotations
 
-import json
+import ctypes
 import os
 import signal
-import subprocess
 import sys
 from types import FrameType
 
-_TASK = "pipeline.kubeflow.task"
 _FAILED = 5  # InfrastructureError.exit_code, without importing it
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
 def main(words: list[str]) -> int:
@@ -32,32 +31,37 @@ def main(words: list[str]) -> int:
 
     def end(signum: int, frame: FrameType | None) -> None:
         told.append(signum)
-        if process.poll() is None:
-            # At once, and all that it started: what it was writing is not kept.
-            os.killpg(process.pid, signal.SIGKILL)
+        # At once, and all that it started: what it was writing is not kept.
+        os.killpg(child, signal.SIGKILL)
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", _TASK], stdin=subprocess.PIPE, start_new_session=True
-    )
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    child = os.fork()
+    if child == 0:
+        return _task(words)
+    os.setpgid(child, child)  # as the child does itself: whoever comes first
     for each in _SIGNALS:
         signal.signal(each, end)
-    try:
-        process.communicate(json.dumps(words).encode() + b"\n")
-    except BrokenPipeError:
-        process.wait()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    _, status = os.waitpid(child, 0)
     for each in _SIGNALS:  # what follows takes a second or two, of the thirty that there are
         signal.signal(each, signal.SIG_IGN)
-    code = process.returncode
+    code = os.waitstatus_to_exitcode(status)
     if code >= 0 and not told:
         return code
-    return _clear_up(words, told[0] if told else -code)
-
-
-def _clear_up(words: list[str], signum: int) -> int:
     from pipeline.kubeflow import killed
 
-    killed.clear_up(words, signal.Signals(signum).name)
+    killed.clear_up(words, signal.Signals(told[0] if told else -code).name)
     return _FAILED
+
+
+def _task(words: list[str]) -> int:
+    os.setpgid(0, 0)
+    # The kernel ends this process when the one that watches it is killed.
+    ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    from pipeline.kubeflow import task
+
+    return task.main(words)
 
 
 if __name__ == "__main__":

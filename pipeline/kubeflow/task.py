@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import datetime
-import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +15,7 @@ from typing import Any
 
 from pipeline import launching, recording
 from pipeline.errors import TaxiwayError, UsageError
-from pipeline.kubeflow import environment, names
+from pipeline.kubeflow import encoding, environment, names
 from pipeline.kubeflow.plan import Ended, Run
 from pipeline.progress import Step
 from pipeline.records import Output
@@ -26,8 +23,6 @@ from pipeline.settings import Settings
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
-
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 
 
 @dataclass
@@ -104,8 +99,6 @@ def parse(words: list[str]) -> Task:
     parser.add_argument("--parameter", nargs=2, action="append", default=[])
     parser.add_argument("--graph", default="")
     parser.add_argument("--report", type=Path)
-    from pipeline.kubeflow import encoding
-
     try:
         given = parser.parse_args(words)
         settings = Settings.model_validate_json(encoding.decode(given.settings))
@@ -201,21 +194,18 @@ def _write_down(task: Task, end: dict[str, Any]) -> None:
         pages.write(task.report, task, end)
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end this process when its watcher is killed."""
-    ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+def main(words: list[str]) -> int:
+    """Run a task.
 
+    Args:
+      words: the container's arguments.
 
-def main() -> int:
-    """Run the task of this process's arguments; return the exit code."""
-    _die_with_parent()
+    Returns:
+      The exit code.
+    """
     try:
-        task = parse(json.loads(sys.stdin.readline()))
+        task = parse(words)
     except TaxiwayError as error:
         tell(error)
         return error.exit_code
     return execute(task)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

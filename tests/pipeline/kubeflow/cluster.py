@@ -6,26 +6,86 @@ retries and the task that runs at the end are resolved from it.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 # What is done to a pod after it has started: its process, and which try it is.
-Fault = Callable[["subprocess.Popen[bytes]", int], None]
+Fault = Callable[["Process", int], None]
+
+# What every task imports, and what takes most of a small one's time.
+_PRELOADED = [
+    "tfx.orchestration.portable.launcher", "tfx.components", "pipeline.graph", "pipeline.decisions",
+    "pipeline.speedups", "pipeline.kubeflow.launch", "pipeline.kubeflow.record",
+    "pipeline.report.page", "models.trainer", "models.preprocessing", "models.evaluation",
+]  # fmt: skip
+
+_CONTAINER_COMMAND = ["python", "-m", "pipeline.kubeflow.node"]
+
+
+class Process(Protocol):
+    """A container's process."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its id."""
+
+    @property
+    def exitcode(self) -> int | None:
+        """Its exit code, negative for a signal; None while it runs."""
+
+    def join(self) -> None:
+        """Wait for its end."""
+
 
 _INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
 _OUTPUT = re.compile(r"\{\{\$\.outputs\.artifacts\['([^']+)'\]\.path\}\}")
+
+
+_FORKS = multiprocessing.get_context("forkserver")
+
+
+class _Executed:
+    def __init__(self, words: list[str], environment: Mapping[str, str], log: Path) -> None:
+        with log.open("wb") as out:
+            self._process = subprocess.Popen(
+                words, env=environment, cwd="/", stdin=subprocess.DEVNULL,
+                stdout=out, stderr=out, start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._process.pid
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._process.poll()
+
+    def join(self) -> None:
+        self._process.wait()
+
+
+def _forked(words: list[str], environment: dict[str, str], log: Path) -> None:
+    os.setsid()
+    os.chdir("/")
+    os.environ.clear()
+    os.environ.update(environment)
+    out = os.open(log, os.O_WRONLY | os.O_CREAT, 0o644)
+    for stream in (1, 2):
+        os.dup2(out, stream)
+    from pipeline.kubeflow import node
+
+    sys.exit(node.main(words))
 
 
 @dataclass
@@ -38,7 +98,6 @@ class Pod:
       log: what it printed in its last try.
       report: the page it put out, if it did.
       seconds: wall time of its last try.
-      memory_mb: peak of the largest of its processes.
     """
 
     task: str
@@ -46,7 +105,6 @@ class Pod:
     log: str = ""
     report: Path | None = None
     seconds: float = 0.0
-    memory_mb: float = 0.0
 
     @property
     def succeeded(self) -> bool:
@@ -62,11 +120,23 @@ class Cluster:
       folder: for what tasks put out, in the place of KFP's object store.
       secrets: by name and key.
       parallel: pods that run at once.
+      preloaded: fork containers from a process that has imported TensorFlow and TFX already, and
+        runs the same entrypoint; else start each command as it is written.
     """
 
     folder: Path
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     parallel: int = 2
+    preloaded: bool = False
+
+    def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Process:
+        """Start a container."""
+        if not self.preloaded or words[:3] != _CONTAINER_COMMAND:
+            return _Executed(words, environment, log)
+        _FORKS.set_forkserver_preload(_PRELOADED)
+        process = _FORKS.Process(target=_forked, args=(words[3:], dict(environment), log))
+        process.start()
+        return process
 
     def run(
         self,
@@ -192,28 +262,21 @@ class _Run:
             environment = self._environment(container, self._pods_spec[label])
             log = self._cluster.folder / self._run_id / name / str(attempt) / "log"
             began = time.monotonic()
-            with log.open("wb") as out:
-                process = subprocess.Popen(
-                    words, env=environment, cwd="/", stdin=subprocess.DEVNULL,
-                    stdout=out, stderr=out, start_new_session=True,
-                )  # fmt: skip
-                if name in self._faults:
-                    threading.Thread(
-                        target=self._faults[name], args=(process, attempt), daemon=True
-                    ).start()
-                _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            pod.codes.append(process.returncode)
+            process = self._cluster.start(words, environment, log)
+            if name in self._faults:
+                threading.Thread(
+                    target=self._faults[name], args=(process, attempt), daemon=True
+                ).start()
+            process.join()
+            pod.codes.append(process.exitcode)
             pod.log = log.read_text(errors="replace")
-            pod.seconds, pod.memory_mb = time.monotonic() - began, usage.ru_maxrss / 1e3
+            pod.seconds = time.monotonic() - began
             pod.report = next((file for file in outputs.values() if file.exists()), None)
             if pod.succeeded:
                 return True
         return False
 
-    def _environment(
-        self, container: Mapping[str, Any], pod: Mapping[str, Any]
-    ) -> dict[str, str]:
+    def _environment(self, container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, str]:
         found = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_START",
             "COVERAGE_PROCESS_CONFIG") if name in os.environ}  # fmt: skip
         # An image has the project installed.
@@ -245,9 +308,10 @@ def _as_text(value: Any) -> str:
 def kill_when(there: Callable[[], bool], how: signal.Signals, tries: int = 1) -> Fault:
     """Return a fault that sends a signal to a pod as soon as something is there."""
 
-    def fault(process: subprocess.Popen[bytes], attempt: int) -> None:
-        while attempt < tries and process.returncode is None:
+    def fault(process: Process, attempt: int) -> None:
+        while attempt < tries and process.exitcode is None:
             if there():
+                assert process.pid is not None
                 os.kill(process.pid, how)
                 return
             time.sleep(0.02)
