@@ -33,9 +33,11 @@ def compile_(settings_file: Path | None, output: Path | None, as_json: bool) -> 
     It needs no cluster and no network. Upload the file in KFP's user interface, or with its client.
     """
     from pipeline import settings as module
+    from pipeline.kubeflow import resources
     from pipeline.terminal import library_output_to
 
     plain, here = module.load_plain(settings_file), module.load(settings_file)
+    resources.image_of(here.kubeflow)
     handle, log = tempfile.mkstemp(prefix="taxiway-", suffix=".log")
     os.close(handle)
     try:

@@ -37,15 +37,10 @@ def compile_package(here: Settings, plain: Settings) -> Package:
     Raises:
       UsageError: a file is missing or wrong, there is no image, or KFP would refuse the package.
     """
-    image = here.kubeflow.image
-    if image is None:
-        raise UsageError(
-            "kubeflow.image: no image is set; tasks need one with Taxiway and this project in it.",
-            'add image = "registry/name:tag" under [kubeflow] in taxiway.toml',
-        )
+    resources.image_of(here.kubeflow)
     files = project.load(here)
     there = in_container(plain)
-    package = _build(there, files, here.kubeflow, here.metadata, image)
+    package = _build(there, files, here.kubeflow, here.metadata)
     problems = check.problems(package)
     if problems:
         raise UsageError(
@@ -92,9 +87,8 @@ def variants(settings: Settings, files: Project) -> dict[str, pipeline_pb2.Pipel
 
 
 def _build(
-    there: Settings, files: Project, kubeflow: KubeflowSettings, database: MetadataSettings,
-    image: str,
-) -> Package:  # fmt: skip
+    there: Settings, files: Project, kubeflow: KubeflowSettings, database: MetadataSettings
+) -> Package:
     irs = variants(there, files)
     upstream = {
         variant: {
@@ -116,7 +110,7 @@ def _build(
         )
 
     def task(node: str, after: set[str], more: list[str], parameters: bool = False) -> Task:
-        asked = resources.of_task(node, kubeflow, image)
+        asked = resources.of_task(node, kubeflow)
         return Task(node, sorted(after), [*words, *more], asked, parameters)
 
     tasks = [task(names.START, set(), [], parameters=True)]

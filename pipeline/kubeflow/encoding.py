@@ -18,6 +18,9 @@ def decode(text: str) -> bytes:
       ValueError: the text is damaged.
     """
     try:
-        return gzip.decompress(base64.b64decode(text, validate=True))
-    except (OSError, EOFError) as error:
+        content = gzip.decompress(base64.b64decode(text, validate=True))
+    except (OSError, EOFError, ValueError) as error:
         raise ValueError(f"not what was encoded: {error}") from error
+    if not content:
+        raise ValueError("nothing was encoded")
+    return content

@@ -32,13 +32,16 @@ def write(file: Path, task: Task, end: dict[str, Any]) -> None:
 
 
 def _render(task: Task, end: dict[str, Any]) -> str:
+    from models import features
     from pipeline.report import node_page
 
     plan = task.run.known()
+    learned = features.load(task.settings.features)
     record = RunRecord(
         run_id=plan.run_id if plan else task.run.kfp_run,
         began=plan.began if plan else "",
         seconds=sum(step.seconds for step in task.steps),
+        columns=(learned.label, *learned.inputs),
         outputs={task.node: task.outputs},
         **{"outcome": "published", "exit_code": 0} | end,
         **recording.of_data(plan.data if plan else None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.errors import UsageError
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings, Toleration
 
 # Cores and GB by node, as measured on the flights: docs/kubeflow.md. TensorFlow's and TFX's imports
@@ -56,19 +57,35 @@ class Resources:
     tolerations: tuple[Toleration, ...]
 
 
-def of_task(node: str, settings: KubeflowSettings, image: str) -> Resources:
+def image_of(settings: KubeflowSettings) -> str:
+    """Return the image of tasks that have none of their own.
+
+    Raises:
+      UsageError: there is none.
+    """
+    if settings.image is None:
+        raise UsageError(
+            "kubeflow.image: no image is set; tasks need one with Taxiway and this project in it.",
+            'add image = "registry/name:tag" under [kubeflow] in taxiway.toml',
+        )
+    return settings.image
+
+
+def of_task(node: str, settings: KubeflowSettings) -> Resources:
     """Return what a node's task asks for.
 
     Args:
       node: the node's id.
       settings: of Kubeflow.
-      image: of tasks that have none of their own.
+
+    Raises:
+      UsageError: there is no image.
     """
     own = settings.components.get(node, TaskSettings())
     cpu, memory = _MEASURED.get(node, _LIGHT)
     memory_gb = own.memory_gb or memory
     return Resources(
-        image=own.image or image,
+        image=own.image or image_of(settings),
         cpu=own.cpu or cpu,
         cpu_limit=own.cpu_limit,
         memory_gb=memory_gb,

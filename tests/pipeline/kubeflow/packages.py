@@ -1,0 +1,115 @@
+"""The flights pipeline as a package, and how a person reads it.
+
+`python -m tests.pipeline.kubeflow.packages` writes the package that the tests expect.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from google.protobuf import text_format
+
+from pipeline import settings
+from pipeline.kubeflow import encoding
+from pipeline.kubeflow.package import Package
+from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings, Toleration
+from pipeline.settings import MetadataSettings, Settings
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
+
+PROJECT = Path(__file__).parents[3]
+EXPECTED = Path(__file__).with_name("flights.yaml")
+
+IN_A_TEAM = KubeflowSettings(
+    image="registry.example/taxiway:1",
+    metadata_secret="taxiway-metadata",
+    metadata_tls_secret="taxiway-metadata-tls",
+    env_secrets={"HTTPS_PROXY": "proxy/address"},
+    image_pull_secret="registry",
+    labels={"team": "flights"},
+    volumes={"/data": "rides"},
+    node_selector={"pool": "pipelines"},
+    tolerations=(Toleration(key="spot", operator="Exists", effect="NoExecute", seconds=60),),
+    components={
+        "Trainer": TaskSettings(
+            image="registry.example/taxiway-gpu:1", cpu=4, cpu_limit=8, memory_gb=16, gpus=1,
+            retries=0, timeout_seconds=7200, node_selector={"pool": "gpu"},
+            tolerations=(Toleration(key="gpu", value="yes", effect="NoSchedule"),),
+        ),
+        "Evaluator": TaskSettings(memory_limit_gb=4),
+    },
+)  # fmt: skip
+
+OF_A_TEAM = MetadataSettings(
+    host="mysql.pipelines", database="taxiway_flights", ssl_cert=Path("client.pem")
+)
+
+
+def plain(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Settings:
+    """Return the project's own settings, with a section on Kubeflow."""
+    found = settings.load_plain(PROJECT / settings.DEFAULT_FILE)
+    return found.model_copy(update={"kubeflow": kubeflow} | more)
+
+
+def compiled(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Package:
+    """Return the package of the project's own settings, with a section on Kubeflow."""
+    from pipeline.kubeflow.compilation import compile_package
+
+    found = plain(kubeflow, **more)
+    return compile_package(settings.absolute(found, PROJECT), found)
+
+
+class _Readable(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Readable.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+def readable(package: Package) -> str:
+    """Return a package with its encoded arguments decoded, so that a change can be reviewed."""
+    pipeline = json.loads(json.dumps(package.pipeline))
+    seen: set[str] = set()
+    for executor in pipeline["deploymentSpec"]["executors"].values():
+        words = _decoded(executor["container"]["args"])
+        # All tasks have the same settings.
+        executor["container"]["args"] = ["as above" if word in seen else word for word in words]
+        seen.update(word for word in words if "\n" in word)
+    documents = [pipeline, package.platform]
+    return yaml.dump_all(
+        documents, Dumper=_Readable, sort_keys=True, width=2**31, allow_unicode=True
+    )
+
+
+def _decoded(words: list[str]) -> list[str]:
+    found = list(words)
+    for place, word in enumerate(words):
+        if word in ("--settings", "--graph"):
+            found[place + 1] = json.dumps(
+                json.loads(encoding.decode(words[place + 1])), indent=1, sort_keys=True
+            )
+        elif word == "--ir":
+            found[place + 2] = _slice(words[place + 2])
+    return found
+
+
+def _slice(text: str) -> str:
+    from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+    assert executable_spec_pb2.DESCRIPTOR, "for the deployment, which is of any type"
+    ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
+    return text_format.MessageToString(ir)
+
+
+if __name__ == "__main__":
+    EXPECTED.write_text(readable(compiled()), encoding="utf-8")
