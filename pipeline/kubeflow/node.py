@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 
 _FAILED = 5  # InfrastructureError.exit_code, without importing it
@@ -31,8 +32,9 @@ def main(words: list[str]) -> int:
 
     def end(signum: int, frame: FrameType | None) -> None:
         told.append(signum)
-        # At once, and all that it started: what it was writing is not kept.
-        os.killpg(child, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            # At once, and all that it started: what it was writing is not kept.
+            os.killpg(child, signal.SIGKILL)
 
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     child = os.fork()
@@ -46,7 +48,7 @@ def main(words: list[str]) -> int:
     for each in _SIGNALS:  # what follows takes a second or two, of the thirty that there are
         signal.signal(each, signal.SIG_IGN)
     code = os.waitstatus_to_exitcode(status)
-    if code >= 0 and not told:
+    if code >= 0:  # it came to its end before a signal did
         return code
     from pipeline.kubeflow import killed
 

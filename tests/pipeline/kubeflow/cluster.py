@@ -9,7 +9,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import coverage
 import yaml
 
 # What is done to a pod after it has started: its process, and which try it is.
@@ -85,7 +85,13 @@ def _forked(words: list[str], environment: dict[str, str], log: Path) -> None:
         os.dup2(out, stream)
     from pipeline.kubeflow import node
 
-    sys.exit(node.main(words))
+    try:
+        sys.exit(node.main(words))
+    finally:
+        measured = coverage.Coverage.current()
+        if measured is not None:  # multiprocessing ends without what saves it
+            measured.stop()
+            measured.save()
 
 
 @dataclass
@@ -131,6 +137,7 @@ class Cluster:
 
     def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Process:
         """Start a container."""
+        log.touch()
         if not self.preloaded or words[:3] != _CONTAINER_COMMAND:
             return _Executed(words, environment, log)
         _FORKS.set_forkserver_preload(_PRELOADED)
@@ -317,8 +324,3 @@ def kill_when(there: Callable[[], bool], how: signal.Signals, tries: int = 1) ->
             time.sleep(0.02)
 
     return fault
-
-
-def clear(folder: Path) -> None:
-    """Remove a workspace."""
-    shutil.rmtree(folder, ignore_errors=True)
