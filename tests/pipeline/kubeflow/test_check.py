@@ -59,10 +59,6 @@ def test_what_is_compiled_passes(package: Package) -> None:
             "Pusher: open-source KFP does not evaluate Concat and IfPresent placeholders",
         ),
         (
-            lambda a, _: _words(a, "pusher").append("{{$.inputs.parameters['run']}}/logs"),
-            "Pusher: the placeholder {{$.inputs.parameters['run']}} is not a whole argument",
-        ),
-        (
             lambda a, _: _words(a, "pusher").append("{{$.inputs.parameters['span']}}"),
             "Pusher: the placeholder {{$.inputs.parameters['span']}} names nothing of this task",
         ),
