@@ -245,6 +245,9 @@ def absolute(settings: Settings, base: Path) -> Settings:
         | {
             "source": settings.source.model_copy(update=of_source),
             "metadata": settings.metadata.model_copy(update=of_metadata),
+            "kubeflow": settings.kubeflow.model_copy(
+                update={"ca_file": placed(settings.kubeflow.ca_file)}
+            ),
         }
     )
 

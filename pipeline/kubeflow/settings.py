@@ -53,9 +53,17 @@ class TaskSettings(_Frozen):
 class KubeflowSettings(_Frozen):
     """How the pipeline runs on Kubeflow Pipelines: `taxiway kubeflow compile`.
 
-    Secrets are named here and never written; the password of [metadata] comes from one.
+    Secrets are named here and never written; the password of [metadata] comes from one. Who submits
+    is read from the environment's TAXIWAY_KFP_TOKEN or TAXIWAY_KFP_COOKIE.
     """
 
+    host: str | None = Field(
+        None, description="of KFP's API, to submit to: https://kubeflow.example"
+    )
+    ca_file: Path | None = Field(None, description="certificate of who vouches for it")
+    namespace: str | None = Field(None, description="of the runs, where KFP serves several users")
+    experiment: str | None = Field(None, description="of the runs; the pipeline's name by default")
+    service_account: str | None = Field(None, description="that the pods have; KFP's by default")
     image: str | None = Field(None, description="with Taxiway and this project in it")
     project: Path = Field(
         Path("/taxiway"), description="folder of this project in the image; paths are from there"
