@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.refusals import BadRow, Finding
+from pipeline.refusals import SCHEMA_KINDS, BadRow, Finding
 
 
 class TaxiwayError(Exception):
@@ -88,3 +88,16 @@ class NotBlessed(TaxiwayError):
 
 class InfrastructureError(TaxiwayError):
     """A component, a database or the machine failed."""
+
+
+def point_to_schema(error: TaxiwayError, command: str) -> None:
+    """Name the command that looks at the schema, where another one could let the data pass.
+
+    Args:
+      error: that stops a run; changed in place.
+      command: the command.
+    """
+    if isinstance(error, DataRefused) and any(
+        found.kind in SCHEMA_KINDS for found in error.findings
+    ):
+        error.next_step = f"{command}   (the change of the schema that would let the data pass)"

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import interrupts, launching, lock, project, recording
-from pipeline.errors import DataRefused, TaxiwayError, UsageError
+from pipeline.errors import DataRefused, TaxiwayError, UsageError, point_to_schema
 from pipeline.progress import Observer, Step
 from pipeline.records import RunRecord
-from pipeline.refusals import SCHEMA_KINDS
 from pipeline.settings import Settings
 from pipeline.workspace import Workspace
 
@@ -123,7 +122,7 @@ class _Run:
         except UsageError:  # nothing ran
             raise
         except TaxiwayError as error:
-            self._point_to_schema(error)
+            point_to_schema(error, self._schema_diff)
             error.report = record(error).report
             raise
         except BaseException as error:
@@ -171,15 +170,6 @@ class _Run:
                 self._launch(ir, node.pipeline_node, store, files.features)
                 check_interrupt()
         decisions.check_pushed(self._outputs)
-
-    def _point_to_schema(self, error: TaxiwayError) -> None:
-        """Name the command that looks at the schema, where another one could let the data pass."""
-        if isinstance(error, DataRefused) and any(
-            found.kind in SCHEMA_KINDS for found in error.findings
-        ):
-            error.next_step = (
-                f"{self._schema_diff}   (the change of the schema that would let the data pass)"
-            )
 
     def _lay_out_data(self, schema: Any) -> Any:
         from pipeline.sources import open_source

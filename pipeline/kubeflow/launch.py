@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import launching
+from pipeline.errors import DataRefused, point_to_schema
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.plan import Plan
 from pipeline.records import Output
 from pipeline.settings import Settings
+from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
     from pipeline.kubeflow import executions
 
     speedups.install()
+    data = plan.data
+    assert data is not None, "Run.plan says so"
     settings = plan.choice.applied(task.settings)
     store = metadata.open_store(settings)
-    ir = _placed(settings, plan, text)
+    ir = _placed(settings, data, plan.run_id, text)
     earlier = executions.of_run(store, plan.run_id).get(task.node, [])
     number = executions.done(earlier)
     if number is None:
@@ -63,7 +66,12 @@ def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
     task.outputs = {name: Output(uri=each.uri, id=each.id) for name, each in outputs.items()}
     words = decisions.describe(task.node, outputs)
     print(f"{task.node} decided: {words}", flush=True)
-    decisions.check(task.node, outputs, settings.schema_file)
+    try:
+        decisions.check(task.node, outputs, settings.schema_file)
+    except DataRefused as error:
+        command = f"taxiway schema diff --span {data.span} --window {plan.choice.window}"
+        point_to_schema(error, command)
+        raise
     if task.node == "Pusher":
         of_run = executions.outputs(store, executions.of_run(store, plan.run_id))
         decisions.check_pushed(of_run)
@@ -71,17 +79,16 @@ def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
     return words, "cached" if cached else "done"
 
 
-def _placed(settings: Settings, plan: Plan, text: str) -> Any:
+def _placed(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
     """Return the slice with the data, the code and the id of this run."""
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline import fingerprint
     from pipeline.kubeflow.placing import place
 
-    assert plan.data is not None, "Run.plan says so"
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
     # Of the code in this container, which is what runs.
-    place(ir, settings, plan.data, fingerprint.of_training(settings.train.run_fn))
-    fingerprint.stamp(ir, settings.train.run_fn, Path(settings.schema_file))
-    launching.substitute(ir, plan.run_id)
+    place(ir, settings, data, fingerprint.of_training(settings.train.run_fn))
+    fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
+    launching.substitute(ir, run_id)
     return ir

@@ -19,7 +19,13 @@ from pipeline.kubeflow import executions
 from pipeline.kubeflow.plan import Run as RunFolder
 from pipeline.kubeflow.settings import KubeflowSettings
 from pipeline.records import RunRecord
-from pipeline.settings import EvaluateSettings, MetadataSettings, Settings, TrainSettings
+from pipeline.settings import (
+    EvaluateSettings,
+    MetadataSettings,
+    Settings,
+    SourceSettings,
+    TrainSettings,
+)
 from serving import aliases, manifest, store
 from tests.conftest import PROJECT, Run
 from tests.pipeline.databases import PASSWORD, mariadb
@@ -281,15 +287,17 @@ def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
 def test_refused_data_is_not_learned_from(
     first: dict[str, Pod], team: Team, tmp_path: Path
 ) -> None:
-    policy = tmp_path / "policy.toml"
-    policy.write_text("[limits]\nmin_rows = 1000000\n")
-    pods = team.run("refused", team.package(retries=1, policy_file=policy))
+    schema = tmp_path / "schema.pbtxt"
+    text = (PROJECT / "schema/schema.pbtxt").read_text()
+    schema.write_text(text.replace('  value: "UA"\n', ""))
+    assert schema.read_text() != text
+    pods = team.run("refused", team.package(retries=1, schema_file=schema))
     assert pods["data-gate"].codes == [3, 3]
-    assert "1,000,000" in pods["data-gate"].log
+    assert "taxiway schema diff --span 201302 --window 1" in pods["data-gate"].log
     assert {"transform", "trainer", "pusher"}.isdisjoint(pods)
     record = team.record("refused")
     assert (record.outcome, record.exit_code) == ("data refused", 3)
-    assert {found.kind for found in record.findings} == {"rows"}
+    assert {(found.kind, found.feature) for found in record.findings} == {("domain", "carrier")}
     assert pods["record"].report is not None
     assert "the data was refused" in pods["record"].report.read_text()
 
@@ -353,6 +361,20 @@ def test_what_cannot_be_run_is_said_by_the_first_task(
     assert pods.keys() == {"start", "record"}
     assert pods["start"].codes == [2]
     assert says in pods["start"].log
+
+
+def test_rows_that_cannot_be_read_are_kept(alone: Callable[[], Team], tmp_path: Path) -> None:
+    (tmp_path / "rides.csv").write_text("when,late\n2013-01-01,0\nsome day,1\n2013-02-01,1\n")
+    somebody = alone()
+    source = SourceSettings(kind="folder", path=Path("/nowhere"), time_column="when")
+    package = somebody.package(source=source)
+    pods = somebody.run("unreadable", package, {"span": 0, "data_root": str(tmp_path)})
+    assert {name: pod.codes for name, pod in pods.items()} == {"start": [3], "record": [0]}
+    record = somebody.record("unreadable")
+    assert (record.outcome, record.exit_code) == ("data refused", 3)
+    assert record.quarantine is not None
+    assert "some day" in record.quarantine.read_text()
+    assert "some day" in pods["record"].report.read_text()  # type: ignore[union-attr]
 
 
 def test_a_container_s_command_runs_as_it_is_written(alone: Callable[[], Team]) -> None:
