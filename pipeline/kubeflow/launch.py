@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipeline import launching
@@ -37,13 +38,14 @@ def launch(task: Task) -> None:
     ]
     with task.step(task.node) as step:
         if found:
-            step(*_run(task, plan, found[0]))
+            _run(task, plan, found[0], step)
         else:
             step("not asked for", "skipped")
+    if task.node == "Pusher":
+        _check_pushed(task, plan)
 
 
-def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
-    """Return what the node decided, and whether that was done or cached."""
+def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
     from pipeline import decisions, metadata, speedups
@@ -64,19 +66,23 @@ def _run(task: Task, plan: Plan, text: str) -> tuple[str, str]:
         number = launching.launch(ir, node, store, metadata.connection(settings))
     outputs = metadata.outputs(store, number)
     task.outputs = {name: Output(uri=each.uri, id=each.id) for name, each in outputs.items()}
-    words = decisions.describe(task.node, outputs)
-    print(f"{task.node} decided: {words}", flush=True)
+    cached = metadata.state(store, number) == mlmd.Execution.CACHED
+    step(decisions.describe(task.node, outputs), "cached" if cached else "done")
     try:
         decisions.check(task.node, outputs, settings.schema_file)
     except DataRefused as error:
         command = f"taxiway schema diff --span {data.span} --window {plan.choice.window}"
         point_to_schema(error, command)
         raise
-    if task.node == "Pusher":
-        of_run = executions.outputs(store, executions.of_run(store, plan.run_id))
-        decisions.check_pushed(of_run)
-    cached = metadata.state(store, number) == mlmd.Execution.CACHED
-    return words, "cached" if cached else "done"
+
+
+def _check_pushed(task: Task, plan: Plan) -> None:
+    from pipeline import decisions, metadata
+    from pipeline.kubeflow import executions
+
+    store = metadata.open_store(task.settings)
+    of_run = executions.outputs(store, executions.of_run(store, plan.run_id))
+    decisions.check_pushed(of_run)
 
 
 def _placed(settings: Settings, data: Layout, run_id: str, text: str) -> Any:

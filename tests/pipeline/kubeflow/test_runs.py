@@ -277,6 +277,8 @@ def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
     assert "auc overall: -0." in pods["pusher"].log
     assert "compare with an earlier blessed model" in pods["latest-blessed-model"].log
     record = team.record("worse")
+    decided = {step.name: (step.state, step.decision) for step in record.steps}
+    assert decided["Pusher"] == ("done", "not pushed"), "as on one machine"
     assert (record.outcome, record.exit_code, record.version) == ("not blessed", 4, None)
     assert "against the latest blessed model" in record.reasons[0]
     assert store.versions(team.workspace / "models" / "flights") == [1]
@@ -297,6 +299,7 @@ def test_refused_data_is_not_learned_from(
     assert {"transform", "trainer", "pusher"}.isdisjoint(pods)
     record = team.record("refused")
     assert (record.outcome, record.exit_code) == ("data refused", 3)
+    assert [step.decision for step in record.steps if step.name == "DataGate"] == ["stopped"]
     assert {(found.kind, found.feature) for found in record.findings} == {("domain", "carrier")}
     assert pods["record"].report is not None
     assert "the data was refused" in pods["record"].report.read_text()
