@@ -1,9 +1,13 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check proof bench lock clean setup setup-dev
+.PHONY: help run test test-fast check proof contract bench lock clean setup setup-dev
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+
+# The tests' models lie in temporary folders, and each server has ports of its own.
+TF_SERVING ?= docker run --rm --init --network=host --volume=/tmp:/tmp:ro \
+  --entrypoint=tensorflow_model_server tensorflow/serving:2.19.1
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +32,9 @@ check: setup-dev  ## Check style, types and the order of layers
 
 proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
 	@$(BIN)/python -m pytest tests/serving tests/pipeline/gate/test_malformed.py --proof
+
+contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the contract
+	@$(BIN)/python -m pytest tests/serving/server --model-server "$(TF_SERVING)"
 
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench
