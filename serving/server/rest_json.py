@@ -51,7 +51,18 @@ def parse(body: bytes) -> dict[str, Any]:
         raise invalid(f"JSON Parse error: {error or 'nested too deeply'}") from error
     if not isinstance(content, dict):
         raise invalid(f"JSON Value: {_shown(content)} Is not object")
+    if b"\\u" in body and not _is_text(content):
+        raise invalid("JSON Parse error: The surrogate pair in string is invalid.")
     return content
+
+
+def _is_text(content: Any) -> bool:
+    """Return whether every text is one: half a surrogate pair, which Python reads, is none."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def predict_body(

@@ -106,6 +106,8 @@ def test_numbers_are_written_as_short_as_they_can_be(
         ({"signature_name": "whole", "instances": [2**63]}, "is not of expected type: int64"),
         ({"signature_name": "text", "instances": [1]}, "is not of expected type: string"),
         ({"signature_name": "text", "instances": [{"b64": "?"}]}, "base64"),
+        ({"signature_name": "text", "instances": ["\ud800"]}, "surrogate pair"),
+        ({"signature_name": "\udc00", "instances": [1]}, "surrogate pair"),
         ({"signature_name": "two", "instances": [1]}, "expecting list of objects"),
         ({"signature_name": "two", "inputs": [1]}, "expecting an object"),
         ({"signature_name": "two", "inputs": {"a": [[1, 2]]}}, "Missing named input: b"),
