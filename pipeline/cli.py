@@ -32,6 +32,7 @@ from pipeline.registry_commands import registry
 from pipeline.report_commands import report
 from pipeline.schema_commands import schema
 from pipeline.serve_command import serve
+from pipeline.size_command import size
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -143,6 +144,7 @@ taxiway.add_command(predict)
 taxiway.add_command(status)
 taxiway.add_command(report)
 taxiway.add_command(kubeflow)
+taxiway.add_command(size)
 
 
 class _Silent:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from serving.client.errors import BadRequest, ClientError, TooLate, Unreachable
-from serving.client.transport import Model, Transport
+from serving.client.transport import Model, Transport, Wire
 
 SIGNATURE = "serving_tensors"
 SCORES = "scores"
@@ -113,13 +113,25 @@ class Client:
             raise BadRequest("; ".join(problems))
 
         def call(seconds: float) -> list[float]:
-            if self._types is None:
-                self._types = self._transport.inputs(self._model, SIGNATURE, seconds)
-            columns = _columns(rows, self._types)
-            outputs = self._transport.predict(self._model, SIGNATURE, columns, self._types, seconds)
+            types = self._inputs(seconds)
+            inputs = columns(rows, types)
+            outputs = self._transport.predict(self._model, SIGNATURE, inputs, types, seconds)
             return [float(score) for score in outputs.get(SCORES) or next(iter(outputs.values()))]
 
         return self._tried(call)
+
+    def wire(self, rows: Sequence[Row]) -> Wire:
+        """Return what `predict` would send, for a load generator.
+
+        Args:
+          rows: as for `predict`; they are not validated.
+
+        Raises:
+          BadRequest: a row is not what the model takes.
+          ClientError: the server did not say what the model takes.
+        """
+        types = self._tried(self._inputs)
+        return self._transport.wire(self._model, SIGNATURE, columns(rows, types), types)
 
     def states(self) -> dict[int, str]:
         """Return the state of each version of the model.
@@ -152,6 +164,11 @@ class Client:
         """Let go of the connection."""
         self._transport.close()
 
+    def _inputs(self, seconds: float) -> dict[str, str]:
+        if self._types is None:
+            self._types = self._transport.inputs(self._model, SIGNATURE, seconds)
+        return self._types
+
     def _tried(self, call: Callable[[float], T]) -> T:
         deadline = time.monotonic() + self._seconds
         pause = _FIRST_PAUSE
@@ -168,7 +185,16 @@ class Client:
         raise AssertionError("the last try returns or raises")
 
 
-def _columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any]]:
+def columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Return the inputs of a signature: a value a row, by input.
+
+    Args:
+      rows: values by column.
+      types: TensorFlow's name of a type, such as `DT_FLOAT`, by input.
+
+    Raises:
+      BadRequest: a value is missing that must be there.
+    """
     return {
         name: [_value(row, place, name, kind) for place, row in enumerate(rows, 1)]
         for name, kind in types.items()

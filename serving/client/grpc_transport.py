@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from serving.client.errors import (
     TooLate,
     Unreachable,
 )
-from serving.client.transport import Columns, Model
+from serving.client.transport import Columns, Model, Wire
 
 _CODE = grpc.StatusCode
 _ERRORS: Mapping[Any, type[ClientError]] = {
@@ -36,6 +37,7 @@ _ERRORS: Mapping[Any, type[ClientError]] = {
 }  # fmt: skip
 _UNKNOWN_LABEL = "Unrecognized servable version label"
 _NO_LIMIT = 2**31 - 1
+_PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
 
 class GrpcTransport:
@@ -69,15 +71,19 @@ class GrpcTransport:
         seconds: float,
     ) -> dict[str, list[Any]]:
         """Call a signature; see Transport."""
-        request = predict_pb2.PredictRequest()
-        _fill(request.model_spec, model)
-        request.model_spec.signature_name = signature
-        for name, values in columns.items():
-            dtype = tf.as_dtype(types_pb2.DataType.Value(types[name]))
-            array = np.array(values, dtype.as_numpy_dtype)
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
+        request = _request(model, signature, columns, types)
         answer = self._call(self._prediction.Predict, request, seconds)
         return {name: tf.make_ndarray(value).tolist() for name, value in answer.outputs.items()}
+
+    def wire(
+        self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
+    ) -> Wire:
+        """Return what `predict` would send; see Transport."""
+        message = _request(model, signature, columns, types).SerializeToString()
+        headers = {"content-type": "application/grpc", "te": "trailers"}
+        # gRPC's frame: not compressed, the length, the message.
+        body = struct.pack(">BI", 0, len(message)) + message
+        return Wire(f"http://{self._address}{_PREDICT}", headers, body, http2=True)
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
         """Return a signature's inputs; see Transport."""
@@ -112,6 +118,17 @@ class GrpcTransport:
             if message.startswith(_UNKNOWN_LABEL):
                 kind = ModelNotFound
             raise kind(f"{self._address}: {message}") from error
+
+
+def _request(model: Model, signature: str, columns: Columns, types: Mapping[str, str]) -> Any:
+    request = predict_pb2.PredictRequest()
+    _fill(request.model_spec, model)
+    request.model_spec.signature_name = signature
+    for name, values in columns.items():
+        dtype = tf.as_dtype(types_pb2.DataType.Value(types[name]))
+        array = np.array(values, dtype.as_numpy_dtype)
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
+    return request
 
 
 def _fill(spec: Any, model: Model) -> None:

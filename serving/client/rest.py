@@ -17,7 +17,7 @@ from serving.client.errors import (
     TooLate,
     Unreachable,
 )
-from serving.client.transport import Columns, Model
+from serving.client.transport import Columns, Model, Wire
 
 _ERRORS: Mapping[int, type[ClientError]] = {
     400: BadRequest, 404: ModelNotFound, 413: BadRequest, 429: Unreachable, 503: Unreachable,
@@ -46,10 +46,17 @@ class RestTransport:
         seconds: float,
     ) -> dict[str, list[Any]]:
         """Call a signature; see Transport."""
-        body = json.dumps({"signature_name": signature, "inputs": columns}).encode()
-        outputs = self._call("POST", f"{_path(model)}:predict", seconds, body)["outputs"]
+        path, body = _predict(model, signature, columns)
+        outputs = self._call("POST", path, seconds, body)["outputs"]
         # With a single output TF Serving leaves its name out.
         return outputs if isinstance(outputs, dict) else {"": outputs}
+
+    def wire(
+        self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
+    ) -> Wire:
+        """Return what `predict` would send; see Transport."""
+        path, body = _predict(model, signature, columns)
+        return Wire(self._address + path, {"content-type": "application/json"}, body, http2=False)
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
         """Return a signature's inputs; see Transport."""
@@ -90,6 +97,11 @@ class RestTransport:
         message = str(content.get("error", answer.data[:200]))
         kind = _ERRORS.get(answer.status, ServerFailed)
         raise (ModelNotFound if message.startswith(_UNKNOWN_LABEL) else kind)(message)
+
+
+def _predict(model: Model, signature: str, columns: Columns) -> tuple[str, bytes]:
+    body = json.dumps({"signature_name": signature, "inputs": columns})
+    return f"{_path(model)}:predict", body.encode()
 
 
 def _path(model: Model) -> str:

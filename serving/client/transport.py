@@ -25,6 +25,23 @@ class Model:
 Columns = Mapping[str, Sequence[Any]]
 
 
+@dataclass(frozen=True)
+class Wire:
+    """A request to predict, as it goes over the network.
+
+    Args:
+      url: that it is posted to.
+      headers: that it needs.
+      body: of the request.
+      http2: whether it goes over HTTP/2 from the first byte, as gRPC does.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    http2: bool
+
+
 class Transport(Protocol):
     """A way to a server. Each call raises a ClientError when it fails."""
 
@@ -48,6 +65,11 @@ class Transport(Protocol):
         Returns:
           A value a row, by output.
         """
+
+    def wire(
+        self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
+    ) -> Wire:
+        """Return what `predict` would send, for a load generator."""
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
         """Return a signature's inputs: TensorFlow's name of a type, by name."""

@@ -1,0 +1,105 @@
+"""What `taxiway size` measured, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from serving.sizing import analysis
+from serving.sizing.result import Cell, Recommendation, Sizing
+
+# Of a table that is not on a terminal.
+_PIPED_WIDTH = 160
+
+
+def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:
+    """Print the table of all cells, and what follows from it.
+
+    Args:
+      sizing: what was measured.
+      files: that were written.
+      stream: the terminal, or a pipe.
+    """
+    console = Console(file=stream, highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(_table(sizing))
+    for line in _conclusions(sizing):
+        console.print(escape(line), soft_wrap=True)
+    for caveat in sizing.caveats:
+        console.print(f"Note     {escape(caveat)}", soft_wrap=True)
+    for file in files:
+        console.print(f"File     {escape(str(file))}", soft_wrap=True)
+
+
+def _table(sizing: Sizing) -> Table:
+    table = Table(
+        "", "protocol", *(_numbers(name) for name in (
+            "batch", "clients", "rows/s", "spread", "p50 ms", "p95 ms", "p99 ms", "worst p99",
+            "errors", "CPU ms/request", "CPUs", "MB",
+        )),
+    )  # fmt: skip
+    for cell in sizing.cells:
+        best = _is(cell, sizing.recommendation)
+        table.add_row(
+            "→" if best else "✓" if cell.worst_p99_ms <= sizing.wanted.target_ms else "",
+            cell.protocol, str(cell.batch), str(cell.concurrency), f"{cell.rows_per_second:,.0f}",
+            f"{cell.spread:.0%}", f"{cell.p50_ms:.1f}", f"{cell.p95_ms:.1f}", f"{cell.p99_ms:.1f}",
+            f"{cell.worst_p99_ms:.1f}", f"{cell.errors:,}", _number(cell.cpu_ms),
+            _number(cell.cpus), _megabytes(cell.memory_bytes),
+            style="bold" if best else "",
+        )  # fmt: skip
+    return table
+
+
+def _is(cell: Cell, found: Recommendation | None) -> bool:
+    return found is not None and (cell.protocol, cell.batch, cell.concurrency) == (
+        found.protocol, found.batch, found.concurrency,
+    )  # fmt: skip
+
+
+def _conclusions(sizing: Sizing) -> list[str]:
+    found, memory, wanted = sizing.recommendation, sizing.memory, sizing.wanted
+    if found is None or sizing.refused:
+        return []
+    lines = [
+        f"Best     {found.protocol}, {found.batch} rows a request: {found.capacity:,.0f} rows/s "
+        f"with p99 within {wanted.target_ms:g} ms",
+        f"Replica  {found.rate:,.0f} rows/s, which leaves {wanted.headroom:.0%}",
+    ]
+    if found.replicas is not None:
+        least, most = analysis.scale(found.replicas)
+        lines.append(
+            f"Replicas {found.replicas} for {wanted.rate:,.0f} rows/s; "
+            f"autoscaling from {least} to {most}"
+        )
+    if found.cpus is not None:
+        lines.append(f"CPU      {analysis.cpu_request(found.cpus)}m")
+    if memory is not None:
+        lines.append(
+            f"Memory   {analysis.memory_limit(memory)} Mi: {memory.loaded / 2**20:,.0f} with one "
+            f"version, {memory.driven / 2**20:,.0f} at most under load, "
+            f"{memory.swap / 2**20:,.0f} while a second is loaded"
+        )
+    lines.append(
+        f"Held     {found.full.ratio:.2f} of the capacity in a later test at full rate, "
+        f"{found.steady.ratio:.2f} of the replica's rate, p99 {found.steady.found.p99_ms:.1f} ms"
+    )
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _megabytes(value: int | None) -> str:
+    return "" if value is None else f"{value / 1e6:,.0f}"
+
+
+def _numbers(header: str) -> Column:
+    return Column(header, justify="right")

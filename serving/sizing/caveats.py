@@ -1,0 +1,55 @@
+"""What to know before figures are used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+from serving.sizing.machine import MAX_OTHERS
+from serving.sizing.result import Sizing
+
+
+def caveats(sizing: Sizing, here: bool, own: bool) -> tuple[str, ...]:
+    """Return what the figures do not say by themselves.
+
+    Args:
+      sizing: what was measured.
+      here: whether server and load generator share a machine.
+      own: whether Taxiway's own server was measured.
+    """
+    return tuple(_all(sizing, here, own))
+
+
+def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
+    if here:
+        yield _shared(sizing)
+    if own:
+        yield (
+            "This is Taxiway's own server, which answers in Python; TensorFlow Serving itself "
+            "takes other CPU and memory. Measure that before production."
+        )
+    figures = [each for cell in sizing.cells for each in cell.repeats]
+    others = [each.others_cpus for each in figures if each.others_cpus is not None]
+    if others and median(others) > MAX_OTHERS:
+        yield f"Others kept {median(others):.1f} CPUs busy meanwhile: measure again without them."
+    if all(each.cpu_ms is None for each in figures):
+        yield "CPU and memory of the server are not known, so no pod can be sized."
+    elif sizing.memory is None and sizing.recommendation is not None:
+        yield "Memory with two versions is not known: somebody else's server was measured."
+
+
+def _shared(sizing: Sizing) -> str:
+    if not sizing.server_cpus:
+        return (
+            "Server and load generator share this machine: where they share a CPU, each is slower."
+        )
+    if set(sizing.server_cpus) & set(sizing.generator_cpus):
+        return "Server and load generator share one CPU: a server alone answers more."
+    servers, generators = (
+        f"CPU{'s' if len(cpus) > 1 else ''} {', '.join(map(str, cpus))}"
+        for cpus in (sizing.server_cpus, sizing.generator_cpus)
+    )
+    return (
+        f"Server ({servers}) and load generator ({generators}) share this machine, so there is no "
+        "network in the latencies."
+    )

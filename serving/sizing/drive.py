@@ -1,0 +1,122 @@
+"""Drive a server, and say what came of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from serving.client.transport import Wire
+from serving.sizing import machine
+from serving.sizing.errors import NotServed
+from serving.sizing.load import Answered, Load, Running
+from serving.sizing.result import Figures
+from serving.sizing.watch import Watch
+
+# Of a load's time at each end, in which not all clients are at work.
+_RAMP = 0.1
+_LOOK_SECONDS = 0.05
+
+
+def drive(
+    load: Load,
+    cpus: Sequence[int],
+    seconds: float,
+    watch: Watch | None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Figures:
+    """Send a load.
+
+    Args:
+      load: what to send.
+      cpus: for the generator.
+      seconds: that it should take.
+      watch: of the server's process, when that is known.
+      meanwhile: done again and again; the server's memory is looked at in between.
+
+    Raises:
+      NotServed: no server answered, or it ended.
+      ToolMissing: there is no load generator.
+    """
+    began, busy, own = time.monotonic(), machine.busy_seconds(), _own_cpu_seconds()
+    used = watch.cpu_seconds() if watch else 0.0
+    memory = 0
+    running = Running(load, cpus, seconds)
+    try:
+        while not running.wait(_LOOK_SECONDS):
+            if watch:
+                memory = max(memory, watch.memory())
+            meanwhile()
+        answered = running.answered()
+    finally:
+        running.end()
+    figures = of_answers(answered)
+    if watch is None:
+        return figures
+    memory = max(memory, watch.memory())
+    used = watch.cpu_seconds() - used
+    others = machine.busy_seconds() - busy - used - (_own_cpu_seconds() - own)
+    return figures.model_copy(
+        update={
+            "cpu_ms": 1e3 * used / answered.requests,
+            "memory_bytes": memory,
+            "others_cpus": max(0.0, others / (time.monotonic() - began)),
+        }
+    )
+
+
+def answer_bytes(wire: Wire, cpus: Sequence[int]) -> int:
+    """Return the length of the answer to a request.
+
+    Args:
+      wire: the request.
+      cpus: for the generator.
+
+    Raises:
+      NotServed: there was no answer, or an error.
+      ToolMissing: there is no load generator.
+    """
+    running = Running(Load(wire, 1, 1), cpus, 0.0)
+    try:
+        while not running.wait(_LOOK_SECONDS):
+            pass
+        found = running.answered().data_bytes
+    finally:
+        running.end()
+    if not found:
+        raise NotServed(f"{wire.url} answers with an error.", "taxiway status")
+    return found
+
+
+def of_answers(answered: Answered) -> Figures:
+    """Return rate and percentiles, ramps at both ends left out.
+
+    Args:
+      answered: what came back.
+    """
+    ended = answered.began + answered.took
+    first, last = answered.began.min(), ended.max()
+    ramp = _RAMP * (last - first)
+    inside = (ended >= first + ramp) & (ended <= last - ramp)
+    if not inside.any():
+        inside[:] = True
+    p50, p95, p99 = np.percentile(answered.took[inside] * 1e3, [50, 95, 99])
+    length = max(last - first - 2 * ramp, 1e-6)
+    return Figures(
+        requests=answered.requests,
+        errors=answered.errors,
+        per_second=float(inside.sum() / length),
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+    )
+
+
+def _own_cpu_seconds() -> float:
+    """Return the CPU time of this process, and of the generators that ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = os.times()
+    return own.user + own.system + children.ru_utime + children.ru_stime

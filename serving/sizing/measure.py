@@ -1,0 +1,305 @@
+"""Measure a server, step by step."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Protocol
+
+from serving.client.transport import Wire
+from serving.sizing import analysis, answers
+from serving.sizing.answers import Row
+from serving.sizing.drive import answer_bytes, drive
+from serving.sizing.load import Load, steady
+from serving.sizing.result import (
+    Cell,
+    Check,
+    Figures,
+    Memory,
+    Recommendation,
+    Sizing,
+    Wanted,
+)
+from serving.sizing.server import Target
+from serving.sizing.watch import Watch
+
+# The first guess of a cell's rate, and what warms it up.
+_PILOT_SECONDS = 0.3
+_PILOT_REQUESTS = 4
+_FEWEST_REQUESTS = 50
+
+# As often the target as an answer may take in the steady test before a request has to wait.
+_PATIENCE = 2.0
+
+# As long as a repeat; a test of what is recommended shall rest on more.
+_LONGER = 3.0
+
+_CHECK_EVERY_SECONDS = 0.2
+
+
+def _nothing() -> None:
+    pass
+
+
+class Observer(Protocol):
+    """Someone who watches."""
+
+    def started(self, name: str) -> None:
+        """Hear that a step began."""
+
+    def finished(self, name: str, seconds: float, decision: str) -> None:
+        """Hear what came of a step."""
+
+    def failed(self, name: str, seconds: float) -> None:
+        """Hear that a step did not come to its end."""
+
+
+@dataclass
+class Bench:
+    """A server, and what it is measured with.
+
+    Args:
+      target: the server.
+      rows: real ones, more than the largest batch.
+      expected: the score of each row; None to take the server's first answers for right.
+      wanted: by the user.
+      cpus: for the load generator.
+      observer: who watches.
+    """
+
+    target: Target
+    rows: Sequence[Row]
+    expected: Sequence[float] | None
+    wanted: Wanted
+    cpus: Sequence[int]
+    observer: Observer
+    _bytes: dict[bytes, int] = field(default_factory=dict)
+    _rates: dict[tuple[str, int, int], float] = field(default_factory=dict)
+
+    def measure(self, sizing: Sizing) -> Sizing:
+        """Measure the grid, find what to recommend, and try that again.
+
+        Args:
+          sizing: what is known before.
+
+        Returns:
+          The same with the figures.
+
+        Raises:
+          SizingError: nothing could be measured, or the answers are wrong.
+        """
+        watch = self.target.watch
+        loaded = watch.memory() if watch else 0
+        with self._step("Answers") as say:
+            self._check_answers("before the load")
+            say(f"right for {len(self.rows)} rows")
+        cells = self._grid()
+        with self._step("Answers") as say:
+            self._check_answers("after the load")
+            say("right after the load")
+        sizing = sizing.model_copy(update={"cells": cells})
+        refused = analysis.refusals(cells, self.wanted.target_ms)
+        if refused:
+            return sizing.model_copy(update={"refused": tuple(refused)})
+        best = analysis.best(cells, self.wanted.target_ms)
+        assert best is not None
+        recommendation = self._recommend(best)
+        refused = [*_broken(recommendation, self.wanted.target_ms)]
+        memory = None
+        if watch is not None and self.target.load_second is not None and not refused:
+            driven = watch.peak()
+            failed = self._swap(recommendation, watch, self.target.load_second)
+            memory = Memory(loaded=loaded, driven=driven, swap=watch.peak())
+            if failed:
+                refused.append(f"{failed:,} requests failed while the second version was loaded")
+        return sizing.model_copy(
+            update={
+                "recommendation": recommendation,
+                "memory": memory,
+                "refused": tuple(refused),
+            }
+        )
+
+    def _grid(self) -> tuple[Cell, ...]:
+        wanted = self.wanted
+        keys = list(product(wanted.protocols, wanted.batches, wanted.concurrencies))
+        found: dict[tuple[str, int, int], list[Figures]] = {key: [] for key in keys}
+        # A whole round after the other, so that what changes with time shows in the spread.
+        for repeat in range(wanted.repeats):
+            with self._step(f"Round {repeat + 1} of {wanted.repeats}") as say:
+                for key in keys:
+                    found[key].append(self._cell(key, repeat))
+                rows = max(each[-1].per_second * key[1] for key, each in found.items())
+                errors = sum(each[-1].errors for each in found.values())
+                say(f"{len(keys)} cells, {rows:,.0f} rows/s at most, {errors:,} errors")
+        return tuple(
+            Cell(protocol=key[0], batch=key[1], concurrency=key[2], repeats=tuple(each))
+            for key, each in found.items()
+        )
+
+    def _cell(self, key: tuple[str, int, int], repeat: int) -> Figures:
+        protocol, batch, clients = key
+        wire = self._wire(protocol, batch, repeat)
+        if key not in self._rates:
+            requests = max(_FEWEST_REQUESTS, _PILOT_REQUESTS * clients)
+            self._drive(self._load(wire, requests, clients), _PILOT_SECONDS)
+            pilot = self._drive(self._load(wire, requests, clients), _PILOT_SECONDS)
+            self._rates[key] = pilot.per_second
+        figures = self._full(wire, key, self.wanted.seconds)
+        self._rates[key] = figures.per_second
+        return figures
+
+    def _full(self, wire: Wire, key: tuple[str, int, int], seconds: float) -> Figures:
+        clients = key[2]
+        fewest = max(_FEWEST_REQUESTS, _PILOT_REQUESTS * clients)
+        requests = max(fewest, round(self._rates[key] * seconds))
+        return self._drive(self._load(wire, requests, clients), seconds)
+
+    def _recommend(self, best: Cell) -> Recommendation:
+        wanted = self.wanted
+        key = best.protocol, best.batch, best.concurrency
+        longer = _LONGER * wanted.seconds
+        wire = self._wire(best.protocol, best.batch, wanted.repeats)
+        with self._step("Full rate") as say:
+            figures = self._full(wire, key, longer)
+            full = _check(best.rows_per_second, figures, best.batch, wanted)
+            say(_in_words(full))
+        rate = best.rows_per_second * (1 - wanted.headroom)
+        with self._step("Steady rate") as say:
+            load = self._steady(wire, rate / best.batch, longer)
+            figures = self._drive(load, longer, self._checker(best.protocol))
+            held = _check(rate, figures, best.batch, wanted)
+            say(_in_words(held))
+        return Recommendation(
+            protocol=best.protocol,
+            batch=best.batch,
+            concurrency=best.concurrency,
+            capacity=best.rows_per_second,
+            rate=rate,
+            replicas=None if wanted.rate is None else analysis.replicas(wanted.rate, rate),
+            cpus=best.cpus,
+            full=full,
+            steady=held,
+        )
+
+    def _swap(
+        self, recommendation: Recommendation, watch: Watch, load_second: Callable[[], None]
+    ) -> int:
+        """Load a second version under load; return how many requests failed meanwhile."""
+        batch = recommendation.batch
+        seconds = _LONGER * self.wanted.seconds
+        wire = self._wire(recommendation.protocol, batch, 0)
+        load = self._steady(wire, recommendation.rate / batch, seconds)
+        loading = iter([load_second])
+        with self._step("Two versions") as say:
+            figures = self._drive(load, seconds, lambda: next(loading, _nothing)())
+            self._check_answers("of the second version")
+            say(
+                f"{watch.peak() / 1e6:,.0f} MB at most while the second is loaded, "
+                f"{figures.errors:,} errors"
+            )
+        return figures.errors
+
+    def _steady(self, wire: Wire, rate: float, seconds: float) -> Load:
+        patience = _PATIENCE * self.wanted.target_ms / 1e3
+        return steady(wire, rate, seconds, patience, self._answer_bytes(wire))
+
+    def _load(self, wire: Wire, requests: int, clients: int) -> Load:
+        return Load(wire, requests, clients, answer_bytes=self._answer_bytes(wire))
+
+    def _drive(
+        self, load: Load, seconds: float, meanwhile: Callable[[], None] = _nothing
+    ) -> Figures:
+        return drive(load, self.cpus, seconds, self.target.watch, meanwhile)
+
+    def _wire(self, protocol: str, batch: int, turn: int) -> Wire:
+        """Return a request with other rows for each turn."""
+        start = turn * batch % max(1, len(self.rows) - batch + 1)
+        return self.target.clients[protocol].wire(self.rows[start : start + batch])
+
+    def _answer_bytes(self, wire: Wire) -> int | None:
+        if not wire.http2:
+            return None  # a REST error has a status
+        if wire.body not in self._bytes:
+            self._bytes[wire.body] = answer_bytes(wire, self.cpus)
+        return self._bytes[wire.body]
+
+    def _check_answers(self, when: str) -> None:
+        for protocol in self.wanted.protocols:
+            client = self.target.clients[protocol]
+            if self.expected is None:
+                self.expected = answers.ask(client, self.rows)
+            answers.check(client, self.rows, self.expected, f"over {protocol} {when}")
+
+    def _checker(self, protocol: str) -> Callable[[], None]:
+        last = 0.0
+
+        def check() -> None:
+            nonlocal last
+            if time.monotonic() - last >= _CHECK_EVERY_SECONDS:
+                assert self.expected is not None
+                client = self.target.clients[protocol]
+                answers.check(client, self.rows[:1], self.expected[:1], "under load")
+                last = time.monotonic()
+
+        return check
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[Callable[[str], None]]:
+        with step(self.observer, name) as say:
+            yield say
+
+
+@contextmanager
+def step(observer: Observer, name: str) -> Iterator[Callable[[str], None]]:
+    """Tell an observer of a step.
+
+    Args:
+      observer: who watches.
+      name: of the step.
+
+    Yields:
+      What takes the decision of the step, in a few words.
+    """
+    began, said = time.monotonic(), [""]
+    observer.started(name)
+    try:
+        yield said.append
+    except BaseException:
+        observer.failed(name, time.monotonic() - began)
+        raise
+    observer.finished(name, time.monotonic() - began, said[-1])
+
+
+def now() -> str:
+    """Return the time: UTC, ISO 8601."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def _check(promised: float, figures: Figures, batch: int, wanted: Wanted) -> Check:
+    found = figures.per_second * batch
+    quick = figures.p99_ms <= wanted.target_ms
+    holds = analysis.agrees(found, promised) and quick and not figures.errors
+    return Check(promised_rows=promised, found=figures, found_rows=found, holds=holds)
+
+
+def _in_words(check: Check) -> str:
+    return (
+        f"{check.found_rows:,.0f} rows/s, {check.ratio:.2f} of the promised "
+        f"{check.promised_rows:,.0f}; p99 {check.found.p99_ms:.1f} ms, {check.found.errors} errors"
+    )
+
+
+def _broken(recommendation: Recommendation, target_ms: float) -> Iterator[str]:
+    for name, check in (
+        ("at full rate", recommendation.full), ("at the recommended rate", recommendation.steady),
+    ):  # fmt: skip
+        if not check.holds:
+            yield (
+                f"a later test {name} does not agree: {_in_words(check)} "
+                f"({target_ms:g} ms wanted, rates within {analysis.AGREEMENT:.0%})"
+            )
