@@ -19,7 +19,7 @@ from serving import aliases, store
 from serving.errors import StoreError
 from serving.files import make_folder
 from serving.sizing import answers, load, machine, server
-from serving.sizing.caveats import caveats
+from serving.sizing.caveats import caveats, others_cpus
 from serving.sizing.measure import Bench, Observer, now, step
 from serving.sizing.result import Sizing, Wanted
 from serving.sizing.server import Target
@@ -131,6 +131,10 @@ def sized(
     with _target(where, place.model_base, name, version, folder, server_cpus, observer) as target:
         bench = Bench(target, rows, expected, wanted, cpus, observer)
         sizing = bench.measure(sizing)
+    others = others_cpus(sizing)
+    if others > machine.MAX_OTHERS and not anyway:
+        reason = f"others kept {others:.1f} CPUs busy meanwhile (--anyway takes no notice)"
+        sizing = sizing.model_copy(update={"refused": (*sizing.refused, reason)})
     return sizing.model_copy(
         update={
             "caveats": caveats(sizing, where.here, where.backend == LOCAL and not where.given),

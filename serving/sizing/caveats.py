@@ -20,6 +20,12 @@ def caveats(sizing: Sizing, here: bool, own: bool) -> tuple[str, ...]:
     return tuple(_all(sizing, here, own))
 
 
+def others_cpus(sizing: Sizing) -> float:
+    """Return how many CPUs others kept busy meanwhile; none where that is not known."""
+    figures = [each.others_cpus for cell in sizing.cells for each in cell.repeats]
+    return median([each for each in figures if each is not None] or [0.0])
+
+
 def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
     if here:
         yield _shared(sizing)
@@ -28,10 +34,10 @@ def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
             "This is Taxiway's own server, which answers in Python; TensorFlow Serving itself "
             "takes other CPU and memory. Measure that before production."
         )
+    others = others_cpus(sizing)
+    if others > MAX_OTHERS:
+        yield f"Others kept {others:.1f} CPUs busy meanwhile: measure again without them."
     figures = [each for cell in sizing.cells for each in cell.repeats]
-    others = [each.others_cpus for each in figures if each.others_cpus is not None]
-    if others and median(others) > MAX_OTHERS:
-        yield f"Others kept {median(others):.1f} CPUs busy meanwhile: measure again without them."
     if all(each.cpu_ms is None for each in figures):
         yield "CPU and memory of the server are not known, so no pod can be sized."
     elif sizing.memory is None and sizing.recommendation is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from serving.sizing.result import Cell, Sizing
 
@@ -32,54 +32,74 @@ def draw(sizing: Sizing, file: Path) -> None:
 
     Args:
       sizing: what was measured.
-      file: the picture's; its suffix says of which kind.
+      file: the picture's.
 
     Raises:
       OSError: it could not be written.
     """
     protocols = list(dict.fromkeys(cell.protocol for cell in sizing.cells))
+    batches = list(dict.fromkeys(cell.batch for cell in sizing.cells))
     with rc_context(_STYLE):
         figure = Figure(figsize=(_PANEL[0] * len(protocols), _PANEL[1]), layout="constrained")
         panels = figure.subplots(1, len(protocols), sharex=True, sharey=True, squeeze=False)[0]
         for axes, protocol in zip(panels, protocols):
-            _panel(axes, [cell for cell in sizing.cells if cell.protocol == protocol], sizing)
+            cells = [cell for cell in sizing.cells if cell.protocol == protocol]
+            _scales(axes, sizing)
+            for number, batch in enumerate(batches):
+                _line(axes, [cell for cell in cells if cell.batch == batch], number)
+            _mark(axes, cells, sizing)
             axes.set_title(_TITLES[protocol], loc="left", fontweight="bold")
-        panels[0].set_ylabel("p99 of requests, ms (bars: least to greatest)")
-        figure.supxlabel("rows answered a second; the numbers are clients", fontsize=9)
-        figure.savefig(file, dpi=160, facecolor="white")
-
-
-def _panel(axes: Any, cells: Sequence[Cell], sizing: Sizing) -> None:
-    batches = list(dict.fromkeys(cell.batch for cell in cells))
-    for number, batch in enumerate(batches):
-        colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
-        line = [cell for cell in cells if cell.batch == batch]
-        rates = [cell.rows_per_second for cell in line]
-        middles = [cell.p99_ms for cell in line]
-        axes.errorbar(
-            rates, middles, xerr=_ends(line, rates, batch), yerr=_latency_ends(line, middles),
-            color=colour, marker=marker, ms=5, lw=1.4, elinewidth=0.8, capsize=2,
-            label=f"{batch} rows a request" if batch > 1 else "1 row a request",
+        panels[0].set_ylabel("p99, ms (bars: from the least to the greatest repeat)")
+        figure.supxlabel("rows a second; the number at a point is how many clients", fontsize=9)
+        # Of all panels, each name once.
+        named = {
+            label: handle
+            for axes in panels
+            for handle, label in zip(*axes.get_legend_handles_labels())
+        }
+        figure.legend(
+            named.values(), named.keys(), loc="outside upper center", ncols=len(named),
+            frameon=False,
         )  # fmt: skip
-        for cell, rate, middle in zip(line, rates, middles):
-            axes.annotate(
-                str(cell.concurrency), (rate, middle), (5, 5), textcoords="offset points",
-                color=colour, fontsize=8,
-            )  # fmt: skip
+        figure.savefig(file, dpi=160, facecolor="white", format="png")
+
+
+def _scales(axes: Any, sizing: Sizing) -> None:
+    rates = [cell.batch * each.per_second for cell in sizing.cells for each in cell.repeats]
     target = sizing.wanted.target_ms
+    times = [target, *(each.p99_ms for cell in sizing.cells for each in cell.repeats)]
+    axes.set(
+        xscale="log", yscale="log", xlim=(min(rates) / 1.4, max(rates) * 1.6),
+        ylim=(min(times) / 1.4, max(times) * 1.6),
+    )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(True, lw=0.3, color=_MUTED, alpha=0.5)
     axes.axhline(target, color=_MUTED, lw=1, ls="--")
     axes.annotate(
         f"target {target:g} ms", (0.01, target), (0, 3), textcoords="offset points",
         xycoords=("axes fraction", "data"), color=_MUTED, fontsize=8,
     )  # fmt: skip
-    _mark(axes, cells, sizing)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.set_minor_formatter(NullFormatter())
-    axes.grid(True, lw=0.3, color=_MUTED, alpha=0.5)
-    axes.legend(frameon=False, loc="lower right", fontsize=8)
+
+
+def _line(axes: Any, cells: Sequence[Cell], number: int) -> None:
+    colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+    batch = cells[0].batch
+    rates = [[batch * each.per_second for each in cell.repeats] for cell in cells]
+    times = [[each.p99_ms for each in cell.repeats] for cell in cells]
+    x, y = [cell.rows_per_second for cell in cells], [cell.p99_ms for cell in cells]
+    axes.errorbar(
+        x, y, xerr=_around(rates, x), yerr=_around(times, y), color=colour, marker=marker, ms=5,
+        lw=1.4, elinewidth=0.8, capsize=2,
+        label=f"{batch} rows a request" if batch > 1 else "1 row a request",
+    )  # fmt: skip
+    for cell, place in zip(cells, zip(x, y)):
+        axes.annotate(
+            str(cell.concurrency), place, (7, -10), textcoords="offset points", color=colour,
+            fontsize=8,
+        )  # fmt: skip
 
 
 def _mark(axes: Any, cells: Sequence[Cell], sizing: Sizing) -> None:
@@ -91,15 +111,6 @@ def _mark(axes: Any, cells: Sequence[Cell], sizing: Sizing) -> None:
                 cell.rows_per_second, cell.p99_ms, "o", ms=14, mfc="none", mec="black", mew=1.2,
                 label="recommended", ls="none",
             )  # fmt: skip
-
-
-def _ends(cells: Sequence[Cell], middles: Sequence[float], batch: int) -> list[list[float]]:
-    rates = [[batch * each.per_second for each in cell.repeats] for cell in cells]
-    return _around(rates, middles)
-
-
-def _latency_ends(cells: Sequence[Cell], middles: Sequence[float]) -> list[list[float]]:
-    return _around([[each.p99_ms for each in cell.repeats] for cell in cells], middles)
 
 
 def _around(values: Sequence[Sequence[float]], middles: Sequence[float]) -> list[list[float]]:

@@ -128,7 +128,7 @@ def started(
 
     def load_second() -> None:
         _provide(model, base / _SECOND)
-        _until(lambda: _states(clients[REST]) == {1: "END", 2: "AVAILABLE"}, alive)
+        _until(lambda: _swapped(_states(clients[REST])), alive)
 
     try:
         for client in clients.values():
@@ -171,6 +171,10 @@ def _ready(client: Client) -> bool:
     except TooLate:
         return False
     return True
+
+
+def _swapped(states: dict[int, str]) -> bool:
+    return states.get(2) == "AVAILABLE" and states.get(1, "END") == "END"
 
 
 def _states(client: Client) -> dict[int, str]:
