@@ -108,16 +108,6 @@ def sized(
     if not anyway:
         machine.refuse_if_busy()
     make_folder(folder)
-    with step(observer, "Rows") as say:
-        count = max(_FEWEST_ROWS, (wanted.repeats + 1) * max(wanted.batches))
-        if file is None:
-            rows = size_rows.of_workspace(place, count)
-        else:
-            rows = size_rows.of_file(file, settings, count)
-        expected = None
-        if version is not None:
-            expected = answers.in_process(place.model_base / str(version), rows)
-        say(f"{len(rows)} real rows")
     sizing = Sizing(
         model=name,
         version=None if where.given else version,
@@ -129,6 +119,7 @@ def sized(
         cells=(),
     )
     with _target(where, place.model_base, name, version, folder, server_cpus, observer) as target:
+        rows, expected = _rows(place, settings, version, file, wanted, observer)
         bench = Bench(target, rows, expected, wanted, cpus, observer)
         sizing = bench.measure(sizing)
     others = others_cpus(sizing)
@@ -141,6 +132,27 @@ def sized(
             "seconds": time.monotonic() - began,
         }
     )
+
+
+def _rows(
+    place: Workspace,
+    settings: Settings,
+    version: int | None,
+    file: Path | None,
+    wanted: Wanted,
+    observer: Observer,
+) -> tuple[list[size_rows.Row], list[float] | None]:
+    """Return rows, and their scores when the model is at hand."""
+    with step(observer, "Rows") as say:
+        count = max(_FEWEST_ROWS, (wanted.repeats + 1) * max(wanted.batches))
+        if file is None:
+            rows = size_rows.of_workspace(place, count)
+        else:
+            rows = size_rows.of_file(file, settings, count)
+        say(f"{len(rows)} real ones of {file or place.root}")
+        if version is None:
+            return rows, None
+        return rows, answers.in_process(place.model_base / str(version), rows)
 
 
 def _cpus(where: Where) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -127,4 +127,4 @@ def utilization(steady: Figures, cpus: float) -> int:
 
 def agrees(found: float, promised: float) -> bool:
     """Return whether a later figure is near enough to the promised one."""
-    return abs(found / promised - 1) <= AGREEMENT
+    return round(abs(found / promised - 1), 6) <= AGREEMENT

@@ -21,7 +21,7 @@ from serving.sizing.watch import Watch
 GRPC, REST = "grpc", "rest"
 
 _START_SECONDS = 120.0
-_RUNNING_SECONDS = 5.0
+_RUNNING_SECONDS = 2.0
 _END_SECONDS = 20.0
 _POLL_SECONDS = 0.05
 _FIRST, _SECOND = "1", "2"
@@ -136,6 +136,8 @@ def started(
         watch = Watch(process.pid) if command.owns_process else None
         yield Target(clients, watch, load_second)
     except NotServed:
+        with suppress(subprocess.TimeoutExpired):  # its threads may not all be gone yet
+            process.wait(_POLL_SECONDS * 20)
         alive()  # knows better why
         raise
     finally:
