@@ -144,12 +144,6 @@ def test_a_server_that_goes_away_meanwhile_is_an_error_and_no_figure(
     assert bench.observer.steps[-1].endswith("failed")
 
 
-def test_an_address_where_nobody_listens_is_named() -> None:
-    address = f"127.0.0.1:{free_port()}"
-    with pytest.raises(NotServed, match=address):
-        server.running({"grpc": address}, "tiny", None)
-
-
 def test_a_command_that_ends_is_quoted(models: Path, tmp_path: Path) -> None:
     command = server.Command(("sh", "-c", "echo no such model >&2; exit 3"))
     with (
