@@ -199,6 +199,10 @@ class _Watcher:
 
 
 def _protocols(protocol: str | None, where: Where) -> tuple[str, ...]:
+    if where.rest is not None and not where.rest.startswith(("http://", "https://")):
+        raise UsageError(f"--rest {where.rest}: an address such as http://127.0.0.1:8501 expected.")
+    if where.grpc is not None and "/" in where.grpc:
+        raise UsageError(f"--grpc {where.grpc}: an address such as 127.0.0.1:8500 expected.")
     served = tuple(where.given) or ("grpc", "rest")
     if protocol is None:
         return served

@@ -53,7 +53,7 @@ def drive(
         answered = running.answered()
     finally:
         running.end()
-    figures = of_answers(answered)
+    figures = of_answers(answered, load.ramp)
     if watch is None:
         return figures
     memory = max(memory, watch.memory())
@@ -91,15 +91,16 @@ def answer_bytes(wire: Wire, cpus: Sequence[int]) -> int:
     return found
 
 
-def of_answers(answered: Answered) -> Figures:
+def of_answers(answered: Answered, ramp: float = 0.0) -> Figures:
     """Return rate and percentiles, ramps at both ends left out.
 
     Args:
       answered: what came back.
+      ramp: seconds in which the clients began; a tenth of the time, if that is longer.
     """
     ended = answered.began + answered.took
     first, last = answered.began.min(), ended.max()
-    ramp = _RAMP * (last - first)
+    ramp = max(ramp, _RAMP * (last - first))
     inside = (ended >= first + ramp) & (ended <= last - ramp)
     if not inside.any():
         inside[:] = True

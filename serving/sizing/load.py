@@ -29,7 +29,13 @@ _TOOL = "h2load"
 _SILENCE = "10s"
 # Beyond the time that a load should take.
 _GRACE_SECONDS = 60.0
-_CLIENTS = 256
+_CLIENTS = 1000
+
+# Of a steady load: the longest time between two clients, how near it must come to the rate, and
+# the time between two requests of a client.
+_APART = 50
+_NEAR = 0.005
+_SHORTEST, _LONGEST = 0.02, 0.2
 _REQUESTS = re.compile(r"^requests: (\d+) total, .*? (\d+) succeeded", re.M)
 _TRAFFIC = re.compile(r"^traffic: .*\((\d+)\) data$", re.M)
 
@@ -43,6 +49,7 @@ class Load:
       requests: how many.
       clients: each waits for its answer before it asks again.
       rate: requests a second that fall due, answered or not; None for as many as get through.
+      apart: milliseconds from one client's begin to the next one's; 0 for all at once.
       answer_bytes: of a right answer; None to go by the status alone.
     """
 
@@ -50,7 +57,13 @@ class Load:
     requests: int
     clients: int
     rate: float | None = None
+    apart: int = 0
     answer_bytes: int | None = None
+
+    @property
+    def ramp(self) -> float:
+        """Seconds until all clients are at work."""
+        return self.clients * self.apart / 1e3
 
 
 @dataclass(frozen=True)
@@ -77,15 +90,36 @@ def steady(
 ) -> Load:
     """Return a load whose requests fall due at a fixed rate, spread evenly.
 
+    h2load's clients look at the clock every 10 ms at best, and then send all that fell due. Many
+    slow clients that begin one after another keep the requests apart. They begin `apart`
+    milliseconds after each other, and by then `due` requests are: with a number of clients that
+    has no factor in common with `due`, no two of them ever send at the same time.
+
     Args:
       wire: the request.
-      rate: requests a second.
-      seconds: to last.
+      rate: requests a second; h2load's whole milliseconds change it by a hundredth or so.
+      seconds: to last, without the time in which clients begin and end.
       patience: seconds that an answer can take without the next request having to wait.
       answer_bytes: as in Load.
     """
-    clients = min(_CLIENTS, max(1, math.ceil(rate * patience)))
-    return Load(wire, max(2 * clients, round(rate * seconds)), clients, rate, answer_bytes)
+    apart = min(range(1, max(_APART, math.ceil(1e3 / rate)) + 1), key=lambda ms: _off(ms, rate))
+    due = max(1, round(apart * rate / 1e3))
+    rate = due * 1e3 / apart
+    between = min(max(patience, _SHORTEST), _LONGEST)
+    clients = min(_CLIENTS, max(1, math.ceil(rate * between)))
+    while math.gcd(clients, due) > 1:
+        clients += 1
+    ramp = clients * apart / 1e3
+    requests = max(2 * clients, round(rate * (seconds + ramp)))
+    return Load(wire, requests, clients, rate, apart, answer_bytes)
+
+
+def _off(apart: int, rate: float) -> float:
+    """Return how far a number of milliseconds is from the time of whole requests."""
+    due = round(apart * rate / 1e3)
+    off = abs(due * 1e3 / apart / rate - 1)
+    # What is near enough is as good as the best, and the shortest of these is taken.
+    return off if off > _NEAR else 0.0
 
 
 class Running:
@@ -208,10 +242,7 @@ def _command(load: Load, body: Path, log: Path, cpus: int) -> list[str]:
     if load.rate is None:
         command.append(f"--threads={max(1, min(cpus, load.clients))}")
     else:
-        # A client looks at the clock every 10 ms at best, and then sends all that fell due. Many
-        # slow clients that begin one after another keep the requests apart.
-        apart = max(1, round(1e3 / load.rate))
         command += [
-            f"--rps={load.rate / load.clients:.6f}", "--rate=1", f"--rate-period={apart}ms",
+            f"--rps={load.rate / load.clients:.6f}", "--rate=1", f"--rate-period={load.apart}ms",
         ]  # fmt: skip
     return [*command, load.wire.url]

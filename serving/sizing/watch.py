@@ -72,4 +72,4 @@ class Watch:
         return int(found[1]) * 1024
 
     def _gone(self) -> NotServed:
-        return NotServed(f"The server's process {self.pid} is gone.", "start the server again")
+        return NotServed(f"There is no server's process {self.pid}.", "start the server again")

@@ -70,11 +70,23 @@ def test_without_the_tool_it_is_said_what_to_install(monkeypatch: pytest.MonkeyP
     assert "apt install nghttp2-client" in stopped.value.next_step
 
 
-def test_a_steady_rate_is_spread_over_clients_that_need_not_wait_for_each_other() -> None:
-    found = load.steady(_WIRE, rate=500, seconds=4, patience=0.1, answer_bytes=63)
-    assert (found.requests, found.clients, found.rate) == (2000, 50, 500)
-    assert load.steady(_WIRE, 0.5, 4, 0.1, 63).clients == 1
-    assert load.steady(_WIRE, 50_000, 4, 0.1, 63).clients == 256
+@pytest.mark.parametrize("rate", [0.7, 3, 49.5, 680, 1234.5, 9876, 50_000])
+def test_a_steady_rate_is_spread_evenly(rate: float) -> None:
+    found = load.steady(_WIRE, rate, seconds=4, patience=0.1, answer_bytes=63)
+    assert found.rate == pytest.approx(rate, rel=0.011)
+    assert found.rate is not None
+    # When each client sends, as a share of the time between two requests of a client.
+    between = found.clients / found.rate
+    phases = sorted(number * found.apart / 1e3 / between % 1 for number in range(found.clients))
+    gaps = np.diff([*phases, phases[0] + 1])
+    assert gaps == pytest.approx(np.full(found.clients, 1 / found.clients), rel=1e-3)
+    assert found.requests >= 2 * found.clients
+
+
+def test_no_client_has_to_look_at_the_clock_more_often_than_it_can() -> None:
+    found = load.steady(_WIRE, 3000, 4, patience=0.001, answer_bytes=63)
+    assert found.rate is not None
+    assert found.clients / found.rate >= 0.02
 
 
 def test_rate_and_percentiles_leave_the_ramps_out() -> None:

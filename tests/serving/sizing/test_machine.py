@@ -51,5 +51,5 @@ def test_a_process_is_watched_until_it_ends() -> None:
         assert watch.cpu_seconds() >= 0
         process.kill()
     for look in (watch.memory, watch.peak, watch.cpu_seconds):
-        with pytest.raises(NotServed, match=f"process {process.pid} is gone"):
+        with pytest.raises(NotServed, match=f"no server's process {process.pid}"):
             look()
