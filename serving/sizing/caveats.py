@@ -8,6 +8,9 @@ from statistics import median
 from serving.sizing.machine import MAX_OTHERS
 from serving.sizing.result import Sizing
 
+# Of its CPUs, that the generator may keep busy before it is what is measured.
+_NEAR_ITS_END = 0.8
+
 
 def caveats(sizing: Sizing, here: bool, own: bool) -> tuple[str, ...]:
     """Return what the figures do not say by themselves.
@@ -38,6 +41,8 @@ def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
     if others > MAX_OTHERS:
         yield f"Others kept {others:.1f} CPUs busy meanwhile: measure again without them."
     figures = [each for cell in sizing.cells for each in cell.repeats]
+    if any(each.generator_cpus > _NEAR_ITS_END * len(sizing.generator_cpus) for each in figures):
+        yield "The load generator came to its own end: the server may answer more than that."
     if all(each.cpu_ms is None for each in figures):
         yield "CPU and memory of the server are not known, so no pod can be sized."
     elif sizing.memory is None and sizing.recommendation is not None:

@@ -41,7 +41,8 @@ def drive(
       NotServed: no server answered, or it ended.
       ToolMissing: there is no load generator.
     """
-    began, busy, own = time.monotonic(), machine.busy_seconds(), _own_cpu_seconds()
+    began, busy = time.monotonic(), machine.busy_seconds()
+    own, generator = _own_cpu_seconds(), _children_cpu_seconds()
     used = watch.cpu_seconds() if watch else 0.0
     memory = 0
     running = Running(load, cpus, seconds)
@@ -53,19 +54,19 @@ def drive(
         answered = running.answered()
     finally:
         running.end()
-    figures = of_answers(answered, load.ramp)
-    if watch is None:
-        return figures
-    memory = max(memory, watch.memory())
-    used = watch.cpu_seconds() - used
-    others = machine.busy_seconds() - busy - used - (_own_cpu_seconds() - own)
-    return figures.model_copy(
-        update={
+    wall = time.monotonic() - began
+    generator = _children_cpu_seconds() - generator
+    known: dict[str, float | int] = {"generator_cpus": generator / wall}
+    if watch:
+        used = watch.cpu_seconds() - used
+        own = _own_cpu_seconds() - own
+        others = machine.busy_seconds() - busy - used - own - generator
+        known |= {
             "cpu_ms": 1e3 * used / answered.requests,
-            "memory_bytes": memory,
-            "others_cpus": max(0.0, others / (time.monotonic() - began)),
+            "memory_bytes": max(memory, watch.memory()),
+            "others_cpus": max(0.0, others / wall),
         }
-    )
+    return of_answers(answered, load.ramp).model_copy(update=known)
 
 
 def answer_bytes(wire: Wire, cpus: Sequence[int]) -> int:
@@ -117,7 +118,11 @@ def of_answers(answered: Answered, ramp: float = 0.0) -> Figures:
 
 
 def _own_cpu_seconds() -> float:
-    """Return the CPU time of this process, and of the generators that ended."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    own = os.times()
-    return own.user + own.system + children.ru_utime + children.ru_stime
+    times = os.times()
+    return times.user + times.system
+
+
+def _children_cpu_seconds() -> float:
+    """Return the CPU time of the generators that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

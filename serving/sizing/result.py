@@ -24,6 +24,7 @@ class Figures(_Frozen):
       cpu_ms: of the server for a request; None when its process is not known.
       memory_bytes: the most that the server occupied; None likewise.
       others_cpus: CPUs that neither the server nor the generator kept busy; None likewise.
+      generator_cpus: CPUs that the generator kept busy.
     """
 
     requests: int
@@ -35,6 +36,7 @@ class Figures(_Frozen):
     cpu_ms: float | None = None
     memory_bytes: int | None = None
     others_cpus: float | None = None
+    generator_cpus: float = 0.0
 
     @property
     def cpus(self) -> float | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline import cli
 from serving import store
 from serving.manifest import Blessing, Facts
 from serving.sizing.result import Sizing
@@ -143,6 +146,17 @@ def test_without_a_version_there_is_nothing_to_measure(project: Path, tmp_path: 
     content = json.loads((done := _size(project, "--workspace", tmp_path)).stdout)
     assert (done.returncode, content["next"]) == (2, "taxiway run")
     assert "no version is published yet" in content["error"]
+
+
+_COMMANDS = re.findall(
+    r"^taxiway (size.*?)(?:  +#.*)?$", (PROJECT / "docs/sizing.md").read_text(), re.M
+)
+
+
+@pytest.mark.parametrize("words", _COMMANDS)
+def test_the_command_takes_the_words_in_the_guide(words: str) -> None:
+    name, *rest = shlex.split(words)
+    cli.taxiway.commands[name].make_context(name, rest)
 
 
 def _children(pid: int, word: str) -> list[int]:
