@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline import interrupts
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.progress import Step
@@ -136,7 +137,11 @@ def size(
     log_file = new_log(settings.workspace, f"size-{stamp}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with _translated(log_file), library_output_to(log_file) as terminal:
+    with (
+        _translated(log_file),
+        interrupts.remembered(),  # the server must not outlive this process
+        library_output_to(log_file) as terminal,
+    ):
         observer = _Watcher(None if as_json else Display(terminal))
         found = sized(settings, where, model, file, wanted, folder, anyway, observer)
         written = files.write(found, folder)
