@@ -20,7 +20,8 @@ from serving.errors import StoreError
 from serving.files import make_folder
 from serving.sizing import answers, load, machine, server
 from serving.sizing.caveats import caveats, others_cpus
-from serving.sizing.measure import Bench, Observer, now, step
+from serving.sizing.measure import Bench, now
+from serving.sizing.observer import Observer, step
 from serving.sizing.result import Sizing, Wanted
 from serving.sizing.server import Target
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Protocol
 
 from serving.client.transport import Wire
 from serving.sizing import analysis, answers
@@ -16,6 +14,7 @@ from serving.sizing.answers import Row
 from serving.sizing.drive import answer_bytes, drive
 from serving.sizing.load import Load, steady
 from serving.sizing.machine import MAX_OTHERS
+from serving.sizing.observer import Observer, step
 from serving.sizing.result import (
     Cell,
     Check,
@@ -33,10 +32,10 @@ _PILOT_SECONDS = 0.3
 _PILOT_REQUESTS = 4
 _FEWEST_REQUESTS = 50
 
-# As often the target as an answer may take in the steady test before a request has to wait.
+# An answer may take so many times the target in a steady test before the next request has to wait.
 _PATIENCE = 2.0
 
-# As long as a repeat; a test of what is recommended shall rest on more.
+# A test of what is recommended takes so many times as long as a repeat.
 _LONGER = 3.0
 
 # Share of the repeats that may be measured again because others were busy meanwhile.
@@ -47,19 +46,6 @@ _CHECK_EVERY_SECONDS = 0.2
 
 def _nothing() -> None:
     pass
-
-
-class Observer(Protocol):
-    """Someone who watches."""
-
-    def started(self, name: str) -> None:
-        """Hear that a step began."""
-
-    def finished(self, name: str, seconds: float, decision: str) -> None:
-        """Hear what came of a step."""
-
-    def failed(self, name: str, seconds: float) -> None:
-        """Hear that a step did not come to its end."""
 
 
 @dataclass
@@ -99,11 +85,11 @@ class Bench:
         """
         watch = self.target.watch
         loaded = watch.memory() if watch else 0
-        with self._step("Answers") as say:
+        with step(self.observer, "Answers") as say:
             self._check_answers("before the load")
             say(f"right for {len(self.rows)} rows")
         cells = self._grid()
-        with self._step("Answers") as say:
+        with step(self.observer, "Answers") as say:
             self._check_answers("after the load")
             say("right after the load")
         sizing = sizing.model_copy(update={"cells": cells})
@@ -136,7 +122,7 @@ class Bench:
         self._again = round(_AGAIN * len(keys) * wanted.repeats)
         # A whole round after the other, so that what changes with time shows in the spread.
         for repeat in range(wanted.repeats):
-            with self._step(f"Round {repeat + 1} of {wanted.repeats}") as say:
+            with step(self.observer, f"Round {repeat + 1} of {wanted.repeats}") as say:
                 for key in keys:
                     found[key].append(self._cell(key, repeat))
                 rows = max(each[-1].per_second * key[1] for key, each in found.items())
@@ -173,12 +159,12 @@ class Bench:
         key = best.protocol, best.batch, best.concurrency
         longer = _LONGER * wanted.seconds
         wire = self._wire(best.protocol, best.batch, wanted.repeats)
-        with self._step("Full rate") as say:
+        with step(self.observer, "Full rate") as say:
             figures = self._full(wire, key, longer)
             full = _check(best.rows_per_second, figures, best.batch, wanted)
             say(_in_words(full))
         rate = best.rows_per_second * (1 - wanted.headroom)
-        with self._step("Steady rate") as say:
+        with step(self.observer, "Steady rate") as say:
             load = self._steady(wire, rate / best.batch, longer)
             figures = self._drive(load, longer, self._checker(best.protocol))
             held = _check(rate, figures, best.batch, wanted)
@@ -204,7 +190,7 @@ class Bench:
         wire = self._wire(recommendation.protocol, batch, 0)
         load = self._steady(wire, recommendation.rate / batch, seconds)
         loading = iter([load_second])
-        with self._step("Two versions") as say:
+        with step(self.observer, "Two versions") as say:
             figures = self._drive(load, seconds, lambda: next(loading, _nothing)())
             self._check_answers("of the second version")
             say(
@@ -256,32 +242,6 @@ class Bench:
                 last = time.monotonic()
 
         return check
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[Callable[[str], None]]:
-        with step(self.observer, name) as say:
-            yield say
-
-
-@contextmanager
-def step(observer: Observer, name: str) -> Iterator[Callable[[str], None]]:
-    """Tell an observer of a step.
-
-    Args:
-      observer: who watches.
-      name: of the step.
-
-    Yields:
-      What takes the decision of the step, in a few words.
-    """
-    began, said = time.monotonic(), [""]
-    observer.started(name)
-    try:
-        yield said.append
-    except BaseException:
-        observer.failed(name, time.monotonic() - began)
-        raise
-    observer.finished(name, time.monotonic() - began, said[-1])
 
 
 def now() -> str:
