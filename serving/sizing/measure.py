@@ -98,7 +98,7 @@ class Bench:
             return sizing.model_copy(update={"refused": tuple(refused)})
         best = analysis.best(cells, self.wanted.target_ms)
         assert best is not None
-        recommendation = self._recommend(best)
+        recommendation = self._recommend(best, len(sizing.server_cpus))
         refused = [*_broken(recommendation, self.wanted.target_ms)]
         memory = None
         if watch is not None and self.target.load_second is not None and not refused:
@@ -154,7 +154,7 @@ class Bench:
         requests = max(fewest, round(self._rates[key] * seconds))
         return self._drive(self._load(wire, requests, clients), seconds)
 
-    def _recommend(self, best: Cell) -> Recommendation:
+    def _recommend(self, best: Cell, bound: int) -> Recommendation:
         wanted = self.wanted
         key = best.protocol, best.batch, best.concurrency
         longer = _LONGER * wanted.seconds
@@ -176,7 +176,8 @@ class Bench:
             capacity=best.rows_per_second,
             rate=rate,
             replicas=None if wanted.rate is None else analysis.replicas(wanted.rate, rate),
-            cpus=best.cpus,
+            # What a server is bound to, it cannot exceed but by the inexactness of clocks.
+            cpus=min(best.cpus, bound) if best.cpus and bound else best.cpus,
             full=full,
             steady=held,
         )
