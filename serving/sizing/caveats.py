@@ -37,6 +37,12 @@ def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
             "This is Taxiway's own server, which answers in Python; TensorFlow Serving itself "
             "takes other CPU and memory. Measure that before production."
         )
+    found = sizing.recommendation
+    if found is not None and found.batch == max(sizing.wanted.batches):
+        yield (
+            f"{found.batch} rows is the largest batch that was tried: larger ones may be better, "
+            f"see --batch {found.batch},{found.batch * 2},{found.batch * 4}."
+        )
     others = others_cpus(sizing)
     if others > MAX_OTHERS:
         yield f"Others kept {others:.1f} CPUs busy meanwhile: measure again without them."

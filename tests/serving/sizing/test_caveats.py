@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from serving.sizing.caveats import caveats
+from serving.sizing.result import Wanted
 from tests.serving.sizing.measured import cell, sizing
 
 
@@ -15,6 +16,11 @@ def test_a_shared_machine_is_named_with_its_cpus() -> None:
     [unbound] = caveats(sizing(server_cpus=()), here=True, own=False)
     assert "where they share a CPU" in unbound
     assert caveats(sizing(), here=False, own=False) == ()
+
+
+def test_that_a_larger_batch_was_not_tried_is_said() -> None:
+    [edge] = caveats(sizing(wanted=Wanted(batches=(1, 8))), here=False, own=False)
+    assert edge.endswith("larger ones may be better, see --batch 8,16,32.")
 
 
 def test_others_are_named_when_they_were_there_most_of_the_time() -> None:
