@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from pipeline import settings
 from tests.conftest import PROJECT, copy_project
+from tests.serving.server.conftest import free_port
 
 _README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -69,6 +72,30 @@ def test_the_second_command_is_the_one_that_runs_this() -> None:
 @pytest.mark.parametrize("command", _COMMANDS[2:])
 def test_the_next_commands_work(command: str, clone: Path) -> None:
     _run(command, clone)
+
+
+@pytest.mark.slow
+def test_what_is_served_answers_as_shown(clone: Path) -> None:
+    [block] = _blocks("console")
+    serve, said, predict, answer = block.splitlines()
+    port, rest_port = free_port(), free_port()
+    ports = [f"--port={port}", f"--rest_api_port={rest_port}"]
+    command = [*shlex.split(serve.removeprefix("$ ")), *ports]
+    with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        shown = server.stdout.readline().strip()
+        assert shown == said.replace("8500", str(port)).replace("8501", str(rest_port))
+        words = [
+            *shlex.split(predict.removeprefix("$ ")),
+            "--rest",
+            f"http://127.0.0.1:{rest_port}",
+        ]
+        done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
+        server.send_signal(signal.SIGINT)
+    assert (done.returncode, server.returncode) == (0, 0), done.stderr
+    # The model of the tests learned less than the one that answers in the page.
+    assert re.fullmatch(r"0\.\d{6}", done.stdout.strip())
+    assert re.fullmatch(r"0\.\d{6}", answer)
 
 
 def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:

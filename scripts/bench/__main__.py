@@ -81,7 +81,7 @@ def main(sizes: str, repeat: int, with_boosting: bool, months: str, page: Path) 
         manners = _manners(scratch)
         parts.append(report.manners(*manners))
         promised += targets.of_manners(*manners)
-        served = serving.measure(scratch / "manners" / "models" / "flights" / "1", scratch)
+        served = serving.measure(scratch / "manners" / "models" / "flights" / "1")
         parts.append(report.serving(served))
         promised += targets.of_serving(served)
         if with_boosting:

@@ -1,16 +1,20 @@
-"""Requests as fast as a server answers them, by h2load."""
+"""Requests as fast as a server answers them."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import statistics
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-_OK = "200"
+import numpy as np
+
+from serving.client.transport import Wire
+from serving.sizing.load import Answered, Running
+from serving.sizing.load import Load as Sent
+
+_POLL_SECONDS = 0.1
+_PILOT_REQUESTS = 4
 
 
 @dataclass(frozen=True)
@@ -28,52 +32,25 @@ class Load:
     p99_ms: float
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where requests go.
+def drive(wire: Wire, clients: int, seconds: float) -> Load:
+    """Send a request again and again; each client waits for its answer before it asks again.
 
     Args:
-      url: of REST, or of a gRPC method.
-      body: file with what is sent.
-      headers: such as `te: trailers`.
-      http1: over HTTP/1.1; else over HTTP/2.
-    """
-
-    url: str
-    body: Path
-    headers: tuple[str, ...]
-    http1: bool
-
-
-def drive(target: Target, concurrency: int, seconds: int) -> Load:
-    """Send requests, each connection the next one as soon as the last is answered.
-
-    Args:
-      target: where to.
-      concurrency: connections.
-      seconds: that are measured, after a fifth of that to get warm.
+      wire: the request.
+      clients: at the same time.
+      seconds: to last, about; a shorter try before finds out how many requests that takes.
 
     Returns:
       What was measured.
 
     Raises:
-      RuntimeError: h2load is missing, or a request failed.
+      RuntimeError: a request failed.
+      SizingError: h2load is missing, or no server answers.
     """
-    program = shutil.which("h2load")
-    if program is None:
-        raise RuntimeError("h2load is missing: apt-get install nghttp2-client")
-    with tempfile.TemporaryDirectory() as scratch:
-        log = Path(scratch) / "requests"
-        command = [
-            program, f"--clients={concurrency}", "--max-concurrent-streams=1", "--threads=1",
-            f"--data={target.body}", f"--log-file={log}", *(["--h1"] if target.http1 else []),
-            *(f"--header={header}" for header in target.headers),
-            f"--duration={seconds}", f"--warm-up-time={max(1, seconds // 5)}", target.url,
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not log.exists():
-            raise RuntimeError(f"{' '.join(command)} failed: {done.stdout}{done.stderr}")
-        return _of([line.split() for line in log.read_text().splitlines()], seconds)
+    fewest = _PILOT_REQUESTS * clients
+    pilot = _figures(_sent(wire, fewest, clients, seconds))
+    requests = max(fewest, round(pilot.per_second * seconds))
+    return _figures(_sent(wire, requests, clients, seconds))
 
 
 def median(loads: Sequence[Load]) -> Load:
@@ -86,14 +63,19 @@ def median(loads: Sequence[Load]) -> Load:
     )
 
 
-def _of(lines: Sequence[Sequence[str]], seconds: int) -> Load:
-    """Sum up a log whose lines are microseconds of the start, status and microseconds it took."""
-    failed = [line for line in lines if line[1] != _OK]
-    if failed or not lines:
-        raise RuntimeError(f"{len(failed)} of {len(lines)} requests failed")
-    taken = sorted(int(line[2]) / 1e3 for line in lines)
-    return Load(
-        len(lines) / seconds,
-        taken[len(taken) // 2],
-        taken[min(len(taken) - 1, int(len(taken) * 0.99))],
-    )
+def _sent(wire: Wire, requests: int, clients: int, seconds: float) -> Answered:
+    running = Running(Sent(wire, requests, clients), sorted(os.sched_getaffinity(0)), seconds)
+    try:
+        while not running.wait(_POLL_SECONDS):
+            pass
+        return running.answered()
+    finally:
+        running.end()
+
+
+def _figures(found: Answered) -> Load:
+    if found.errors:
+        raise RuntimeError(f"{found.errors} of {found.requests} requests failed")
+    lasted = float((found.began + found.took).max() - found.began.min())
+    p50, p99 = np.percentile(found.took, [50, 99]) * 1e3
+    return Load(found.requests / lasted, float(p50), float(p99))

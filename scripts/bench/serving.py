@@ -20,14 +20,15 @@ import grpc
 import numpy as np
 
 from scripts.bench import load
+from serving.client.transport import Wire
 
 FASTAPI, REST, EAGER, GRPC = "FastAPI", "Taxiway, REST", "gRPC, eager", "Taxiway, gRPC"
 BATCHES = (1, 32)
 CONCURRENCY = 32
 
 _SIGNATURE = "serving_tensors"
-_JSON = ("content-type: application/json",)
-_GRPC = ("content-type: application/grpc", "te: trailers")
+_JSON = {"content-type": "application/json"}
+_GRPC = {"content-type": "application/grpc", "te": "trailers"}
 _SECONDS, _WARM = 5, 300
 _READY_SECONDS = 120.0
 
@@ -47,12 +48,11 @@ class Serving:
     ready_seconds: float
 
 
-def measure(folder: Path, scratch: Path, repeat: int = 3) -> Serving:
+def measure(folder: Path, repeat: int = 3) -> Serving:
     """Measure all servers with one model, one after the other.
 
     Args:
       folder: of a published version, with warm-up requests.
-      scratch: an empty folder.
       repeat: turns, of which the median is taken.
 
     Returns:
@@ -77,8 +77,8 @@ def measure(folder: Path, scratch: Path, repeat: int = 3) -> Serving:
                     ready.append(seconds)
                 for name, port in zip(names, ports):
                     for batch in BATCHES:
-                        target = _target(name, port, folder.parent.name, rows, batch, scratch)
-                        found = load.drive(target, CONCURRENCY, _SECONDS)
+                        wire = _request(name, port, folder.parent.name, rows, batch)
+                        found = load.drive(wire, CONCURRENCY, _SECONDS)
                         loads.setdefault((name, batch), []).append(found)
     usual = {key: load.median(each) for key, each in loads.items()}
     return Serving(usual, in_process, sorted(ready)[len(ready) // 2])
@@ -126,30 +126,27 @@ def _running(command: list[str], ports: list[int]) -> Iterator[float]:
         process.wait()
 
 
-def _target(
-    name: str, port: int, model: str, rows: Mapping[str, Any], batch: int, scratch: Path
-) -> load.Target:
-    """Return where requests of a contender go, after one was answered with a score a row."""
+def _request(name: str, port: int, model: str, rows: Mapping[str, Any], batch: int) -> Wire:
+    """Return a request to a contender, after it was answered with a score a row."""
     arrays = _batch(rows, batch)
-    file = scratch / f"{name.replace(' ', '')}-{batch}"
     if name in (EAGER, GRPC):
-        _check(len(_ask_grpc(port, model, arrays, file)), batch, name)
+        body, answered = _ask_grpc(port, model, arrays)
+        _check(answered, batch, name)
         url = f"http://127.0.0.1:{port}/tensorflow.serving.PredictionService/Predict"
-        return load.Target(url, file, _GRPC, http1=False)
+        return Wire(url, _GRPC, body, http2=True)
     columns = {key: [_plain(value) for value in each] for key, each in arrays.items()}
     if name == FASTAPI:
-        url, body = f"http://127.0.0.1:{port}/predict", json.dumps(_nulls(columns))
+        url, body = f"http://127.0.0.1:{port}/predict", json.dumps(_nulls(columns)).encode()
     else:
         url = f"http://127.0.0.1:{port}/v1/models/{model}:predict"
-        body = json.dumps({"signature_name": _SIGNATURE, "inputs": columns})
-    file.write_text(body)
+        body = json.dumps({"signature_name": _SIGNATURE, "inputs": columns}).encode()
     answer = _post(url, body)
     _check(len(answer.get("predictions") or answer["outputs"]), batch, name)
-    return load.Target(url, file, _JSON, http1=True)
+    return Wire(url, _JSON, body, http2=False)
 
 
-def _ask_grpc(port: int, model: str, arrays: Mapping[str, Any], file: Path) -> Any:
-    """Ask once, and write the request as h2load is to send it."""
+def _ask_grpc(port: int, model: str, arrays: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Ask once; return the request as it goes over the network, and the scores' number."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -158,17 +155,15 @@ def _ask_grpc(port: int, model: str, arrays: Mapping[str, Any], file: Path) -> A
     for key, value in arrays.items():
         request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
     content = request.SerializeToString()
-    file.write_bytes(b"\0" + struct.pack(">I", len(content)) + content)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         answer = stub.Predict(request, timeout=_READY_SECONDS, wait_for_ready=True)
-    return tf.make_ndarray(answer.outputs["scores"])
+    scores = tf.make_ndarray(answer.outputs["scores"])
+    return b"\0" + struct.pack(">I", len(content)) + content, len(scores)
 
 
-def _post(url: str, body: str) -> Any:
-    request = urllib.request.Request(
-        url, body.encode(), headers={"content-type": "application/json"}
-    )
+def _post(url: str, body: bytes) -> Any:
+    request = urllib.request.Request(url, body, headers=_JSON)
     with urllib.request.urlopen(request, timeout=_READY_SECONDS) as answer:
         return json.load(answer)
 
