@@ -27,6 +27,10 @@ _LEAST_REPLICAS = 2
 # To traffic that nobody expected.
 _GROWTH = 2
 
+# Percent. Kubernetes' autoscaler takes no notice of a tenth more than its target, so with one near
+# 100 it would never act.
+MOST_UTILIZATION = 80
+
 
 def best(cells: Iterable[Cell], target_ms: float) -> Cell | None:
     """Return the cell that answers the most rows within a latency target.
@@ -122,7 +126,7 @@ def utilization(steady: Figures, cpus: float) -> int:
       cpus: that are requested.
     """
     assert steady.cpus is not None
-    return max(1, min(100, round(100 * steady.cpus / cpus)))
+    return max(1, round(100 * steady.cpus / cpus))
 
 
 def agrees(found: float, promised: float) -> bool:

@@ -98,8 +98,9 @@ def _scaling(sizing: Sizing, found: Recommendation) -> Iterator[str]:
             "        name: cpu",
             "        target:",
             "          type: Utilization",
-            f"          averageUtilization: {share}  # at {found.rate:,.0f} rows/s, "
-            f"{sizing.wanted.headroom:.0%} below what it can",
+            f"          averageUtilization: {min(share, analysis.MOST_UTILIZATION)}  "
+            f"# {share} at {found.rate:,.0f} rows/s, {sizing.wanted.headroom:.0%} below what it can"
+            + (", but too near 100" if share > analysis.MOST_UTILIZATION else ""),
         ]
     if not lines:
         return
