@@ -263,7 +263,7 @@ class _Run:
             for file in outputs.values():
                 file.parent.mkdir(parents=True, exist_ok=True)
             words = [
-                _resolved(word, inputs, outputs)
+                resolved(word, inputs, outputs)
                 for word in [*container["command"], *container["args"]]
             ]
             environment = self._environment(container, self._pods_spec[label])
@@ -296,7 +296,7 @@ class _Run:
         return found
 
 
-def _resolved(word: str, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> str:
+def resolved(word: str, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> str:
     """Replace placeholders, as KFP's launcher does: anywhere in an argument."""
     word = _INPUT.sub(lambda found: _as_text(inputs[found[1]]), word)
     word = _OUTPUT.sub(lambda found: str(outputs[found[1]]), word)

@@ -1,0 +1,215 @@
+"""The image is small, made from the lock, run by nobody in particular, and needs no clone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import settings
+from pipeline.kubeflow.settings import KubeflowSettings
+from tests import image
+from tests.conftest import PROJECT, copy_project
+from tests.image import Image
+from tests.pipeline.kubeflow import packages
+from tests.pipeline.kubeflow.cluster import resolved
+from tests.serving.k8s import rendered
+
+_ARGUMENTS, _STAGES = image.parsed()
+_LAST = _STAGES[-1]
+
+_PACKAGES = ("models", "pipeline", "schema", "serving")
+_COMPILERS = re.compile(r"apt|g\+\+|gcc|build-essential|\bcc\b")
+
+
+def test_one_place_says_what_it_is_made_on() -> None:
+    named = {stage.name for stage in _STAGES}
+    assert {stage.base for stage in _STAGES} - named == {"${PYTHON}"}
+    assert re.fullmatch(
+        r"[\w./-]+:3\.10-slim-bookworm(@sha256:[0-9a-f]{64})?", _ARGUMENTS["PYTHON"]
+    )
+
+
+def test_what_is_compiled_is_compiled_in_another_stage() -> None:
+    assert len(_STAGES) > 1
+    assert _LAST.base == "${PYTHON}"
+    # Nothing is run: what is there was copied.
+    assert _LAST.of_kind("RUN") == []
+    assert [step for stage in _STAGES for step in stage.of_kind("ADD")] == []
+    with_compilers = [
+        stage.name
+        for stage in _STAGES
+        if any(_COMPILERS.search(step.value[0]) for step in stage.of_kind("RUN"))
+    ]
+    assert with_compilers == ["dependencies"]
+
+
+def test_what_is_installed_is_what_is_locked() -> None:
+    installs = [
+        command
+        for stage in _STAGES
+        for step in stage.of_kind("RUN")
+        for command in step.value[0].split("&&")
+        if "pip install" in command and " -m pip " not in command
+    ]
+    locked, own = installs
+    assert "--require-hashes" in locked
+    assert "requirements.lock" in locked
+    assert {"--no-deps", "--no-build-isolation"} <= set(own.split())
+    for command in installs:
+        assert "--compile-bytecode" in command
+
+
+def test_uv_is_the_one_that_set_up_takes() -> None:
+    of_set_up = re.search(r"^uv_version=(.+)$", rendered.text(PROJECT / "scripts/setup.sh"), re.M)
+    assert of_set_up is not None
+    [argument] = [step.value[0] for step in _STAGES[0].of_kind("ARG")]
+    assert argument == f"UV={of_set_up[1]}"
+
+
+def test_the_user_is_a_number_and_that_of_the_servers() -> None:
+    [user] = _LAST.of_kind("USER")
+    [copy_pod] = rendered.pods("volume")
+    context = copy_pod.spec["securityContext"]
+    assert user.value == (f"{context['runAsUser']}:{context['runAsGroup']}",)
+    assert context["runAsUser"] > 0
+
+
+def test_its_labels_say_what_it_is() -> None:
+    labels = _LAST.pairs("LABEL")
+    prefix = "org.opencontainers.image."
+    assert set(labels) == {
+        prefix + name
+        for name in ("title", "description", "licenses", "version", "revision", "base.name")
+    }
+    project = settings.tomllib.loads(rendered.text(PROJECT / "pyproject.toml"))["project"]
+    assert labels[f"{prefix}version"] == project["version"]
+    assert labels[f"{prefix}licenses"] == project["license"]
+    assert labels[f"{prefix}title"] == project["name"]
+
+
+def test_it_is_where_the_settings_look() -> None:
+    [folder] = _LAST.of_kind("WORKDIR")
+    assert folder.value == (str(KubeflowSettings().project),)
+    [entry] = _LAST.of_kind("ENTRYPOINT")
+    assert entry.json and entry.value == ("taxiway",)
+
+
+def test_a_builder_is_sent_code_and_nothing_else(tmp_path: Path) -> None:
+    clone = copy_project(tmp_path / "clone")
+    junk = ["password", ".venv/bin/python", "workspace/models/flights/1/saved_model.pb"]
+    junk += ["models/__pycache__/x.pyc", "pipeline/gate/__pycache__/x.pyc", ".git/config"]
+    for name in junk:
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).touch()
+    wanted = {
+        str(file.relative_to(PROJECT))
+        for file in _tracked(PROJECT)
+        if file.relative_to(PROJECT).parts[0] in _PACKAGES and "k8s" not in file.parts
+    }
+    alone = {"requirements.lock", "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"}
+    assert image.sent(clone) == wanted | alone | {"taxiway.toml"}
+
+
+def _tracked(folder: Path) -> Iterator[Path]:
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+    yield from (folder / name for name in filter(None, names.split("\0")))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """What the steps of the Dockerfile make from what is sent."""
+    if sys.version_info[:2] != (3, 10):
+        pytest.skip("the image is for Python 3.10")
+    folder = tmp_path_factory.mktemp("image")
+    clone = copy_project(folder / "clone")
+    for name in image.sent(clone):
+        (folder / "context" / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).rename(folder / "context" / name)
+    shutil.rmtree(clone)
+    made = Image(folder / "root")
+    made.build(folder / "context")
+    shutil.rmtree(folder / "context")
+    yield made
+    shutil.rmtree(folder)
+
+
+def _installed(built: Image) -> Path:
+    return Path(built.there("/opt/taxiway"), "lib/python3.10/site-packages")
+
+
+@pytest.mark.slow
+def test_each_file_of_the_code_is_installed(built: Image) -> None:
+    for file in _tracked(PROJECT):
+        name = file.relative_to(PROJECT)
+        if name.parts[0] in _PACKAGES and "k8s" not in name.parts:
+            assert (_installed(built) / name).read_bytes() == file.read_bytes(), name
+            if name.suffix == ".py":
+                compiled = name.parent / "__pycache__" / f"{name.stem}.cpython-310.pyc"
+                assert (_installed(built) / compiled).is_file()
+
+
+@pytest.mark.slow
+def test_no_header_and_no_other_package_is_there(built: Image) -> None:
+    assert not (_installed(built) / "tensorflow/include").exists()
+    assert not (_installed(built) / "pytest").exists()
+    assert {file.name for file in Path(built.there("/taxiway")).iterdir()} == {
+        "taxiway.toml", "models", "schema",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_command_starts_anywhere(built: Image) -> None:
+    shown = built.run("taxiway", "--help", cwd="/")
+    assert shown.returncode == 0, shown.stderr
+    assert "Take a model from data to take-off." in shown.stdout
+    valid = built.run("taxiway", "settings")
+    assert valid.returncode == 0, valid.stderr
+    assert 'name = "flights"' in valid.stdout
+
+
+@pytest.mark.slow
+def test_modules_are_the_installed_ones(built: Image) -> None:
+    asked = "import sys, models, pipeline, schema, serving; print(*sys.path, *sys.modules.values())"
+    done = built.run("python", "-c", asked)
+    assert done.returncode == 0, done.stderr
+    assert str(_installed(built) / "pipeline") in done.stdout
+    assert str(PROJECT) not in done.stdout
+
+
+@pytest.mark.slow
+def test_a_task_of_a_package_runs(built: Image, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    package = packages.compiled(
+        KubeflowSettings(
+            image="registry.example/taxiway:1",
+            project=Path(built.there("/taxiway")),
+            workspace=workspace,
+        )
+    )
+    container = package.pipeline["deploymentSpec"]["executors"]["exec-start"]["container"]
+    known = package.pipeline["root"]["inputDefinitions"]["parameters"]
+    inputs = {name: each["defaultValue"] for name, each in known.items()}
+    inputs |= {"run": "5c0ffee5-1", "span": 201302, "window": 1}
+    report = tmp_path / "report.html"
+    words = [resolved(word, inputs, {"report": report}) for word in container["args"]]
+    done = built.run(*container["command"], *words)
+    assert done.returncode == 0, done.stderr
+    assert "Source: done" in done.stdout
+    assert (workspace / "metadata" / "metadata.sqlite").is_file()
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.slow
+def test_a_task_with_words_of_no_package_says_so(built: Image) -> None:
+    words = ["--node", "Start", "--run", "1", "--settings", "of another version"]
+    done = built.run("python", "-m", "pipeline.kubeflow.node", *words)
+    assert done.returncode == 2
+    assert "Next   taxiway kubeflow compile" in done.stderr
