@@ -45,7 +45,11 @@ class Pods:
 
 @cache
 def objects(name: str) -> list[Object]:
-    """Return what a folder of manifests renders to; skip where nothing can render it."""
+    """Return what a folder of manifests renders to; skip where nothing can render it.
+
+    Args:
+      name: of the folder in serving/k8s, or a whole path.
+    """
     done = subprocess.run([*_kustomize(), FOLDER / name], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # what kustomize says is deprecated
@@ -78,7 +82,7 @@ def flags(name: str) -> dict[str, str]:
 def _pods(found: list[Object]) -> Iterator[Pods]:
     for each in found:
         name, spec = each["metadata"]["name"], each.get("spec", {})
-        if each["kind"] == "Deployment":
+        if each["kind"] in ("Deployment", "StatefulSet"):
             template = spec["template"]
             yield _of_spec(name, template["metadata"]["labels"], template["spec"])
         elif each["kind"] == "Pod":

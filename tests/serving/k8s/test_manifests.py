@@ -12,13 +12,9 @@ import yaml
 
 from serving import aliases
 from serving.server.options import UNSUPPORTED, Options
-from tests.serving.k8s import rendered
-from tests.serving.k8s.rendered import FOLDER, Object, Pods
+from tests.serving.k8s import checks, rendered
+from tests.serving.k8s.rendered import FOLDER, Object
 
-# From the release on whose gRPC probes are stable to the newest one whose schema there is.
-_KUBERNETES = ("1.27", kubernetes_validate.latest_version())
-
-_LABELS = ("name", "instance", "part-of", "managed-by")
 _OVERLAYS = tuple(f"overlays/{name}" for name in rendered.SERVERS)
 _PRODUCTION = "overlays/production"
 
@@ -35,56 +31,26 @@ def overlay(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.parametrize("version", _KUBERNETES)
+@pytest.mark.parametrize("version", checks.KUBERNETES)
 def test_each_object_fits_the_schema_strictly(name: str, version: str) -> None:
-    for each in rendered.objects(name):
-        if each["apiVersion"].startswith("serving.kserve.io/"):
-            continue  # its schema comes with KServe
-        kubernetes_validate.validate(each, version, strict=True)
+    checks.fit_the_schema(rendered.objects(name), version)
 
 
 def test_an_unknown_field_would_be_refused() -> None:
     [deployment] = copy.deepcopy(rendered.of_kind("Deployment", _PRODUCTION))
     deployment["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError, match="readinesProbe"):
-        kubernetes_validate.validate(deployment, _KUBERNETES[0], strict=True)
+        checks.fit_the_schema([deployment], checks.KUBERNETES[0])
 
 
 def test_each_object_and_pod_has_the_usual_labels(name: str) -> None:
-    wanted = {f"app.kubernetes.io/{each}" for each in _LABELS}
-    for each in rendered.objects(name):
-        assert wanted <= set(each["metadata"]["labels"]), each["kind"]
-    for each in rendered.pods(name):
-        assert wanted <= set(each.labels)
+    checks.have_the_usual_labels(name)
 
 
 def test_pods_may_do_nothing_that_they_need_not(name: str) -> None:
-    for pod in rendered.pods(name):
-        assert pod.spec["automountServiceAccountToken"] is False
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod.spec)
-        assert pod.spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        assert {
-            kind for volume in pod.spec.get("volumes", []) for kind in set(volume) - {"name"}
-        } <= {"persistentVolumeClaim", "configMap", "emptyDir"}
-        for container in pod.containers:
-            _check_container(pod, container)
+    checks.may_do_nothing_needless(name)
     for account in rendered.of_kind("ServiceAccount", name):
         assert account["automountServiceAccountToken"] is False
-
-
-def _check_container(pod: Pods, container: Object) -> None:
-    own = container["securityContext"]
-    context = {**pod.spec["securityContext"], **own}
-    assert context["runAsNonRoot"] is True
-    assert context["runAsUser"] > 0
-    assert context["runAsGroup"] > 0
-    assert own["readOnlyRootFilesystem"] is True
-    assert own["allowPrivilegeEscalation"] is False
-    assert not own.get("privileged", False)
-    assert own["capabilities"] == {"drop": ["ALL"]}
-    requested, limits = (container["resources"][each] for each in ("requests", "limits"))
-    assert set(requested) == {"cpu", "memory"}
-    assert limits["memory"] == requested["memory"]
 
 
 def test_servers_only_read_the_models(overlay: str) -> None:
