@@ -1,6 +1,6 @@
 # The image of the pipeline's tasks on Kubeflow, and of `taxiway` itself.
 #
-#     docker build --build-arg REVISION=$(git rev-parse HEAD) -t registry.example/taxiway:1 .
+#     docker build --build-arg REVISION="$(git rev-parse HEAD)" -t registry.example/taxiway:1 .
 #
 # The one place that says what the image is made on. A tag can be moved to other bytes, a digest
 # cannot. Ask the registry for the digest of the tag,

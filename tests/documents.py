@@ -28,9 +28,9 @@ class Document:
         return self.file.read_text(encoding="utf-8")
 
     def blocks(self, language: str) -> list[str]:
-        """Return the blocks of code in a language."""
-        pattern = rf"^```{language}\n(.*?)^```$"
-        return re.findall(pattern, self.text, re.DOTALL | re.MULTILINE)
+        """Return the blocks of code in a language; empty for what is printed."""
+        found = re.findall(r"^```(\w*)\n(.*?)^```$", self.text, re.DOTALL | re.MULTILINE)
+        return [text for name, text in found if name == language]
 
     def commands(self, *programs: str) -> list[list[str]]:
         """Return the words of each line to type; with programs, of those that begin with one."""
