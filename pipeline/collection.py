@@ -37,7 +37,9 @@ class Garbage:
     bytes: int
 
 
-def garbage(workspace: Workspace, store: metadata_store.MetadataStore, keep: int) -> list[Garbage]:
+def garbage(
+    workspace: Workspace, store: metadata_store.MetadataStore, keep: int, server: aliases.Server
+) -> list[Garbage]:
     """List what can be removed.
 
     Kept are versions that serve, have an alias, would be rolled back to, or are among the newest;
@@ -47,6 +49,7 @@ def garbage(workspace: Workspace, store: metadata_store.MetadataStore, keep: int
       workspace: whose lock the caller holds.
       store: its ML Metadata.
       keep: how many of the newest versions and runs to keep.
+      server: that reads the file of aliases; it may lag behind.
 
     Returns:
       What to remove: versions first.
@@ -54,7 +57,7 @@ def garbage(workspace: Workspace, store: metadata_store.MetadataStore, keep: int
     Raises:
       ChangedByHand: the file of aliases is not what was written.
     """
-    old = _old_versions(workspace.model_base, keep)
+    old = _old_versions(workspace.model_base, keep, server)
     kept = {_folder(each.uri) for each in _kept_artifacts(workspace, store, keep, old)}
     known = {_folder(artifact.uri) for artifact in store.get_artifacts()}
     ours = {each.id for each in store.get_executions() if each.type != metadata.LOST}
@@ -105,10 +108,10 @@ def _places(artifact: mlmd.Artifact) -> set[tuple[str, ...]]:
     return {_folder(artifact.uri), _folder(metadata.text(artifact, "pushed_destination"))}
 
 
-def _old_versions(base: Path, keep: int) -> list[int]:
+def _old_versions(base: Path, keep: int, server: aliases.Server) -> list[int]:
     found = versions.versions(base)
     served = aliases.of_model(base)
-    needed = {*served.loads, *found[-keep:]}
+    needed = {*served.loads, *served.may_answer(server), *found[-keep:]}
     needed |= {before for alias in served.aliases if (before := served.previous(alias)) is not None}
     return [version for version in found if version not in needed]
 

@@ -132,12 +132,14 @@ def gc(
         workspace_lock.exclusive(place.lock_file),
         lock.exclusive(place.model_base.parent, versions.WAIT_SECONDS),
     ):
-        from pipeline import collection
+        from pipeline import collection, promotion
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
         closed = 0 if dry_run else metadata.close_interrupted(store, place.artifacts)
-        found = collection.garbage(place, store, keep or settings.publish.keep)
+        found = collection.garbage(
+            place, store, keep or settings.publish.keep, promotion.server(settings.publish)
+        )
         if not dry_run:
             collection.remove(store, found)
     if as_json:

@@ -120,6 +120,17 @@ class Served(_Frozen):
         steps = [event for event in self.history if event.alias == alias]
         return next((e.before for e in reversed(steps) if e.before not in (None, e.version)), None)
 
+    def may_answer(self, server: Server) -> set[int]:
+        """Return what lost an alias so lately that the server may not have read of it.
+
+        Args:
+          server: that reads the file.
+        """
+        # A second more, because times are kept in whole seconds.
+        since = server.now() - datetime.timedelta(seconds=server.settle_seconds + 1)
+        lately = [e for e in self.history if datetime.datetime.fromisoformat(e.at) >= since]
+        return {event.before for event in lately if event.before is not None}
+
     def had(self, alias: str, version: int) -> bool:
         """Return whether a version has an alias, or ever had it."""
         return any((event.alias, event.version) == (alias, version) for event in self.history)

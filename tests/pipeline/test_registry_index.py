@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 from collections.abc import Iterator
@@ -228,8 +229,13 @@ def test_a_server_s_database_is_one_workspace_s(
     assert caught.value.next_step == "name a database of its own for each workspace"
 
 
-def _collect(ledger: Ledger) -> list[tuple[str, str]]:
-    found = collection.garbage(ledger.workspace, ledger.store, _KEPT)
+def _in(minutes: int) -> aliases.Server:
+    then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    return aliases.Server(settle_seconds=20, now=lambda: then)
+
+
+def _collect(ledger: Ledger, server: aliases.Server = _in(minutes=60)) -> list[tuple[str, str]]:
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, server)
     collection.remove(ledger.store, found)
     return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
 
@@ -272,6 +278,18 @@ def test_what_serves_is_never_removed(ledger: Ledger) -> None:
     assert _collect(ledger) == []
 
 
+def test_what_a_server_may_still_answer_with_is_kept_until_it_has_read_the_file(
+    ledger: Ledger,
+) -> None:
+    base = ledger.workspace.model_base
+    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
+    for version in (2, 3):  # Of two steps between two looks, it sees the last.
+        aliases.promote(base, version, "ann", "canary", verify=lambda _: None)
+    versions = ("version", "models/flights/1")
+    assert versions not in _collect(ledger, _in(minutes=0))
+    assert versions in _collect(ledger, _in(minutes=1))
+
+
 def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
     left = (
         ledger.workspace.artifacts / "Trainer" / "model" / "1"
@@ -293,7 +311,7 @@ def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> Non
 def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = collection.garbage(ledger.workspace, ledger.store, _KEPT)
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, _in(minutes=60))
     remove, calls = shutil.rmtree, 0
 
     def killed(folder: Path) -> None:

@@ -187,7 +187,8 @@ class _Registry(RuleBasedStateMachine):
         database = mlmd.ConnectionConfig()
         database.fake_database.SetInParent()
         ledger = metadata_store.MetadataStore(database)
-        collection.remove(ledger, collection.garbage(self.workspace, ledger, keep))
+        found = collection.garbage(self.workspace, ledger, keep, self._server())
+        collection.remove(ledger, found)
         gone = aliases.of_model(self.base).loads & set(self.numbers) - set(
             store.versions(self.base)
         )
@@ -257,7 +258,7 @@ class _Registry(RuleBasedStateMachine):
 
 
 def test_no_route_leads_what_is_not_blessed_to_an_alias(full: bool, proof: Proof) -> None:
-    sequences = 500 if full else 25
+    sequences = 2000 if full else 50
     _Registry.count, _Registry.broken = 0, ()
     run_state_machine_as_test(
         _Registry,
