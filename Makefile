@@ -5,6 +5,9 @@ BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
 
+# A file's tests stay together, because they share what is slow to make.
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
+
 # The tests' models lie in temporary folders, and each server has ports of its own.
 TF_SERVING ?= docker run --rm --init --network=host --volume=/tmp:/tmp:ro \
   --entrypoint=tensorflow_model_server tensorflow/serving:2.19.1
@@ -17,12 +20,12 @@ run: setup  ## Run the whole pipeline and publish a blessed model
 
 test: setup-dev  ## Run every test, with coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest $(PARALLEL)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 test-fast: setup-dev  ## Run the tests that take less than two minutes together
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/ruff check .

@@ -65,7 +65,7 @@ def test_the_second_command_is_the_one_that_runs_this() -> None:
     recipe = subprocess.run(
         ["make", "-n", "test"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout
-    assert "coverage run -m pytest\n" in recipe
+    assert "coverage run -m pytest --numprocesses" in recipe
 
 
 @pytest.mark.slow

@@ -68,6 +68,7 @@ _SLICING = [
 ]
 
 
+@pytest.mark.slow
 def test_values_are_those_of_tfma(scored: pd.DataFrame) -> None:
     rows = scored[["late", "prediction", "origin", "carrier"]]
     theirs, ours = (
@@ -139,6 +140,7 @@ def _evaluate(
 _FOUND: list[list[Any]] = []
 
 
+@pytest.mark.slow
 def test_a_batch_by_slice_gives_what_rows_give(scored: pd.DataFrame) -> None:
     config = evaluation.eval_config(
         features.Features(label="late", numeric=["distance"], slices=["origin", "hour"]),

@@ -70,6 +70,7 @@ def test_those_that_live_are_not_held_up_by_those_that_are_killed(
         assert not broken
 
 
+@pytest.mark.slow
 def test_with_tensorflow_at_work(
     another: Another, publishers: Publishers, tmp_path: Path, proof: Proof, full: bool
 ) -> None:

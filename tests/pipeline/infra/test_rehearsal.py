@@ -137,7 +137,6 @@ def test_a_link_out_of_the_model_is_not_followed(
     ("limit", "problem"),
     [
         ("load_seconds", "loading takes 0.0 s, at most 1e-06 s wanted (infra.max_load_seconds)"),
-        ("memory_bytes", "it takes more than 0 MB of memory (infra.max_memory_mb)"),
         ("latency_ms", "at most 1e-06 ms wanted (infra.max_latency_ms)"),
     ],
 )
@@ -146,6 +145,15 @@ def test_a_model_past_a_limit_is_refused(
 ) -> None:
     report = rehearse(request_(good_model, **{limit: 1e-6}))
     assert any(each.endswith(problem[-40:]) for each in report.problems)
+
+
+def test_a_model_past_the_limit_of_memory_is_refused(
+    good_model: Path, examples: tuple[Path, ...]
+) -> None:
+    rehearsal = process.take(candidate(good_model, examples, memory_bytes=1))
+    problems = rehearsal.finish().problems
+    rehearsal.end()
+    assert any("it takes more than 0 MB of memory (infra.max_memory_mb)" in p for p in problems)
 
 
 def test_a_model_that_hangs_is_refused(good_model: Path, examples: tuple[Path, ...]) -> None:

@@ -49,6 +49,7 @@ def test_the_package_is_the_one_that_was_reviewed(package: Package) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     """With another hash seed, sets and dictionaries have another order."""
     file = PROJECT / ".kubeflow-test.toml"

@@ -88,6 +88,7 @@ def _nothing_yet() -> Sizing:
     return sizing(cells=(), memory=None, recommendation=None, caveats=())
 
 
+@pytest.mark.slow
 def test_every_cell_is_measured_over_both_protocols(
     served: Callable[..., ModelServer], models: Path
 ) -> None:
