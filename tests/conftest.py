@@ -112,9 +112,18 @@ RUN = ("run", "--json", "--span", "201302", "--window", "1")
 
 
 @pytest.fixture(scope="session")
-def flights_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run on two months of flights."""
+def _first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     workspace = tmp_path_factory.mktemp("run") / "workspace"
     done = taxiway(*RUN, "--workspace", workspace)
     assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copytree(workspace, workspace.with_name("as-it-was"), symlinks=True)
     return Run(workspace, json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def flights_run(_first_run: Run) -> Run:
+    """A run on two months of flights. A file of tests may change it; the next has it as it was."""
+    workspace = _first_run.workspace
+    shutil.rmtree(workspace)
+    shutil.copytree(workspace.with_name("as-it-was"), workspace, symlinks=True)
+    return _first_run

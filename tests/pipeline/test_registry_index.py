@@ -234,8 +234,8 @@ def _in(minutes: int) -> aliases.Server:
     return aliases.Server(settle_seconds=20, now=lambda: then)
 
 
-def _collect(ledger: Ledger, server: aliases.Server = _in(minutes=60)) -> list[tuple[str, str]]:
-    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, server)
+def _collect(ledger: Ledger, minutes: int = 60) -> list[tuple[str, str]]:
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, _in(minutes))
     collection.remove(ledger.store, found)
     return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
 
@@ -286,8 +286,8 @@ def test_what_a_server_may_still_answer_with_is_kept_until_it_has_read_the_file(
     for version in (2, 3):  # Of two steps between two looks, it sees the last.
         aliases.promote(base, version, "ann", "canary", verify=lambda _: None)
     versions = ("version", "models/flights/1")
-    assert versions not in _collect(ledger, _in(minutes=0))
-    assert versions in _collect(ledger, _in(minutes=1))
+    assert versions not in _collect(ledger, minutes=0)
+    assert versions in _collect(ledger, minutes=1)
 
 
 def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
@@ -311,7 +311,7 @@ def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> Non
 def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, _in(minutes=60))
+    found = collection.garbage(ledger.workspace, ledger.store, _KEPT, _in(60))
     remove, calls = shutil.rmtree, 0
 
     def killed(folder: Path) -> None:
