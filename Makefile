@@ -3,7 +3,8 @@
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
-  --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml
+  --generate-hashes --no-emit-index-url --no-header --no-annotate
+NEWEST_KFP := tests/pipeline/kubeflow/newest/requirements
 
 # A file's tests stay together, because they share what is slow to make.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -42,9 +43,10 @@ contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the cont
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench
 
-lock: setup  ## Refresh both lock files
-	@$(UV_COMPILE) --upgrade -o requirements.lock
-	@$(UV_COMPILE) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+lock: setup  ## Refresh the lock files
+	@$(UV_COMPILE) pyproject.toml --upgrade -o requirements.lock
+	@$(UV_COMPILE) pyproject.toml --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+	@$(UV_COMPILE) $(NEWEST_KFP).in --upgrade -o $(NEWEST_KFP).lock
 
 clean:  ## Remove the environment; the workspace stays
 	@rm -rf .venv .uv

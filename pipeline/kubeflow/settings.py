@@ -102,6 +102,7 @@ class KubeflowSettings(_Frozen):
         for name in ("project", "workspace"):
             if not getattr(self, name).is_absolute():
                 raise ValueError(
-                    f"{name} is an absolute path in the container; mount a bucket as a volume"
+                    f"{name} is an absolute path in the container, on a file system with locks "
+                    "and atomic renames; a bucket has neither"
                 )
         return self

@@ -1,0 +1,50 @@
+"""The newest SDK of Kubeflow Pipelines reads what is compiled, and loses nothing of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.kubeflow.package import Package
+from tests.conftest import PROJECT
+
+_FOLDER = Path(__file__).with_name("newest")
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with that SDK."""
+    uv = PROJECT / ".uv" / "bin" / "uv"
+    if not uv.exists():
+        pytest.skip("uv, which the project's set-up brings, is not there")
+    environment = tmp_path_factory.mktemp("newest") / "venv"
+    for words in (
+        ["venv", "--python", PROJECT / ".venv/bin/python", environment],
+        ["pip", "install", "--require-hashes", "--requirement", _FOLDER / "requirements.lock"],
+    ):
+        made = subprocess.run(
+            [uv, "--quiet", *words],
+            env=os.environ | {"VIRTUAL_ENV": str(environment)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if "error sending request" in made.stderr:
+            pytest.skip("the package index cannot be reached")
+        assert made.returncode == 0, made.stderr
+    return environment / "bin" / "python"
+
+
+@pytest.mark.slow
+def test_the_newest_sdk_reads_all_of_a_package(
+    python: Path, package: Package, tmp_path: Path
+) -> None:
+    file = tmp_path / "package.yaml"
+    file.write_text(package.to_yaml())
+    done = subprocess.run(
+        [python, _FOLDER / "read.py", file], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"pipeline": package.pipeline, "platform": package.platform}
