@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline import launching, recording
 from pipeline.errors import TaxiwayError, UsageError
@@ -82,6 +82,13 @@ class Task:
             print(f"{step.name}: {step.state} in {step.seconds:.1f} s. {step.decision}", flush=True)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises, where others print their usage and end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
 def parse(words: list[str]) -> Task:
     """Read a container's arguments and environment.
 
@@ -91,7 +98,7 @@ def parse(words: list[str]) -> Task:
     Raises:
       UsageError: they are not those that `taxiway kubeflow compile` writes.
     """
-    parser = argparse.ArgumentParser(prog="python -m pipeline.kubeflow.node", exit_on_error=False)
+    parser = _Parser(prog="python -m pipeline.kubeflow.node")
     parser.add_argument("--node", required=True)
     parser.add_argument("--run", required=True)
     parser.add_argument("--settings", required=True)
@@ -102,7 +109,7 @@ def parse(words: list[str]) -> Task:
     try:
         given = parser.parse_args(words)
         settings = Settings.model_validate_json(encoding.decode(given.settings))
-    except (argparse.ArgumentError, ValueError) as error:
+    except ValueError as error:
         raise UsageError(
             f"the task's arguments are not those of a package: {error}", "taxiway kubeflow compile"
         ) from error
