@@ -12,6 +12,7 @@ import click
 
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.options import load, settings_option, workspace_option
+from pipeline.quiet import quieten
 
 if TYPE_CHECKING:
     from serving.server.server import ModelServer
@@ -119,7 +120,7 @@ def _serve_here(words: Sequence[str]) -> None:
         options = parse(words)
     except UnusableFlags as error:
         raise UsageError(f"{error}.", "taxiway serve --help") from error
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quieten()
     from serving.server import server  # TensorFlow takes seconds to import
 
     try:
@@ -133,5 +134,8 @@ def _serve_here(words: Sequence[str]) -> None:
 
 
 def _tell(server: ModelServer) -> None:
+    for name, base in server.without_versions().items():
+        missing = "no version is in" if base.is_dir() else "there is no folder"
+        click.echo(f"Waiting for model {name}: {missing} {base}.", err=True)
     rest = "" if server.rest_port is None else f", REST on {server.rest_port}"
     click.echo(f"Serving: gRPC on {server.port}{rest}. End with Ctrl-C.")

@@ -28,6 +28,7 @@ def warmup(tf: Any, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     from tensorflow_serving.apis import prediction_log_pb2
 
     requests = []
+    # The eager readers do not work beside a graph's session.
     for record in tf.compat.v1.io.tf_record_iterator(str(file)):
         log = prediction_log_pb2.PredictionLog.FromString(record)
         if log.HasField("predict_log"):

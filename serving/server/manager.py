@@ -138,6 +138,15 @@ class ModelManager:
             if failed is not None and not self._models[config.name].available():
                 raise failed
 
+    def without_versions(self) -> dict[str, Path]:
+        """Return the base path of each model that has no version yet, by name."""
+        with self._changed:
+            return {
+                name: model.config.base_path
+                for name, model in self._models.items()
+                if not model.versions
+            }
+
     @contextmanager
     def lease(
         self, name: str, version: int | None = None, label: str | None = None

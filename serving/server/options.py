@@ -157,6 +157,9 @@ def parse(words: Sequence[str]) -> Options:
             raise UnusableFlags(f"--{name}: there is no file {file}")
     if options.batching_parameters_file and not options.enable_batching:
         raise UnusableFlags("--batching_parameters_file has no effect without --enable_batching")
+    for name in ("port", "rest_api_port"):
+        if not 0 <= getattr(options, name) < 2**16:
+            raise UnusableFlags(f"--{name}: a number from 0 to 65535 expected")
     if not 0 <= options.request_log_sampling_rate <= 1:
         raise UnusableFlags("--request_log_sampling_rate: a share expected, from 0 to 1")
     for name in ("grpc_max_threads", "rest_api_num_threads"):

@@ -66,6 +66,10 @@ class ModelServer:
             self.stop()
             raise OSError(f"port {options.port} of gRPC cannot be used: {error}") from error
 
+    def without_versions(self) -> dict[str, Path]:
+        """Return the base path of each model that has no version yet, by name."""
+        return self._manager.without_versions()
+
     def stop(self) -> None:
         """Answer what is under way, then end."""
         if self._grpc is not None:

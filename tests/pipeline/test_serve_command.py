@@ -6,7 +6,10 @@ import itertools
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +99,7 @@ def test_without_a_version_there_is_nothing_to_serve(tmp_path: Path) -> None:
             "--use_alts_credentials is a flag of TF Serving's that this server",
         ),
         ("--prot=1", "unrecognized arguments: --prot=1"),
+        ("--rest_api_port=65536", "--rest_api_port: a number from 0 to 65535 expected"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named(flag: str, message: str, tmp_path: Path) -> None:
@@ -109,6 +113,22 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         done = taxiway("serve", f"--model_base_path={tmp_path}", f"--port={port}")
     assert (done.returncode, "Next   choose other ports" in done.stderr) == (5, True)
     assert f"port {port} of gRPC cannot be used" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_model_without_a_version_is_waited_for_and_nothing_else_is_told(tmp_path: Path) -> None:
+    words = ["serve", f"--model_base_path={tmp_path}/rides", "--model_name=rides", "--port=0"]
+    server = subprocess.Popen(
+        [Path(sys.executable).with_name("taxiway"), *words, "--rest_api_port=0"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert server.stdout is not None
+    told = [server.stdout.readline(), server.stdout.readline()]
+    server.send_signal(signal.SIGINT)
+    rest, _ = server.communicate()
+    assert told[0] == f"Waiting for model rides: there is no folder {tmp_path}/rides.\n"
+    assert re.fullmatch(r"Serving: gRPC on \d+\. End with Ctrl-C\.\n", told[1])
+    assert (server.returncode, rest) == (0, "")
 
 
 def test_each_command_and_flag_in_the_guide_is_one() -> None:
