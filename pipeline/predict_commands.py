@@ -103,7 +103,7 @@ def _rows(texts: Sequence[str], file: Path | None, settings: Settings) -> list[A
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UsageError(f"{error}.", "taxiway schema validate --help") from error
+        raise UsageError(f"{error}.", "taxiway predict --help") from error
     return found
 
 
@@ -132,7 +132,9 @@ def _client(rest: str, grpc: str | None, model: str, options: dict[str, Any]) ->
     try:
         yield client
     except BadRequest as error:
-        raise DataRefused(f"{error}", "taxiway schema show") from error
+        # The server does not say which row and column it is that it refuses.
+        more = "taxiway schema show" if "validate" in options else "the same with --check"
+        raise DataRefused(f"{error}", more) from error
     except ModelNotFound as error:
         raise UsageError(f"{error}", "taxiway status") from error
     except ClientError as error:
