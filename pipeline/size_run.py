@@ -119,8 +119,8 @@ def sized(
         generator_cpus=cpus,
         cells=(),
     )
+    rows, expected = _rows(place, settings, version, file, wanted, observer)
     with _target(where, place.model_base, name, version, folder, server_cpus, observer) as target:
-        rows, expected = _rows(place, settings, version, file, wanted, observer)
         bench = Bench(target, rows, expected, wanted, cpus, observer)
         sizing = bench.measure(sizing)
     others = others_cpus(sizing)
