@@ -25,7 +25,7 @@ def export() -> None:
     """Make of a published version what other runtimes serve."""
 
 
-@export.command()
+@export.command(short_help="Write a version's network as an ONNX model.")
 @click.argument("version", required=False, metavar="[VERSION|ALIAS]")
 @click.option(
     "--output",

@@ -48,7 +48,7 @@ def run_options(command: _Command) -> _Command:
     return command
 
 
-@kubeflow.command("compile")
+@kubeflow.command("compile", short_help="Write the pipeline as a package for Kubeflow.")
 @settings_option
 @click.option(
     "-o",
@@ -114,7 +114,7 @@ def submit(
         )
 
 
-@kubeflow.command()
+@kubeflow.command(short_help="Let runs start by themselves.")
 @settings_option
 @host_option
 @run_options

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 why_option = click.option("--why", default="", help="The reason, for the history.")
 
 
-@click.command()
+@click.command(short_help="Let a version serve under an alias.")
 @click.argument("version", type=int)
 @click.option("--alias", default="stable", show_default=True, help="TF Serving's version label.")
 @why_option
@@ -57,7 +57,7 @@ def promote(
     _tell(event, f"Version {version} has the alias {alias} already.", base, as_json)
 
 
-@click.command()
+@click.command(short_help="Let an earlier version serve again.")
 @click.argument("version", type=int, required=False)
 @why_option
 @settings_option

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SHORTEST_ID = 8
 
 
-@click.group()
+@click.group(short_help="Look at the models, and choose which one serves.")
 def registry() -> None:
     """Look at the models: where each comes from, how good it is, and which one serves."""
 
@@ -35,7 +35,7 @@ registry.add_command(rollback)
 registry.add_command(gc)
 
 
-@registry.command("list")
+@registry.command("list", short_help="List every model, the newest first.")
 @settings_option
 @workspace_option
 @json_option
@@ -97,7 +97,7 @@ def history(settings_file: Path | None, workspace: Path | None, as_json: bool) -
     table(events)
 
 
-@registry.command()
+@registry.command(short_help="Show how two versions differ.")
 @click.argument("one", type=int)
 @click.argument("other", type=int)
 @settings_option
@@ -154,7 +154,7 @@ def lineage(
         click.echo(f"{lost} This is what the manifest says.")
 
 
-@registry.command()
+@registry.command(short_help="Hold every version to its manifest.")
 @click.option("--rebuild", is_flag=True, help="Make ML Metadata say what the manifests say, first.")
 @settings_option
 @workspace_option

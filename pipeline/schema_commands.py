@@ -29,7 +29,7 @@ window_option = click.option(
 )
 
 
-@click.group()
+@click.group(short_help="Look at the curated schema, and change it.")
 def schema() -> None:
     """Look at the curated schema, and change it with what the data says."""
 
@@ -117,7 +117,7 @@ def show(settings_file: Path | None, as_json: bool) -> None:
     columns(curated)
 
 
-@schema.command()
+@schema.command(short_help="Check rows against the curated schema.")
 @click.argument("rows", metavar="FILE|JSON|-")
 @settings_option
 @click.option(

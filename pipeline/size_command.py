@@ -39,7 +39,7 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
         return found
 
 
-@click.command()
+@click.command(short_help="Measure what machines a served model needs.")
 @click.option("--protocol", type=click.Choice(["grpc", "rest"]), help="Only this.  [default: both]")
 @click.option(
     "--batch", type=_Numbers(), default="1,8,32", show_default=True, help="Rows of a request."
