@@ -8,6 +8,9 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+# The package itself has these messages too, but not in the wheel of its release for TFX 1.21.
+from tensorflow_model_analysis.proto import config_pb2
+
 from models import slices
 from models.features import Features
 
@@ -15,7 +18,7 @@ from models.features import Features
 _METRICS_MODULE = "models.metrics"
 
 
-def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
+def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
     Args:
@@ -26,17 +29,17 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
       Metrics overall and by slice. AUC has a value and a change threshold overall; slices have
       a threshold that counts from a minimum of rows on.
     """
-    overall = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": bounds["min_auc"]}),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+    overall = config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": bounds["min_auc"]}),
+        change_threshold=config_pb2.GenericChangeThreshold(
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
             absolute={"value": -bounds["max_auc_drop"]},
         ),
     )
-    by_feature = [tfma.SlicingSpec(feature_keys=[name]) for name in features.slices]
+    by_feature = [config_pb2.SlicingSpec(feature_keys=[name]) for name in features.slices]
     # A plain `threshold` would hold for every slice, however small.
     metrics = [
-        _metric("BatchAUC", [_bound([tfma.SlicingSpec()], overall)]),
+        _metric("BatchAUC", [_bound([config_pb2.SlicingSpec()], overall)]),
         _metric("BatchAUCStandardError"),
         _metric("BatchExampleCount"),
         _metric("BatchCalibration"),
@@ -44,8 +47,8 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
         _metric("BatchRecall", threshold=bounds["decision_threshold"]),
     ]
     if by_feature:
-        no_shortfall = tfma.MetricThreshold(
-            value_threshold=tfma.GenericValueThreshold(upper_bound={"value": 0.0})
+        no_shortfall = config_pb2.MetricThreshold(
+            value_threshold=config_pb2.GenericValueThreshold(upper_bound={"value": 0.0})
         )
         shortfall = _metric(
             "AUCShortfall",
@@ -54,23 +57,23 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> tfma.EvalConfig:
             min_rows=bounds["min_slice_rows"],
         )
         metrics.append(shortfall)
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name="serving_default",
                 label_key=features.label,
                 # TFMA's Keras path wants a Keras file; this is a plain SavedModel.
                 model_type="tf_generic",
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), *by_feature],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
-        options=tfma.Options(include_default_metrics={"value": False}),
+        slicing_specs=[config_pb2.SlicingSpec(), *by_feature],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
+        options=config_pb2.Options(include_default_metrics={"value": False}),
     )
 
 
 def custom_extractors(
-    eval_shared_model: Any, eval_config: tfma.EvalConfig, tensor_adapter_config: Any
+    eval_shared_model: Any, eval_config: config_pb2.EvalConfig, tensor_adapter_config: Any
 ) -> Sequence[tfma.extractors.Extractor]:
     """Return TFMA's extractors, with batches divided into slices instead of rows.
 
@@ -100,9 +103,9 @@ def custom_extractors(
 
 
 def _metric(
-    class_name: str, bounds: Sequence[tfma.PerSliceMetricThreshold] = (), **config: Any
-) -> tfma.MetricConfig:
-    return tfma.MetricConfig(
+    class_name: str, bounds: Sequence[config_pb2.PerSliceMetricThreshold] = (), **config: Any
+) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
         class_name=class_name,
         module=_METRICS_MODULE,
         config=json.dumps(config) if config else "",
@@ -111,6 +114,6 @@ def _metric(
 
 
 def _bound(
-    slices: list[tfma.SlicingSpec], threshold: tfma.MetricThreshold
-) -> tfma.PerSliceMetricThreshold:
-    return tfma.PerSliceMetricThreshold(slicing_specs=slices, threshold=threshold)
+    slices: list[config_pb2.SlicingSpec], threshold: config_pb2.MetricThreshold
+) -> config_pb2.PerSliceMetricThreshold:
+    return config_pb2.PerSliceMetricThreshold(slicing_specs=slices, threshold=threshold)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
+from tensorflow_model_analysis.proto import config_pb2
 
 # As many as TFMA's AUC has; a threshold is rounded to the edge of a bin.
 _BINS = 10_000
@@ -232,7 +233,7 @@ def _ratios(parts: npt.NDArray[np.float64], whole: float) -> npt.NDArray[np.floa
 def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[Any]]:
     def computations(
         name: str,
-        eval_config: tfma.EvalConfig | None = None,
+        eval_config: config_pb2.EvalConfig | None = None,
         model_name: str = "",
         output_name: str = "",
         example_weighted: bool = False,

@@ -12,6 +12,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors.slice_key_extractor import (
     SLICE_KEY_EXTRACTOR_STAGE_NAME,
 )
+from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib as slicer
 from tensorflow_model_analysis.utils import util
 
@@ -19,7 +20,7 @@ _SLICE_KEYS = tfma.constants.SLICE_KEY_TYPES_KEY
 _PER_ROW = (tfma.constants.LABELS_KEY, tfma.constants.PREDICTIONS_KEY)
 
 
-def divide(eval_config: tfma.EvalConfig) -> tfma.extractors.Extractor:
+def divide(eval_config: config_pb2.EvalConfig) -> tfma.extractors.Extractor:
     """Make an extractor that turns a batch of rows into a batch per slice.
 
     It stands for TFMA's unbatching and slice keys: metrics get the same rows of the same slices,
@@ -38,7 +39,7 @@ def divide(eval_config: tfma.EvalConfig) -> tfma.extractors.Extractor:
 
 
 class _Divide(beam.DoFn):
-    def __init__(self, eval_config: tfma.EvalConfig) -> None:
+    def __init__(self, eval_config: config_pb2.EvalConfig) -> None:
         self._eval_config = eval_config
 
     def process(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:

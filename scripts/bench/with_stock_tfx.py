@@ -10,7 +10,7 @@ from typing import Any
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 import pyarrow.parquet as pq
-import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 from tfx import v1 as tfx
 from tfx.orchestration.portable import launcher
 
@@ -113,25 +113,27 @@ def _pipeline(data: Path, scratch: Path, rows: int) -> tfx.dsl.Pipeline:
     )  # fmt: skip
 
 
-def _eval_config(features: features_module.Features) -> tfma.EvalConfig:
-    bound = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.0})
+def _eval_config(features: features_module.Features) -> config_pb2.EvalConfig:
+    bound = config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": 0.0})
     )
-    overall = tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=bound)
+    overall = config_pb2.PerSliceMetricThreshold(
+        slicing_specs=[config_pb2.SlicingSpec()], threshold=bound
+    )
     names = ("ExampleCount", "Calibration", "Precision", "Recall")
-    metrics = [tfma.MetricConfig(class_name=name) for name in names]
-    metrics.append(tfma.MetricConfig(class_name="AUC", per_slice_thresholds=[overall]))
-    return tfma.EvalConfig(
+    metrics = [config_pb2.MetricConfig(class_name=name) for name in names]
+    metrics.append(config_pb2.MetricConfig(class_name="AUC", per_slice_thresholds=[overall]))
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name="serving_default", label_key=features.label, model_type="tf_generic"
             )
         ],
         slicing_specs=[
-            tfma.SlicingSpec(),
-            *(tfma.SlicingSpec(feature_keys=[name]) for name in features.slices),
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[name]) for name in features.slices),
         ],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )
 
 

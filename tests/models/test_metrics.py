@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
+from tensorflow_model_analysis.proto import config_pb2
 
 from models import evaluation, features, metrics, slices
 from pipeline.sources.layout import Layout
@@ -44,27 +45,29 @@ def scored(flights: Layout) -> pd.DataFrame:
 
 
 def _config(
-    classes: dict[str, dict[str, Any]], module: str, slicing: list[tfma.SlicingSpec]
-) -> tfma.EvalConfig:
-    return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="late", prediction_key="prediction")],
+    classes: dict[str, dict[str, Any]], module: str, slicing: list[config_pb2.SlicingSpec]
+) -> config_pb2.EvalConfig:
+    return config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(label_key="late", prediction_key="prediction")],
         slicing_specs=slicing,
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(class_name=name, module=module, config=json.dumps(arguments))
+                    config_pb2.MetricConfig(
+                        class_name=name, module=module, config=json.dumps(arguments)
+                    )
                     for name, arguments in classes.items()
                 ]
             )
         ],
-        options=tfma.Options(include_default_metrics={"value": False}),
+        options=config_pb2.Options(include_default_metrics={"value": False}),
     )
 
 
 _SLICING = [
-    tfma.SlicingSpec(),
-    tfma.SlicingSpec(feature_keys=["origin"]),
-    tfma.SlicingSpec(feature_keys=["carrier", "origin"]),
+    config_pb2.SlicingSpec(),
+    config_pb2.SlicingSpec(feature_keys=["origin"]),
+    config_pb2.SlicingSpec(feature_keys=["carrier", "origin"]),
 ]
 
 
@@ -89,7 +92,7 @@ def test_values_are_those_of_tfma(scored: pd.DataFrame) -> None:
 
 
 def test_the_standard_error_is_delongs(scored: pd.DataFrame) -> None:
-    config = _config({"BatchAUCStandardError": {}}, "models.metrics", [tfma.SlicingSpec()])
+    config = _config({"BatchAUCStandardError": {}}, "models.metrics", [config_pb2.SlicingSpec()])
     ours = tfma.analyze_raw_data(scored[["late", "prediction"]], config).get_metrics_for_slice()
     scores, late = scored["prediction"].to_numpy(), scored["late"].to_numpy() == 1
     # Every positive beside every negative: 1 where it is ranked above, half for a tie.
@@ -120,7 +123,7 @@ def _extracts(scored: pd.DataFrame, sizes: list[int]) -> list[dict[str, Any]]:
 
 
 def _evaluate(
-    extracts: list[dict[str, Any]], config: tfma.EvalConfig, extractors: list[Any]
+    extracts: list[dict[str, Any]], config: config_pb2.EvalConfig, extractors: list[Any]
 ) -> dict[Any, Any]:
     found: list[Any] = []
     _FOUND.append(found)
@@ -176,8 +179,8 @@ def test_a_batch_by_slice_gives_what_rows_give(scored: pd.DataFrame) -> None:
 
 
 def test_other_metrics_get_rows(scored: pd.DataFrame) -> None:
-    standard = _config(_OF_TFMA, "", [tfma.SlicingSpec()])
-    ours = _config(_OURS, "models.metrics", [tfma.SlicingSpec()])
+    standard = _config(_OF_TFMA, "", [config_pb2.SlicingSpec()])
+    ours = _config(_OURS, "models.metrics", [config_pb2.SlicingSpec()])
     names = [
         [extractor.stage_name for extractor in evaluation.custom_extractors(None, config, None)]
         for config in (standard, ours)
