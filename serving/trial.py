@@ -49,7 +49,7 @@ def check(
     """
     import tensorflow as tf
 
-    problems = list(_changed_since_export(tf, folder))
+    problems = list(_changed_since_export(folder))
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
         began = time.perf_counter()
@@ -205,18 +205,29 @@ class Servable:
         return problems
 
 
-def _changed_since_export(tf: Any, folder: Path) -> Iterator[str]:
+def _changed_since_export(folder: Path) -> Iterator[str]:
     """Compare the graph with the fingerprint that TensorFlow wrote beside it."""
     graph = folder / "saved_model.pb"
     if not (folder / "fingerprint.pb").exists() or not graph.is_file():
         return
+    # How TensorFlow computes it depends on its release, so it does that itself.
+    from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
+
     try:
-        fingerprint = tf.saved_model.experimental.read_fingerprint(str(folder))
+        if not SavedModel.FromString(graph.read_bytes()).meta_graphs:
+            raise ValueError  # of which TensorFlow would end the process
+    except Exception:
+        yield "saved_model.pb holds no graph"
+        return
+    try:
+        written = FingerprintDef.FromString((folder / "fingerprint.pb").read_bytes())
+        found = FingerprintDef.FromString(fingerprinting.CreateFingerprintDef(str(folder)))
     except Exception as error:
         yield f"fingerprint.pb cannot be read: {_words(error)}"
         return
-    found = int.from_bytes(tf.fingerprint([graph.read_bytes()]).numpy()[0].tobytes(), "little")
-    if found != fingerprint.saved_model_checksum:
+    if found.saved_model_checksum != written.saved_model_checksum:
         yield "saved_model.pb is not what was exported: its fingerprint differs"
 
 
