@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipeline.engine.settings import ENGINES, Engine
 from pipeline.errors import (
     DataRefused,
     InfrastructureError,
@@ -51,6 +52,9 @@ def taxiway() -> None:
 @workspace_option
 @click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]")
 @click.option("--window", type=click.IntRange(min=1), help="Train on this many earlier spans.")
+@click.option(
+    "--engine", type=click.Choice(ENGINES), help="Do Beam's work there, instead of beam.engine."
+)
 @click.option("--tune", is_flag=True, help="Search for better training settings first.")
 @click.option(
     "--warm-start", is_flag=True, help="Go on from the weights of the latest blessed model."
@@ -61,6 +65,7 @@ def run(
     workspace: Path | None,
     span: int | None,
     window: int | None,
+    engine: Engine | None,
     tune: bool,
     warm_start: bool,
     as_json: bool,
@@ -81,7 +86,8 @@ def run(
     source = settings.source.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
-    settings = settings.model_copy(update={"source": source})
+    beam = settings.beam.model_copy(update={"engine": engine or settings.beam.engine})
+    settings = settings.model_copy(update={"source": source, "beam": beam})
     data = {"--settings": settings_file, "--workspace": workspace}
     asked = {**data, "--span": span, "--window": window}
     words = [str(word) for pair in asked.items() if pair[1] is not None for word in pair]

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from pipeline.engine import check as engine
+from pipeline.errors import TaxiwayError
 from pipeline.settings import Settings
 
 _LOCK = Path(__file__).parent.parent / "requirements.lock"
@@ -52,8 +54,8 @@ def machine() -> list[Check]:
 
 
 def project(settings: Settings) -> list[Check]:
-    """Look at the folders and files that the settings name."""
-    return [*_workspace(settings.workspace), *_files(settings)]
+    """Look at the folders, files and engine that the settings name."""
+    return [*_workspace(settings.workspace), *_files(settings), *_engine(settings)]
 
 
 def as_table(checks: list[Check]) -> str:
@@ -126,3 +128,13 @@ def _workspace(folder: Path) -> Iterator[Check]:
 def _files(settings: Settings) -> Iterator[Check]:
     for name, file in (("features", settings.features), ("schema", settings.schema_file)):
         yield Check(name, file.is_file(), str(file), f"correct {name} in taxiway.toml")
+
+
+def _engine(settings: Settings) -> Iterator[Check]:
+    try:
+        found = engine.reach(settings.beam)
+    except TaxiwayError as error:
+        yield Check("engine", False, error.what, error.next_step)
+    else:
+        if found:
+            yield Check("engine", True, found)

@@ -18,7 +18,8 @@ from models.evaluation import eval_config
 from models.features import Features
 from pipeline import fingerprint, metadata
 from pipeline.baseline import BaselineStrategy
-from pipeline.example_gen import ArrowExampleGenExecutor
+from pipeline.engine.flags import flags
+from pipeline.example_gen import ArrowExampleGenExecutor, shard_size
 from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
 from pipeline.gate.component import DataGate
 from pipeline.gate.decision import GateDecision
@@ -70,6 +71,7 @@ def create_pipeline(
                 start_span_number=data.span, end_span_number=data.span
             )
         ),
+        custom_config=shard_size(settings.beam.shard_mb),
         custom_executor_spec=BeamExecutorSpec(ArrowExampleGenExecutor),
     ).with_id("ExampleGen")
     examples = example_gen.outputs["examples"]
@@ -172,6 +174,8 @@ def create_pipeline(
             "code_hash": fingerprint.of_training(settings.train.run_fn),
         },
     )
+    for each in (example_gen, statistics_gen, transform, evaluator):
+        each.with_beam_pipeline_args(flags(settings.beam, each.id))
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=str(workspace.artifacts),

@@ -9,7 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline import example_gen
+from pipeline import shards
 from pipeline.settings import Settings
 from pipeline.sources import open_source
 from pipeline.sources.layout import lay_out
@@ -46,11 +46,11 @@ def propose(settings: Settings, curated: schema_pb2.Schema) -> schema_pb2.Schema
 
 def _fit(schema: schema_pb2.Schema, files: list[Path]) -> schema_pb2.Schema:
     table = pq.ParquetDataset([str(file) for file in files]).read()
-    table = table.select(example_gen.columns_of(files[0])).combine_chunks()
+    table = table.select(shards.columns_of(files[0])).combine_chunks()
     values = [len(columns.categories(schema, feature) or ()) for feature in schema.feature]
     for batch in table.to_batches():
         statistics = generate_statistics_in_memory(
-            example_gen.as_lists(batch), tfdv.StatsOptions(schema=schema)
+            shards.as_lists(batch), tfdv.StatsOptions(schema=schema)
         )
         schema = tfdv.update_schema(
             schema, statistics, max_string_domain_size=max(_MAX_VALUES, *(2 * n for n in values))

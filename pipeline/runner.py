@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import interrupts, launching, lock, project, recording
+from pipeline.engine import check as engine
 from pipeline.errors import DataRefused, TaxiwayError, UsageError, point_to_schema
 from pipeline.progress import Observer, Step
 from pipeline.records import RunRecord
@@ -47,13 +48,14 @@ def run(
 
     Raises:
       WorkspaceBusy: another run holds the workspace.
-      UsageError: features, schema or source settings are wrong.
+      UsageError: features, schema, source or engine settings are wrong.
       DataRefused: the data is not what the schema says.
       NotBlessed: the model missed a bound.
-      InfrastructureError: a component failed.
+      InfrastructureError: the engine cannot be reached, or a component failed.
     """
     workspace = Workspace(settings.workspace, settings.name)
     with lock.exclusive(workspace.lock_file):
+        engine.reach(settings.beam)
         return _Run(
             settings, workspace, observer, tune, warm_start, log_file, schema_diff
         ).execute()

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from pipeline.engine.settings import BeamSettings
+from pipeline.engine.settings import placed as placed_beam
 from pipeline.errors import UsageError
 from pipeline.kubeflow.settings import KubeflowSettings
 
@@ -181,6 +183,7 @@ class Settings(_Frozen):
     infra: InfraSettings = InfraSettings()
     publish: PublishSettings = PublishSettings()
     metadata: MetadataSettings = MetadataSettings()
+    beam: BeamSettings = BeamSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
 
 
@@ -245,6 +248,7 @@ def absolute(settings: Settings, base: Path) -> Settings:
         | {
             "source": settings.source.model_copy(update=of_source),
             "metadata": settings.metadata.model_copy(update=of_metadata),
+            "beam": placed_beam(settings.beam, base),
             "kubeflow": settings.kubeflow.model_copy(
                 update={"ca_file": placed(settings.kubeflow.ca_file)}
             ),
@@ -278,7 +282,7 @@ def _section(settings: BaseModel, name: str) -> Iterator[str]:
         yield f"# {field.description}\n" if field.description else ""
         yield f"# {key} =\n" if value is None else f"{key} = {_as_toml_value(value)}\n"
     for key, section in nested:
-        yield from _section(section, key)
+        yield from _section(section, f"{name}.{key}" if name else key)
 
 
 def _as_toml_value(value: Any) -> str:

@@ -9,6 +9,7 @@ from tfx.dsl.compiler import compiler
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import project
+from pipeline.engine import check as engine
 from pipeline.errors import UsageError
 from pipeline.graph import create_pipeline
 from pipeline.kubeflow import check, names, resources, slices
@@ -38,6 +39,7 @@ def compile_package(here: Settings, plain: Settings) -> Package:
       UsageError: a file is missing or wrong, there is no image, or KFP would refuse the package.
     """
     resources.image_of(here.kubeflow)
+    engine.settings(here.beam)
     files = project.load(here)
     there = in_container(plain)
     package = _build(there, files, here.kubeflow, here.metadata)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from pipeline import project
+from pipeline.engine import check as engine
 from pipeline.errors import DataRefused, UsageError
 from pipeline.kubeflow.plan import Choice, Plan
 from pipeline.project import Project
@@ -31,7 +32,7 @@ def start(task: Task) -> None:
     Raises:
       UsageError: a parameter is wrong, or a file of the project.
       DataRefused: the source's rows cannot be read.
-      InfrastructureError: ML Metadata cannot be reached.
+      InfrastructureError: ML Metadata or the engine cannot be reached.
     """
     plan = task.run.known() or _begun(task)
     if plan.data is not None:
@@ -41,6 +42,7 @@ def start(task: Task) -> None:
         return
     task.run.write_plan(plan)
     settings = plan.choice.applied(task.settings)
+    engine.reach(settings.beam)
     files = project.load(settings)
     with task.step("Source") as source:
         layout = _lay_out(settings, files, plan.run_id)

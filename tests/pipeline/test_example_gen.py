@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,9 +11,16 @@ import tensorflow as tf
 from tfx.components.example_gen import utils
 
 from pipeline.errors import DataRefused
+from pipeline.example_beam import write_examples_with
 from pipeline.example_gen import write_examples
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout
+
+# The protocol that Flink speaks too: all that goes to a worker is pickled.
+PORTABLE = [
+    "--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK",
+    "--experiments=disable_logging_submission_environment",
+]  # fmt: skip
 
 
 def _examples(folder: Path) -> list[tf.train.Example]:
@@ -97,3 +105,36 @@ def test_a_type_an_example_cannot_hold_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"at": pa.array([1], pa.timestamp("s"))}), tmp_path / "rows.parquet")
     with pytest.raises(DataRefused, match="column at"):
         write_examples([tmp_path / "rows.parquet"], tmp_path / "out")
+
+
+def _shards(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir())
+
+
+def test_beam_s_workers_write_the_same_examples_in_the_same_order(tmp_path: Path) -> None:
+    files = [tmp_path / f"{month}.parquet" for month in range(3)]
+    for month, file in enumerate(files):
+        numbers = pa.array(range(month * 10_000, month * 10_000 + 3_000))
+        table = pa.table({"n": numbers, "s": numbers.cast(pa.string())})
+        pq.write_table(table, file, row_group_size=1000)
+    splits = {
+        "train": (files, tmp_path / "there" / "train"),
+        "eval": ([], tmp_path / "there" / "eval"),
+    }
+    write_examples_with(beam.Pipeline(argv=PORTABLE), splits, shard_bytes=50_000)
+    for split, (source, there) in splits.items():
+        here = tmp_path / "here" / split
+        write_examples(source, here, shard_bytes=50_000)
+        assert _shards(there) == _shards(here)
+        assert _examples(there) == _examples(here)
+    assert len(_shards(tmp_path / "there" / "train")) == 4
+
+
+def test_beam_s_workers_are_not_asked_when_data_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_text("hello")
+    with pytest.raises(DataRefused, match="not a readable Parquet file"):
+        write_examples_with(
+            beam.Pipeline(argv=PORTABLE),
+            {"train": ([tmp_path / "rows.parquet"], tmp_path / "out")},
+            shard_bytes=50_000,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tfx_bsl.tfxio import tf_example_record
 from pipeline import speedups
 from pipeline.example_gen import write_examples
 from pipeline.sources.layout import Layout
+from tests.pipeline.test_example_gen import PORTABLE
 
 
 def _read(source: Any, pattern: str) -> list[pa.RecordBatch]:
@@ -35,6 +37,29 @@ def test_the_native_reader_reads_what_beam_reads(flights: Layout, tmp_path: Path
     theirs = _rows(_read(_STOCK, pattern))
     assert len(ours) == 23_611
     assert ours == theirs
+
+
+def _keep(batch: pa.RecordBatch, folder: str) -> None:
+    with (
+        pa.OSFile(f"{folder}/{uuid.uuid4()}", "wb") as sink,
+        pa.ipc.new_file(sink, batch.schema) as writer,
+    ):
+        writer.write_batch(batch)
+
+
+def test_the_workers_of_an_engine_read_file_by_file_what_one_reads(
+    flights: Layout, tmp_path: Path
+) -> None:
+    examples, kept = tmp_path / "examples", tmp_path / "kept"
+    kept.mkdir()
+    write_examples([flights.base.parent / "spans" / "201302.parquet"], examples, 500_000)
+    assert len(list(examples.iterdir())) > 1
+    record = tf_example_record.TFExampleRecord(f"{examples}/*", raw_record_column_name="raw")
+    with beam.Pipeline(argv=PORTABLE) as pipeline:
+        pipeline | speedups._beam_source(record) | beam.Map(_keep, str(kept))
+    batches = [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
+    assert sum(map(len, batches)) == 23_611
+    assert _rows(batches) == _rows(_read(_STOCK, f"{examples}/*"))
 
 
 _STOCK = tf_example_record.TFExampleRecord.BeamSource

@@ -101,14 +101,14 @@ def test_the_verdict_is_that_of_data_validation(rows: list[Row]) -> None:
     import tensorflow_data_validation as tfdv
     from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 
-    from pipeline import example_gen
+    from pipeline import shards
 
     types = {"carrier": pa.string(), "hour": pa.int64(), "wind": pa.float32(), "late": pa.int64()}
     batch = pa.RecordBatch.from_arrays(
         [pa.array([row.get(name) for row in rows], kind) for name, kind in types.items()],
         list(types),
     )
-    statistics = generate_statistics_in_memory(example_gen.as_lists(batch))
+    statistics = generate_statistics_in_memory(shards.as_lists(batch))
     anomalies = tfdv.validate_statistics(statistics, _schema(), environment=TRAINING)
     assert {found.column for found in check(rows, _schema())} == set(anomalies.anomaly_info)
 

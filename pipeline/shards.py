@@ -1,0 +1,140 @@
+"""Rows as files of tf.Examples, in an order that nothing but the rows decides.
+
+Which shard a row goes to, and where in it, is drawn by a generator of each input file's and each
+shard's own. So files and shards can be worked on in any order, by any number of workers, and give
+the same examples in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from pipeline.errors import DataRefused
+from pipeline.sources.base import PROVENANCE
+
+_ROWS_ENCODED_AT_ONCE = 8192
+_SEED = 20130101
+
+
+def count(files: Sequence[Path], shard_bytes: float) -> int:
+    """Return how many shards the rows of Parquet files become.
+
+    Args:
+      files: to read the footers of.
+      shard_bytes: uncompressed data in a shard.
+
+    Raises:
+      DataRefused: a file is not Parquet, or a column has a type an Example cannot hold.
+    """
+    return max(1, math.ceil(sum(map(_uncompressed_bytes, files)) / shard_bytes))
+
+
+def rows(files: Sequence[Path]) -> int:
+    """Return how many rows Parquet files have."""
+    return sum(pq.read_metadata(file).num_rows for file in files)
+
+
+def deal(file: Path, number: int, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Deal a file's rows out to shards at random.
+
+    Args:
+      file: Parquet.
+      number: of the file among all.
+      shards: how many there are.
+
+    Yields:
+      A shard, and rows of it in the order of the file.
+    """
+    order = np.random.default_rng([_SEED, number])
+    for batch in pq.ParquetFile(file).iter_batches(columns=columns_of(file)):
+        if shards == 1:
+            yield 0, batch
+            continue
+        dealt = order.integers(shards, size=len(batch))
+        for shard in range(shards):
+            yield shard, batch.filter(pa.array(dealt == shard))
+
+
+def write(table: pa.Table, folder: Path, shard: int, shards: int, scratch: Path) -> None:
+    """Write a shard's rows as gzipped TFRecords of tf.Examples, in random order.
+
+    The file is whole or not there; who writes it again writes the same.
+
+    Args:
+      table: the shard's rows, in the order of the files.
+      folder: where the shards go.
+      shard: number of this one.
+      shards: how many there are.
+      scratch: folder of what is unfinished, on the same disk.
+    """
+    order = np.random.default_rng(_SEED + shard)
+    file = folder / f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz"
+    # The same work may be done twice at once, when a worker that seemed lost comes back.
+    unfinished = scratch / f"{file.name}-{uuid.uuid4().hex}"
+    _write(table.take(order.permutation(len(table))), unfinished)
+    unfinished.replace(file)
+
+
+def columns_of(file: Path) -> list[str]:
+    """Return the columns of a Parquet file that are data, not where a row came from."""
+    return [name for name in pq.read_schema(file).names if name not in PROVENANCE]
+
+
+def _uncompressed_bytes(file: Path) -> int:
+    try:
+        metadata, schema = pq.read_metadata(file), pq.read_schema(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataRefused(f"{file}: not a readable Parquet file: {error}.") from error
+    for field in schema:
+        if field.name not in PROVENANCE:
+            _example_type(field.name, field.type)
+    return sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+
+
+def _write(table: pa.Table, file: Path) -> None:
+    encoder = RecordBatchToExamplesEncoder()
+    # Level 1 is 4 times faster than the default for 5 % more bytes.
+    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    with tf.io.TFRecordWriter(str(file), options) as writer:
+        for batch in table.combine_chunks().to_batches(_ROWS_ENCODED_AT_ONCE):
+            for example in encoder.encode(as_lists(batch)):
+                writer.write(example)
+
+
+def as_lists(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Turn columns of values into columns of lists of one value, or null where it is missing."""
+    columns = {
+        name: _as_list(column.cast(_example_type(name, column.type)))
+        for name, column in zip(batch.schema.names, batch.columns)
+    }
+    return pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return pa.int64()
+    if pa.types.is_floating(kind):
+        return pa.float32()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        return pa.binary()
+    raise DataRefused(
+        f"column {name}: an Example holds whole numbers, numbers or text, not {kind}.",
+        "convert the column in the source",
+    )
+
+
+def _as_list(values: pa.Array) -> pa.ListArray:
+    # A null offset makes a null list, which the encoder writes as a feature without values.
+    present = np.asarray(values.is_valid())
+    offsets = np.concatenate([[0], np.cumsum(present)]).astype(np.int32)
+    missing = np.append(~present, False)
+    return pa.ListArray.from_arrays(pa.array(offsets, mask=missing), values.drop_null())

@@ -1,0 +1,196 @@
+"""An engine that cannot do the work is found out before any work starts."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import doctor
+from pipeline.engine import check
+from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings
+from pipeline.errors import InfrastructureError, UsageError
+from pipeline.settings import Settings
+from tests.conftest import taxiway
+
+# What Flink 1.19 answers to GET /overview.
+_OVERVIEW = {
+    "taskmanagers": 1, "slots-total": 2, "slots-available": 2, "jobs-running": 0,
+    "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "1.19.3",
+    "flink-commit": "4105f8d",
+}  # fmt: skip
+
+
+@contextmanager
+def _answering(body: bytes) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def master() -> Iterator[str]:
+    """Something that answers as a Flink of 2 slots does."""
+    with _answering(json.dumps(_OVERVIEW).encode()) as place:
+        yield place
+
+
+@pytest.fixture
+def jar(tmp_path: Path) -> str:
+    """A jar, as far as one can tell from outside."""
+    with zipfile.ZipFile(tmp_path / "server.jar", "w") as file:
+        file.writestr("META-INF/MANIFEST.MF", "")
+    return str(tmp_path / "server.jar")
+
+
+def _nobody() -> str:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+def _beam(master: str | None, **flink: Any) -> BeamSettings:
+    flink = {"environment": "loopback"} | flink
+    return BeamSettings(engine="flink", flink=FlinkSettings(master=master, **flink))
+
+
+def _refused(beam: BeamSettings) -> str:
+    with pytest.raises(InfrastructureError) as raised:
+        check.reach(beam)
+    assert raised.value.next_step
+    return raised.value.what
+
+
+def test_nothing_is_looked_for_when_work_is_done_here() -> None:
+    assert check.reach(BeamSettings()) == ""
+
+
+def test_an_engine_that_fits_is_named(master: str, jar: str) -> None:
+    found = check.reach(_beam(master, job_server=jar, parallelism=2))
+    assert found == f"Flink 1.19.3 at {master}, 2 task slots"
+
+
+@pytest.mark.parametrize(
+    ("flink", "says"),
+    [
+        ({"master": None}, "beam.flink.master is not set"),
+        ({"master": "flink.example:8081"}, "is another machine"),
+        ({"master": "localhost:1", "setup_file": Path("install.py")}, "called setup.py"),
+    ],
+)
+def test_settings_that_no_engine_can_work_with_are_usage(flink: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        check.reach(_beam(**flink))
+    assert says in raised.value.what
+
+
+def test_an_engine_of_one_component_is_looked_for_too() -> None:
+    beam = BeamSettings(components={"Evaluator": ComponentSettings(engine="flink")})
+    with pytest.raises(UsageError, match="master is not set"):
+        check.reach(beam)
+
+
+def test_nobody_at_the_address() -> None:
+    place = _nobody()
+    assert f"nothing answers at {place}: " in _refused(_beam(place))
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"slots-total": null}', b"{}"])
+def test_somebody_else_at_the_address(body: bytes) -> None:
+    with _answering(body) as place:
+        assert "is not Flink's REST API" in _refused(_beam(place))
+
+
+def test_too_few_slots(master: str) -> None:
+    assert "has 2 task slots in 1 TaskManagers; 3 are needed" in _refused(
+        _beam(master, parallelism=3)
+    )
+    wide = {"Transform": ComponentSettings(parallelism=4)}
+    beam = _beam(master, parallelism=2).model_copy(update={"components": wide})
+    assert "4 are needed" in _refused(beam)
+
+
+def test_another_version_than_the_settings_say(master: str, jar: str) -> None:
+    assert "is version 1.19, not 1.18" in _refused(_beam(master, version="1.18"))
+    assert "is version 1.19, not 1.20" in _refused(_beam(master, version="1.20", job_server=jar))
+
+
+def test_a_version_that_beam_has_no_job_server_for(master: str) -> None:
+    assert "this Beam has no job server for Flink 1.2;" in _refused(_beam(master, version="1.2"))
+
+
+def test_a_job_server_that_is_no_jar(master: str, tmp_path: Path) -> None:
+    (tmp_path / "text.jar").write_text("hello")
+    for name in ("none.jar", "text.jar"):
+        file = str(tmp_path / name)
+        assert f"{file} is not a jar that can be read" in _refused(_beam(master, job_server=file))
+
+
+def test_no_java(master: str, jar: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "there is no java on the PATH" in _refused(_beam(master, job_server=jar))
+
+
+def test_a_job_endpoint_and_a_worker_pool_have_to_answer(master: str, jar: str) -> None:
+    place = _nobody()
+    assert f"job_endpoint: nothing answers at {place}" in _refused(
+        _beam(master, job_endpoint=place)
+    )
+    assert f"worker_pool: nothing answers at {place}" in _refused(
+        _beam(master, job_server=jar, environment="external", worker_pool=place)
+    )
+
+
+def test_a_worker_pool_beside_task_managers_elsewhere_is_not_called() -> None:
+    """`localhost` is then another machine's."""
+    assert not check._is_here("flink.example:8081")
+    assert check._is_here("localhost:1") and check._is_here("127.0.0.2:1")
+
+
+def test_a_setup_file_has_to_be_there(master: str, jar: str, tmp_path: Path) -> None:
+    file = tmp_path / "setup.py"
+    assert f"there is no file {file}" in _refused(_beam(master, job_server=jar, setup_file=file))
+
+
+def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
+    place, workspace = _nobody(), tmp_path / "workspace"
+    (tmp_path / "taxiway.toml").write_text(f'[beam.flink]\nmaster = "{place}"\n')
+    done = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=tmp_path)
+    assert done.returncode == 5
+    assert done.stdout == ""
+    assert done.stderr.startswith(
+        f"Stopped: beam.flink.master: nothing answers at {place}: Connection refused.\n"
+        "Next   taxiway run --engine local, or correct [beam.flink] (docs/engines.md)\n"
+    )
+    assert sorted(each.name for each in workspace.iterdir()) == [".lock", "logs"]
+    unset = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=Path("/"))
+    assert unset.returncode == 2
+    assert "beam.flink.master is not set" in unset.stderr
+
+
+def test_the_doctor_looks_at_the_engine(master: str, jar: str, tmp_path: Path) -> None:
+    beam = _beam(master, job_server=jar)
+    checks = doctor.project(Settings(workspace=tmp_path, beam=beam))
+    assert [each.found for each in checks if each.name == "engine"] == [check.reach(beam)]
+    checks = doctor.project(Settings(workspace=tmp_path, beam=_beam(_nobody())))
+    assert [each.passed for each in checks if each.name == "engine"] == [False]
+    checks = doctor.project(Settings(workspace=tmp_path))
+    assert "engine" not in {each.name for each in checks}

@@ -1,0 +1,64 @@
+"""The section `[beam]`: what it may say, and what is said when it says something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import settings
+from pipeline.engine.settings import BeamSettings
+from pipeline.errors import UsageError
+
+
+def _load(folder: Path, text: str) -> BeamSettings:
+    file = folder / "taxiway.toml"
+    file.write_text(text, encoding="utf-8")
+    return settings.load(file).beam
+
+
+def test_work_is_done_in_this_process_by_default(tmp_path: Path) -> None:
+    beam = _load(tmp_path, "")
+    assert set(beam.engines.values()) == {"local"}
+
+
+def test_a_component_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
+    beam = _load(tmp_path, '[beam]\ncomponents = { Transform = { engine = "flink" } }\n')
+    assert {name for name, engine in beam.engines.items() if engine == "flink"} == {"Transform"}
+
+
+def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
+    flink = _load(
+        tmp_path, '[beam.flink]\nsetup_file = "setup.py"\nstaging = "/s"\njob_server = "j.jar"\n'
+    ).flink
+    assert (flink.setup_file, flink.staging) == (tmp_path / "setup.py", Path("/s"))
+    assert flink.job_server == str(tmp_path / "j.jar")
+    assert _load(tmp_path, '[beam.flink]\njob_server = "g:a:1"\n').flink.job_server == "g:a:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('engine = "spark"', "beam.engine: Input should be 'local' or 'flink' (got 'spark')"),
+        ("components = { Trainer = { parallelism = 2 } }", "beam.components.Trainer"),
+        ("components = { Transform = { paralelism = 2 } }", "did you mean parallelism?"),
+        ("shard_mb = 0", "greater than 0"),
+        ('flink = { master = "http://flink:8081" }', "beam.flink.master"),
+        ("flink = { parallelism = 0 }", "beam.flink.parallelism"),
+        ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
+        ('flink = { environment = "docker" }', 'environment = "docker" needs an image'),
+        ('flink = { image = "a" }', 'image is for environment = "docker"'),
+        ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
+        ('flink = { staging = "a", job_endpoint = "b:1" }', "of the job server that runs already"),
+        ('flink = { arguments = ["--runner=X"] }', "--runner follows from the settings"),
+        ('flink = { arguments = ["-x"] }', "'-x' is not written as --name or --name=value"),
+        (
+            'components = { Transform = { arguments = ["--parallelism=3"] } }',
+            "--parallelism follows from the settings",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        _load(tmp_path, f"[beam]\n{text}\n")
+    assert says in raised.value.what
