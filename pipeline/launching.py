@@ -44,19 +44,28 @@ def launch(ir: Any, node: Any, store: Any, connection: Any) -> int:
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import launcher
+    from tfx.proto.orchestration import executable_spec_pb2
 
     from pipeline import metadata
 
     name = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(ir)
-    execution = launcher.Launcher(
+    executor = runner_utils.extract_executor_spec(deployment, name)
+    task = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=tfx_metadata.Metadata(connection),
         pipeline_info=ir.pipeline_info,
         pipeline_runtime_spec=ir.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        executor_spec=executor,
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-    ).launch()
+    )
+    if isinstance(executor, executable_spec_pb2.BeamExecutableSpec):
+        # Who does Beam's work changes nothing of it, so it is no part of the key to the cache; no
+        # public argument leaves it out. The executor has its own copy.
+        task._executor_spec = executable_spec_pb2.BeamExecutableSpec(
+            python_executor_spec=executor.python_executor_spec
+        )
+    execution = task.launch()
     number = execution.execution_id
     if not number or metadata.state(store, number) not in (
         mlmd.Execution.COMPLETE,
