@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
-from pipeline.engine.settings import ENGINES, Engine
+from pipeline.engine.names import ENGINES, Engine
 from pipeline.errors import (
     DataRefused,
     InfrastructureError,

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.engine.flags import jar
-from pipeline.engine.settings import BeamSettings, Component, FlinkSettings, is_coordinate
+from pipeline.engine.names import Component
+from pipeline.engine.settings import BeamSettings, FlinkSettings, is_coordinate
 from pipeline.errors import InfrastructureError, UsageError
 
 _SECONDS = 10.0

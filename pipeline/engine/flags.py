@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.engine.settings import BeamSettings, Component, FlinkSettings, is_coordinate
+from pipeline.engine.names import Component
+from pipeline.engine.settings import BeamSettings, FlinkSettings, is_coordinate
 
 # TFX builds a package of itself for each component unless it hears where workers have it from.
 # An external or loopback worker is there already: Beam reads its image's name nowhere.
@@ -33,8 +34,6 @@ def _flink(flink: FlinkSettings, parallelism: int | None) -> Iterator[str]:
         yield f"--flink_version={flink.version}"
     if parallelism:
         yield f"--parallelism={parallelism}"
-    if flink.retries is not None:
-        yield f"--number_of_execution_retries={flink.retries}"
     if flink.job_endpoint:
         yield f"--job_endpoint={flink.job_endpoint}"
     if flink.job_server:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Engine = Literal["local", "flink"]
-ENGINES: tuple[Engine, ...] = get_args(Engine)
-
-Component = Literal["ExampleGen", "StatisticsGen", "Transform", "Evaluator"]
-COMPONENTS: tuple[Component, ...] = get_args(Component)
+from pipeline.engine.names import COMPONENTS, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
 _COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
@@ -23,7 +19,6 @@ _OURS = frozenset(
         "runner", "parallelism", "flink_master", "flink_version", "flink_job_server_jar",
         "flink_submit_uber_jar", "job_endpoint", "environment_type", "environment_config",
         "sdk_container_image", "worker_harness_container_image", "setup_file", "artifacts_dir",
-        "number_of_execution_retries",
     }
 )  # fmt: skip
 
@@ -67,9 +62,6 @@ class FlinkSettings(_Frozen):
     )
     parallelism: int | None = Field(
         None, ge=1, description="parts that work is done in at once; the cluster's own by default"
-    )
-    retries: int | None = Field(
-        None, ge=0, description="of a job that fails; as the cluster is set by default"
     )
     job_server: str | None = Field(
         None,

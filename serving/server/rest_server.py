@@ -133,6 +133,9 @@ class RestApplication:
         except ServingError as error:
             code = error.code.name
             return _STATUSES.get(error.code, 500), _error(error.message)
+        except RecursionError:  # a newer Python's parser goes deeper than what reads its result
+            code = "INVALID_ARGUMENT"
+            return 400, _error("JSON Parse error: nested too deeply")
         except Exception as error:  # a bug must not end the connection without an answer
             code = "INTERNAL"
             return 500, _error(f"{type(error).__name__}: {error}")

@@ -16,10 +16,10 @@ from pipeline.example_gen import write_examples
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout
 
-# The protocol that Flink speaks too: all that goes to a worker is pickled.
-PORTABLE = [
-    "--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK",
-    "--experiments=disable_logging_submission_environment",
+# Workers in processes of their own: all that goes to them is pickled, as on a cluster.
+APART = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--direct_running_mode=multi_processing", "--direct_num_workers=2",
 ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_beam_s_workers_write_the_same_examples_in_the_same_order(tmp_path: Path
         "train": (files, tmp_path / "there" / "train"),
         "eval": ([], tmp_path / "there" / "eval"),
     }
-    write_examples_with(beam.Pipeline(argv=PORTABLE), splits, shard_bytes=50_000)
+    write_examples_with(beam.Pipeline(argv=APART), splits, shard_bytes=50_000)
     for split, (source, there) in splits.items():
         here = tmp_path / "here" / split
         write_examples(source, here, shard_bytes=50_000)
@@ -134,7 +134,7 @@ def test_beam_s_workers_are_not_asked_when_data_is_refused(tmp_path: Path) -> No
     (tmp_path / "rows.parquet").write_text("hello")
     with pytest.raises(DataRefused, match="not a readable Parquet file"):
         write_examples_with(
-            beam.Pipeline(argv=PORTABLE),
+            beam.Pipeline(argv=APART),
             {"train": ([tmp_path / "rows.parquet"], tmp_path / "out")},
             shard_bytes=50_000,
         )

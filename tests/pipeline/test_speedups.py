@@ -8,35 +8,14 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
+import pytest
 from apache_beam.transforms import core, userstate
 from tfx_bsl.tfxio import tf_example_record
 
 from pipeline import speedups
 from pipeline.example_gen import write_examples
 from pipeline.sources.layout import Layout
-from tests.pipeline.test_example_gen import PORTABLE
-
-
-def _read(source: Any, pattern: str) -> list[pa.RecordBatch]:
-    record = tf_example_record.TFExampleRecord(pattern, raw_record_column_name="raw")
-    batches: list[pa.RecordBatch] = []
-    with beam.Pipeline() as pipeline:
-        read = pipeline | source(record)
-        read | beam.Map(lambda batch: _KEPT.append(batch))
-    batches, _KEPT[:] = list(_KEPT), []
-    return batches
-
-
-_KEPT: list[pa.RecordBatch] = []
-
-
-def test_the_native_reader_reads_what_beam_reads(flights: Layout, tmp_path: Path) -> None:
-    write_examples([flights.base.parent / "spans" / "201302.parquet"], tmp_path)
-    pattern = str(tmp_path / "*")
-    ours = _rows(_read(speedups._beam_source, pattern))
-    theirs = _rows(_read(_STOCK, pattern))
-    assert len(ours) == 23_611
-    assert ours == theirs
+from tests.pipeline.test_example_gen import APART
 
 
 def _keep(batch: pa.RecordBatch, folder: str) -> None:
@@ -47,19 +26,27 @@ def _keep(batch: pa.RecordBatch, folder: str) -> None:
         writer.write_batch(batch)
 
 
-def test_the_workers_of_an_engine_read_file_by_file_what_one_reads(
-    flights: Layout, tmp_path: Path
-) -> None:
-    examples, kept = tmp_path / "examples", tmp_path / "kept"
+def _read(source: Any, pattern: str, kept: Path, *flags: str) -> list[pa.RecordBatch]:
+    """Read with Beam, whose workers may be in other processes."""
     kept.mkdir()
+    record = tf_example_record.TFExampleRecord(pattern, raw_record_column_name="raw")
+    with beam.Pipeline(argv=flags) as pipeline:
+        pipeline | source(record) | beam.Map(_keep, str(kept))
+    return [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
+
+
+@pytest.mark.parametrize("flags", [[], APART], ids=["here", "workers apart"])
+def test_the_native_reader_reads_what_beam_reads(
+    flights: Layout, tmp_path: Path, flags: list[str]
+) -> None:
+    examples = tmp_path / "examples"
     write_examples([flights.base.parent / "spans" / "201302.parquet"], examples, 500_000)
     assert len(list(examples.iterdir())) > 1
-    record = tf_example_record.TFExampleRecord(f"{examples}/*", raw_record_column_name="raw")
-    with beam.Pipeline(argv=PORTABLE) as pipeline:
-        pipeline | speedups._beam_source(record) | beam.Map(_keep, str(kept))
-    batches = [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
-    assert sum(map(len, batches)) == 23_611
-    assert _rows(batches) == _rows(_read(_STOCK, f"{examples}/*"))
+    pattern = str(examples / "*")
+    ours = _rows(_read(speedups._beam_source, pattern, tmp_path / "ours", *flags))
+    theirs = _rows(_read(_STOCK, pattern, tmp_path / "theirs"))
+    assert len(ours) == 23_611
+    assert ours == theirs
 
 
 _STOCK = tf_example_record.TFExampleRecord.BeamSource

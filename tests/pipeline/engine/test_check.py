@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import zipfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline import doctor
 from pipeline.engine import check
@@ -54,8 +56,12 @@ def master() -> Iterator[str]:
 
 
 @pytest.fixture
-def jar(tmp_path: Path) -> str:
-    """A jar, as far as one can tell from outside."""
+def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A jar, as far as one can tell from outside, and something that is called java."""
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(java.parent), prepend=os.pathsep)
     with zipfile.ZipFile(tmp_path / "server.jar", "w") as file:
         file.writestr("META-INF/MANIFEST.MF", "")
     return str(tmp_path / "server.jar")
@@ -129,7 +135,8 @@ def test_too_few_slots(master: str) -> None:
 
 
 def test_another_version_than_the_settings_say(master: str, jar: str) -> None:
-    assert "is version 1.19, not 1.18" in _refused(_beam(master, version="1.18"))
+    other = next(each for each in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS if each != "1.19")
+    assert f"is version 1.19, not {other}" in _refused(_beam(master, version=other))
     assert "is version 1.19, not 1.20" in _refused(_beam(master, version="1.20", job_server=jar))
 
 
@@ -137,7 +144,7 @@ def test_a_version_that_beam_has_no_job_server_for(master: str) -> None:
     assert "this Beam has no job server for Flink 1.2;" in _refused(_beam(master, version="1.2"))
 
 
-def test_a_job_server_that_is_no_jar(master: str, tmp_path: Path) -> None:
+def test_a_job_server_that_is_no_jar(master: str, jar: str, tmp_path: Path) -> None:
     (tmp_path / "text.jar").write_text("hello")
     for name in ("none.jar", "text.jar"):
         file = str(tmp_path / name)

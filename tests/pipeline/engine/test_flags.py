@@ -18,7 +18,8 @@ from apache_beam.options.pipeline_options import (
 from tfx.utils import dependency_utils
 
 from pipeline.engine.flags import flags
-from pipeline.engine.settings import COMPONENTS, BeamSettings, ComponentSettings, FlinkSettings
+from pipeline.engine.names import COMPONENTS
+from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings
 
 
 def _beam(**flink: Any) -> BeamSettings:
@@ -36,20 +37,18 @@ def test_work_in_this_process_needs_no_flags() -> None:
 def test_every_setting_of_flink_reaches_beam() -> None:
     options = _options(
         _beam(
-            version="1.18", parallelism=8, retries=2, job_server="/jars/server.jar",
+            version="1.19", parallelism=8, job_server="/jars/server.jar",
             setup_file=Path("/taxiway/setup.py"), staging=Path("/workspace/staging"),
             arguments=("--max_parallelism=64",),
         )
     )  # fmt: skip
     flink = options.view_as(FlinkRunnerOptions)
     assert options.view_as(StandardOptions).runner == "FlinkRunner"
-    assert (flink.flink_master, flink.flink_version) == ("flink:8081", "1.18")
+    assert (flink.flink_master, flink.flink_version) == ("flink:8081", "1.19")
     assert (flink.parallelism, flink.max_parallelism) == (8, 64)
     assert flink.flink_job_server_jar == "/jars/server.jar"
     assert options.view_as(JobServerOptions).artifacts_dir == "/workspace/staging"
     assert options.view_as(SetupOptions).setup_file == "/taxiway/setup.py"
-    # An option of the Java side: Beam's Python hears of it from the job server.
-    assert "--number_of_execution_retries=2" in flags(_beam(retries=2), "Transform")
 
 
 @pytest.mark.parametrize(

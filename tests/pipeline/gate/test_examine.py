@@ -57,7 +57,8 @@ def _first(table: pa.Table, column: str, value: Any, rows: int = 3) -> pa.Table:
 
 def _again(table: pa.Table) -> pa.Table:
     """The same rows, further down in the file."""
-    return _set(table, "_source_row", pc.add(table["_source_row"], 1_000_000))
+    rows = pc.add(table["_source_row"], 1_000_000)
+    return _set(table, "_source_row", rows).cast(table.schema)
 
 
 def _found(seen: Examination, action: str = "stop") -> list[tuple[str, str, str, int | None]]:

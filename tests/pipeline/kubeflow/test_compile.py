@@ -15,7 +15,8 @@ from google.protobuf import json_format
 
 from pipeline import project, settings
 from pipeline.engine.flags import flags
-from pipeline.engine.settings import COMPONENTS, BeamSettings, ComponentSettings, FlinkSettings
+from pipeline.engine.names import COMPONENTS
+from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings
 from pipeline.errors import UsageError
 from pipeline.kubeflow import compilation, encoding, slices
 from pipeline.kubeflow import package as package_module

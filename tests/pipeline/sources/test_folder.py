@@ -221,7 +221,8 @@ def test_columns_may_have_the_names_that_readers_like_to_use(tmp_path: Path) -> 
     table = pa.table({"span": [1], "filename": ["x"]})
     pq.write_table(table, tmp_path / "1.parquet")
     FolderSource(tmp_path, None, "month").write(1, tmp_path / "out")
-    assert pq.read_table(tmp_path / "out").select(["span", "filename"]).equals(table)
+    written = pq.read_table(tmp_path / "out").select(["span", "filename"])
+    assert written.to_pydict() == table.to_pydict()
 
 
 def test_each_file_has_its_own_separator(tmp_path: Path) -> None:
