@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check proof contract bench lock clean setup setup-dev
+.PHONY: help run test test-fast check proof contract bench lines lock clean setup setup-dev
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate
 NEWEST_KFP := tests/pipeline/kubeflow/newest/requirements
+FLINK := tests/pipeline/engine/flink/requirements
 
 # A file's tests stay together, because they share what is slow to make.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -43,10 +44,14 @@ contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the cont
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench
 
+lines: setup-dev  ## Hold the newer TFX line, in a Debian trixie root, to the older
+	@scripts/lines/trixie.sh
+
 lock: setup  ## Refresh the lock files
 	@$(UV_COMPILE) pyproject.toml --upgrade -o requirements.lock
 	@$(UV_COMPILE) pyproject.toml --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
 	@$(UV_COMPILE) $(NEWEST_KFP).in --upgrade -o $(NEWEST_KFP).lock
+	@$(UV_COMPILE) $(FLINK).in --upgrade -o $(FLINK).lock
 
 clean:  ## Remove the environment; the workspace stays
 	@rm -rf .venv .uv

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the interpreter to make .venv from: one that starts, is of a version the locks know, and
 # has its headers, because one dependency (pyfarmhash) is compiled when it is installed.
-# usage: scripts/find_python.sh path/to/uv
+# usage: scripts/find_python.sh path/to/uv      TAXIWAY_PYTHON=3.12 asks for that version
 set -euo pipefail
 
 uv=$1
@@ -26,7 +26,7 @@ supported_versions() {
   local libc
   libc=$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2) || libc=0
   if printf '2.38\n%s\n' "$libc" | sort --check=quiet --version-sort; then
-    echo 3.13 3.12 3.11 3.10
+    echo "${TAXIWAY_PYTHON:-3.13 3.12 3.11 3.10}"
   else
     echo 3.10
   fi

@@ -32,7 +32,8 @@ def main() -> None:
     # Beam starts `python`: that has to be the one that has this project.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     pool = BeamFnExternalWorkerPoolServicer(use_process=True)
-    server = grpc.server(shared_unbounded_instance())
+    # Two on one port would each have some of the calls.
+    server = grpc.server(shared_unbounded_instance(), options=[("grpc.so_reuseport", 0)])
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)
     try:
         port = server.add_insecure_port(f"{asked.host}:{asked.port}")

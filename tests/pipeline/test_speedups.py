@@ -30,7 +30,7 @@ def _read(source: Any, pattern: str, kept: Path, *flags: str) -> list[pa.RecordB
     """Read with Beam, whose workers may be in other processes."""
     kept.mkdir()
     record = tf_example_record.TFExampleRecord(pattern, raw_record_column_name="raw")
-    with beam.Pipeline(argv=flags) as pipeline:
+    with beam.Pipeline(argv=list(flags)) as pipeline:
         pipeline | source(record) | beam.Map(_keep, str(kept))
     return [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
 

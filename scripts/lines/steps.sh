@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# What a TFX line has to do, and the seconds of each step in FOLDER/seconds.
+# usage: scripts/lines/steps.sh FOLDER [runs]     runs: without the checks and tests
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+folder=$1
+workspace=$folder/workspace
+mkdir -p "$folder"
+
+main() {
+  step "set-up" scripts/setup.sh requirements-dev.lock
+  if [[ ${2:-} != runs ]]; then
+    step "make check" make check
+    step "make test-fast" make test-fast
+  fi
+  step "first run" run 201302
+  step "unchanged run" run 201302
+  step "next span, with a baseline" run 201303
+  step "serve, and ask" .venv/bin/python -m scripts.lines.answers "$workspace" "$folder/answers.json"
+  settings >"$folder/taxiway.toml"
+  step "compile for Kubeflow" \
+    .venv/bin/python kubeflow_runner.py compile --settings "$folder/taxiway.toml" -o "$folder/flights.yaml"
+}
+
+run() {
+  .venv/bin/taxiway run --workspace "$workspace" --span "$1" --window 1
+}
+
+# The project's own settings, from anywhere, with the image that a package needs.
+settings() {
+  sed -e '/^\[kubeflow\]/a image = "taxiway"' -e "s|^\(features\|schema_file\|policy_file\) = \"|&$PWD/|" taxiway.toml
+}
+
+step() {
+  local name=$1 began=$EPOCHREALTIME
+  shift
+  if ! "$@" >"$folder/log" 2>&1; then
+    cat "$folder/log"
+    echo "Failed: $name" >&2
+    exit 1
+  fi
+  awk -v name="$name" -v began="$began" -v ended="$EPOCHREALTIME" \
+    'BEGIN { printf "%s\t%.1f\n", name, ended - began }' | tee -a "$folder/seconds"
+}
+
+main "$@"

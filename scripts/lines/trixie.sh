@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Holds the newer TFX line to the older one, on a system whose glibc is too old for the newer: that
+# one runs in a root of Debian trixie, which is made once. Changes nothing outside of its two folders.
+# usage: scripts/lines/trixie.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cache=${TAXIWAY_CACHE:-/var/cache/taxiway}
+root=$cache/trixie
+certificates=/etc/ssl/certs/ca-certificates.crt
+packages=ca-certificates,git,make,g++,python3,python3-venv,python3-dev,procps,iproute2,locales-all
+packages+=,libffi8,libssl3t64,libsqlite3-0,libbz2-1.0,liblzma5,libreadline8t64,zlib1g
+
+main() {
+  [[ $(id -u) == 0 ]] || skip "it takes root to make a root of Debian"
+  command -v debootstrap >/dev/null || skip "debootstrap is not installed"
+  unshare --mount true 2>/dev/null || skip "this system allows no mount namespace"
+  make_root
+  # The path is the same inside and outside, because artifacts are known by theirs.
+  folder=$(mktemp -d /var/tmp/taxiway-lines-XXXXXX)
+  trap 'rm -rf "$folder" "$root$folder"' EXIT
+  mkdir -p "$root$folder"
+
+  echo "TFX 1.16"
+  scripts/lines/steps.sh "$folder/1.16" runs
+  for version in $(newer_pythons); do
+    check_out "$version"
+    echo "TFX 1.21, Python $version"
+    inside "$version" scripts/lines/steps.sh "$folder/$version" "$([[ $version == 3.13 ]] || echo runs)"
+  done
+  echo "Each line serves the other's model, and the newer goes on in the older's workspace"
+  .venv/bin/python -m scripts.lines.answers "$folder/3.13/workspace" "$folder/3.13/answers-1.16.json"
+  inside 3.13 .venv/bin/python -m scripts.lines.answers "$folder/1.16/workspace" "$folder/1.16/answers-1.21.json"
+  .venv/bin/python -m scripts.lines.compare "$folder/1.16" "$folder/3.13"
+  inside 3.13 .venv/bin/taxiway run --json --workspace "$folder/1.16/workspace" --span 201304 --window 1 \
+    >"$folder/continued.json" || true
+  .venv/bin/python -m scripts.lines.compare --continued "$folder/continued.json"
+}
+
+make_root() {
+  [[ -d $root ]] && return
+  local mirror unfinished=$root.unfinished
+  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
+  # What was interrupted is not taken for a whole one.
+  rm -rf "$unfinished"
+  mkdir -p "$cache"
+  echo "Making a root of Debian trixie in $root (once, about a minute)"
+  debootstrap --variant=minbase --include="$packages" trixie "$unfinished" \
+    "${mirror:-https://deb.debian.org/debian}" >"$cache/debootstrap.log" 2>&1 ||
+    skip "Debian trixie cannot be downloaded; see $cache/debootstrap.log"
+  mv "$unfinished" "$root"
+}
+
+# Debian has 3.13; others are lent by pyenv, which builds them for any system.
+newer_pythons() {
+  echo 3.13
+  local version
+  for version in 3.12 3.11; do
+    compgen -G "$(pyenv_versions)/$version.*/bin/python" >/dev/null && echo "$version"
+  done
+}
+
+pyenv_versions() {
+  echo "${PYENV_ROOT:-$HOME/.pyenv}/versions"
+}
+
+# The committed files; the environment stays from one time to the next.
+check_out() {
+  local there=$root/srv/taxiway-$1
+  [[ -d $there/.git ]] || git init --quiet "$there"
+  git -C "$there" fetch --quiet "$PWD" HEAD
+  git -C "$there" checkout --quiet --force --detach FETCH_HEAD
+  git -C "$there" clean --quiet -ffdx --exclude .venv --exclude .uv
+}
+
+# Runs a command in the root with a Python; what is mounted for it goes with its namespace.
+inside() {
+  cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+  cp -L "$certificates" "$root$certificates"
+  mkdir -p "$root$(pyenv_versions)"
+  unshare --mount --propagation private bash -euc '
+    root=$1 folder=$2 pyenv=$3 version=$4
+    shift 4
+    mount --rbind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    mount --bind "$folder" "$root$folder"
+    [[ ! -d $pyenv ]] || mount --bind "$pyenv" "$root$pyenv"
+    exec chroot "$root" /usr/bin/env --ignore-environment --chdir="/srv/taxiway-$version" HOME=/root \
+      PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 TAXIWAY_PYTHON="$version" \
+      PYENV_ROOT="${pyenv%/versions}" SSL_CERT_FILE='"$certificates"' PIP_CERT='"$certificates"' "$@"
+  ' bash "$root" "$folder" "$(pyenv_versions)" "$@"
+}
+
+skip() {
+  echo "Skipped: the newer TFX line was not tried, because $1."
+  exit 0
+}
+
+main
