@@ -276,15 +276,16 @@ def _too_much_memory(limit: int) -> str:
     return f"it takes more than {limit / 1e6:,.0f} MB of memory (infra.max_memory_mb)"
 
 
-def _watch_memory(limit: int) -> None:
+def _watch_memory(request: Request) -> None:
     """End this process when it grows by more than a limit, before it takes the whole machine."""
+    limit = request.limits.memory_bytes
     allowed = _resident_bytes() + limit
 
     def watch() -> None:
         while _resident_bytes() <= allowed:
             time.sleep(_LOOK_SECONDS)
-        os.write(sys.stderr.fileno(), f"\n{_too_much_memory(limit)}\n".encode())
-        os._exit(3)
+        _write(request, Report(limits=request.limits).but_for(_too_much_memory(limit)))
+        os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -307,10 +308,14 @@ def _main() -> int:
     request = Request.model_validate_json(fresh.receive())
     fresh.limit(request.limits.seconds)
     # What TensorFlow itself takes is not the model's.
-    _watch_memory(request.limits.memory_bytes)
-    report = rehearse(request)
-    (request.folder / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", "utf-8")
+    _watch_memory(request)
+    _write(request, rehearse(request))
     return 0
+
+
+def _write(request: Request, report: Report) -> None:
+    text = report.model_dump_json(indent=2) + "\n"
+    (request.folder / REPORT_FILE).write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -224,7 +224,9 @@ def test_an_unexpected_error_outside_a_run_is_logged_too() -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_interruption_names_the_command_that_continues(tmp_path: Path, as_json: bool) -> None:
     words = ["run", "--workspace", str(tmp_path / "a b"), *(["--json"] if as_json else [])]
-    done = _mishap("import signal; signal.raise_signal(signal.SIGINT)", *words)
+    # Who was started in the background ignores it.
+    heeds = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    done = _mishap(f"import signal; {heeds}; signal.raise_signal(signal.SIGINT)", *words)
     assert done.returncode == 128 + signal.SIGINT
     again = f"taxiway run --workspace '{tmp_path / 'a b'}'"
     if as_json:
