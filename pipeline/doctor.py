@@ -54,8 +54,13 @@ def machine() -> list[Check]:
 
 
 def project(settings: Settings) -> list[Check]:
-    """Look at the folders, files and engine that the settings name."""
-    return [*_workspace(settings.workspace), *_files(settings), *_engine(settings)]
+    """Look at the folders, files, database and engine that the settings name."""
+    return [
+        *_workspace(settings.workspace),
+        *_files(settings),
+        *_metadata(settings),
+        *_engine(settings),
+    ]
 
 
 def as_table(checks: list[Check]) -> str:
@@ -128,6 +133,21 @@ def _workspace(folder: Path) -> Iterator[Check]:
 def _files(settings: Settings) -> Iterator[Check]:
     for name, file in (("features", settings.features), ("schema", settings.schema_file)):
         yield Check(name, file.is_file(), str(file), f"correct {name} in taxiway.toml")
+
+
+def _metadata(settings: Settings) -> Iterator[Check]:
+    server = settings.metadata
+    if server.host is None:
+        return
+    from pipeline import metadata
+
+    try:
+        metadata.try_writing(metadata.open_store(settings), settings)
+    except TaxiwayError as error:
+        yield Check("metadata", False, error.what, error.next_step)
+    else:
+        found = f"{server.database} at {server.host}:{server.port}, as {server.user}"
+        yield Check("metadata", True, found)
 
 
 def _engine(settings: Settings) -> Iterator[Check]:

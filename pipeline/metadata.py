@@ -18,6 +18,7 @@ from pipeline.settings import MetadataSettings, Settings
 from pipeline.workspace import Workspace
 from serving import store as store_module
 
+_DOCTOR = "taxiway.doctor"
 _PASSWORD = "TAXIWAY_METADATA_PASSWORD"
 
 _CONNECT_SECONDS = 5.0
@@ -85,6 +86,30 @@ def open_store(settings: Settings) -> metadata_store.MetadataStore:
         ) from error
 
 
+def try_writing(store: metadata_store.MetadataStore, settings: Settings) -> None:
+    """Write one context that nothing reads, to learn whether the user may write.
+
+    Args:
+      store: ML Metadata.
+      settings: of the pipeline.
+
+    Raises:
+      InfrastructureError: the user may not.
+    """
+    try:
+        kind = store.put_context_type(mlmd.ContextType(name=_DOCTOR))
+        known = store.get_context_by_type_and_name(_DOCTOR, _DOCTOR)
+        number = known.id if known else None
+        store.put_contexts([mlmd.Context(id=number, type_id=kind, name=_DOCTOR)])
+    except errors.StatusError as error:
+        server = settings.metadata
+        raise InfrastructureError(
+            f"user {server.user} may not write to database {server.database} at "
+            f"{server.host}:{server.port}.",
+            f"GRANT ALL ON {server.database}.* TO '{server.user}'@'%'",
+        ) from error
+
+
 def _why(config: mlmd.ConnectionConfig, error: Exception) -> str:
     if config.HasField("sqlite"):
         return f"{config.sqlite.filename_uri}: {str(error).splitlines()[0]}"
@@ -96,7 +121,7 @@ def _why(config: mlmd.ConnectionConfig, error: Exception) -> str:
         return f"no server answers at {server.host}:{server.port}: {unreachable.strerror}."
     return (
         f"{server.host}:{server.port} refuses user {server.user} with the given password, "
-        f"or database {server.database}."
+        f"or has no rights to database {server.database}."
     )
 
 

@@ -8,14 +8,17 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline import doctor
 from pipeline.doctor import Check
-from pipeline.settings import Settings
+from pipeline.settings import MetadataSettings, Settings
 from tests.conftest import PROJECT, taxiway
+from tests.pipeline.databases import PASSWORD, mariadb
 
 
 def _found(checks: list[Check], name: str) -> Check:
@@ -159,3 +162,46 @@ def test_looking_does_not_import_tensorflow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
+    """A MariaDB server's port and socket."""
+    if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
+        pytest.skip("no MariaDB server; on Debian: apt-get install mariadb-server-core")
+    folder = tmp_path_factory.mktemp("mariadb")
+    with mariadb(folder) as port:
+        yield port, folder / "socket"
+
+
+def _metadata(folder: Path, **server: Any) -> Check:
+    settings = Settings(
+        workspace=folder,
+        metadata=MetadataSettings(host="127.0.0.1", database="taxiway_d", **server),
+    )
+    return _found(doctor.project(settings), "metadata")
+
+
+def test_a_database_is_reached_and_written_to(
+    database: tuple[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, socket = database
+    monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+    for _ in range(2):
+        good = _metadata(tmp_path, port=port)
+        assert (good.passed, good.found) == (True, f"taxiway_d at 127.0.0.1:{port}, as taxiway")
+
+    reader = "CREATE USER reader IDENTIFIED BY 'r'; GRANT SELECT, CREATE ON taxiway_d.* TO reader"
+    subprocess.run(["mariadb", "--no-defaults", f"--socket={socket}", "-uroot", "-e", reader],
+                   check=True)  # fmt: skip
+    monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "r")
+    bad = _metadata(tmp_path, port=port, user="reader")
+    assert bad.found == f"user reader may not write to database taxiway_d at 127.0.0.1:{port}."
+    assert bad.remedy == "GRANT ALL ON taxiway_d.* TO 'reader'@'%'"
+
+    monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "wrong")
+    assert "refuses user taxiway with the given password" in _metadata(tmp_path, port=port).found
+
+
+def test_a_database_that_is_not_there(tmp_path: Path) -> None:
+    assert "no server answers at 127.0.0.1:1" in _metadata(tmp_path, port=1).found
