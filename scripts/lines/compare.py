@@ -1,7 +1,7 @@
 """Hold what one TFX line made to what the other made.
 
 usage: python -m scripts.lines.compare FOLDER FOLDER       as steps.sh wrote them
-       python -m scripts.lines.compare --continued FILE    as the last run said it
+       python -m scripts.lines.compare --continued WORKSPACE
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCORES = 1e-5
 def main(words: list[str]) -> int:
     """Print what differs; return 1 when something does."""
     if words[0] == "--continued":
-        differences = list(_continued(json.loads(Path(words[1]).read_text())))
+        differences = list(_continued(Path(words[1])))
     else:
         one, other = map(Path, words)
         differences = list(_differences(one, other))
@@ -63,13 +63,16 @@ def _differences(one: Path, other: Path) -> Iterator[str]:
             yield f"answers of {folder.name}'s model by {apart}"
 
 
-def _continued(result: dict[str, Any]) -> Iterator[str]:
-    if result.get("outcome") not in ("published", "not blessed"):
-        yield f"a run in the older line's workspace: {result.get('error')}"
-    elif not result["baseline"]:
-        yield "no baseline was found in the older line's workspace"
+def _continued(workspace: Path) -> Iterator[str]:
+    """Say what is wrong with the newest run of a workspace that another line made."""
+    newest = list(records.read_all(workspace / "runs").values())[-1]
+    if newest.outcome not in ("published", "not blessed"):
+        yield f"a run in the other line's workspace: {newest.error}"
+    elif not newest.baseline:
+        yield "no baseline was found in the other line's workspace"
     else:
-        print(f"In the older line's workspace: {result['outcome']}; {result['comparison']}")
+        auc = f"AUC {newest.metrics['auc']:.4f}, baseline {newest.baseline['auc']:.4f}"
+        print(f"In the other line's workspace, span {newest.span}: {newest.outcome}, {auc}")
 
 
 def _newest(folder: Path, name: str) -> Path:
