@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from pipeline import records
 
-# TensorFlow draws the same first weights on both lines, but adds in another order; training makes
-# thousandths of it.
-_METRICS = 0.03
+# Both lines begin with the same weights and see the same rows, but TensorFlow adds in another
+# order: AUC was 0.0003 apart at most, calibration 0.003.
+_METRICS = 0.01
 # The same model on both lines.
 _SCORES = 1e-5
 
