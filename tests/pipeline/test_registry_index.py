@@ -346,7 +346,7 @@ def test_a_server_that_refuses_is_named_without_the_password(server: int, tmp_pa
         metadata.open_store(refused)
     assert caught.value.what == (
         f"ML Metadata cannot be opened: 127.0.0.1:{server} refuses user taxiway with the given "
-        "password, or database taxiway."
+        "password, or has no rights to database taxiway."
     )
     gone = of_database.model_copy(update={"password_file": tmp_path / "gone"})
     with pytest.raises(UsageError, match=r"gone: No such file"):

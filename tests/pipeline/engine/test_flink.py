@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,70 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return _run(tmp_path_factory.mktemp("here"), "")
 
 
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that lost its TaskManager in the middle of a component."""
+
+    folder: Path
+    exit_code: int
+    output: str
+    errors: str
+    left: list[Path]
+
+
 @pytest.fixture(scope="module")
-def there(flink: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The same run on the cluster."""
-    run = _run(tmp_path_factory.mktemp("there"), flink.settings(parallelism=2), "--engine", "flink")
-    states = [job["state"] for job in flink.jobs()]
+def interrupted(flink: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    """A run whose TaskManager is killed in its first job; another takes its place."""
+    folder = tmp_path_factory.mktemp("there")
+    running = subprocess.Popen(
+        [Path(sys.executable).with_name("taxiway"), *_words_of_flink(folder, flink)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    _wait_for_a_job(flink)
+    flink.kill_task_manager()
+    flink.start_task_manager(slots=2)
+    output, errors = running.communicate(timeout=300)
+    examples = folder / "workspace" / "artifacts" / "ExampleGen" / "examples"
+    left = list(examples.iterdir()) if examples.exists() else []
+    return Interrupted(folder, running.returncode, output, errors, left)
+
+
+@pytest.fixture(scope="module")
+def there(flink: Cluster, interrupted: Interrupted) -> Run:
+    """The same run on the cluster, begun again after the one that was interrupted."""
+    before = {job["jid"] for job in flink.jobs()}
+    done = taxiway(*_words_of_flink(interrupted.folder, flink))
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = [job["state"] for job in flink.jobs() if job["jid"] not in before]
     assert states == ["FINISHED"] * 4, "ExampleGen, StatisticsGen, Transform and Evaluator"
-    return run
+    return Run(interrupted.folder / "workspace", json.loads(done.stdout))
+
+
+def _words_of_flink(folder: Path, flink: Cluster) -> list[str]:
+    return _words(folder, flink.settings(parallelism=2), "--engine", "flink")
+
+
+def _wait_for_a_job(flink: Cluster) -> None:
+    for _ in range(1200):
+        if any(job["tasks"]["running"] for job in flink.jobs()):
+            return
+        time.sleep(0.1)
+    raise AssertionError("no job has begun")
+
+
+def test_losing_a_task_manager_fails_clearly(interrupted: Interrupted) -> None:
+    assert interrupted.exit_code == 5, interrupted.output + interrupted.errors
+    assert json.loads(interrupted.output)["error"].startswith("ExampleGen failed: ")
+    assert "Traceback" not in interrupted.errors
+    assert interrupted.left == [], "nothing half-written is left"
+
+
+def test_a_rerun_completes_with_nothing_doubled(there: Run) -> None:
+    for folder in (there.workspace / "artifacts").glob("[!.]*/[!.]*"):
+        assert len(list(folder.iterdir())) == 1
+    base = there.workspace / "models" / "flights"
+    assert store.versions(base) == [1]
+    assert aliases.of_model(base).aliases == {"stable": 1}
 
 
 def test_the_run_ends_as_in_one_process(here: Run, there: Run) -> None:
@@ -166,48 +224,3 @@ def test_a_run_is_cached_wherever_it_was_done(there: Run, flink: Cluster) -> Non
     beam = ("ExampleGen", "StatisticsGen", "Transform", "Evaluator")
     assert {name: states[name] for name in beam} == dict.fromkeys(beam, "cached")
     assert len(flink.jobs()) == jobs
-
-
-def _start(words: list[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [Path(sys.executable).with_name("taxiway"), *words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def _kill_in_next_job(flink: Cluster) -> None:
-    """End the TaskManager once one more job works on it; another takes its place."""
-    wanted = len(flink.jobs()) + 1
-    for _ in range(1200):
-        jobs = sorted(flink.jobs(), key=lambda job: int(job["start-time"]))
-        if len(jobs) >= wanted and jobs[-1]["tasks"]["running"]:
-            break
-        time.sleep(0.1)
-    else:
-        raise AssertionError("no job has begun")
-    flink.kill_task_manager()
-    flink.start_task_manager(slots=2)
-
-
-def test_losing_a_task_manager_fails_clearly_and_a_rerun_completes(
-    flink: Cluster, here: Run, tmp_path: Path
-) -> None:
-    words = _words(tmp_path, flink.settings(parallelism=2), "--engine=flink")
-    failing = _start(words)
-    _kill_in_next_job(flink)
-    output, errors = failing.communicate(timeout=300)
-    assert failing.returncode == 5, output + errors
-    assert json.loads(output)["error"].startswith("ExampleGen failed: ")
-    assert "Traceback" not in errors
-    examples = tmp_path / "workspace" / "artifacts" / "ExampleGen" / "examples"
-    assert not examples.exists() or list(examples.iterdir()) == [], "nothing half-written is left"
-
-    done = taxiway(*words)
-    assert done.returncode == 0, done.stdout + done.stderr
-    run = Run(tmp_path / "workspace", json.loads(done.stdout))
-    assert run.result["metrics"] == pytest.approx(here.result["metrics"], abs=1e-6)
-    for folder in (run.workspace / "artifacts").glob("[!.]*/[!.]*"):
-        assert len(list(folder.iterdir())) == 1, "nothing is doubled"
-    base = run.workspace / "models" / "flights"
-    assert store.versions(base) == [1]
-    assert aliases.of_model(base).aliases == {"stable": 1}
