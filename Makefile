@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate
 NEWEST_KFP := tests/pipeline/kubeflow/newest/requirements
-FLINK := tests/pipeline/engine/flink/requirements
+FLINK := scripts/flink/requirements
 
 # A file's tests stay together, because they share what is slow to make.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile

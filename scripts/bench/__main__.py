@@ -13,7 +13,8 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from scripts.bench import boosting, data, measure, report, serving, targets
+from scripts.bench import boosting, data, engines, measure, report, serving, targets
+from scripts.flink.downloads import Unavailable
 
 _CONTENDERS = {
     targets.PLAIN: "scripts.bench.with_keras",
@@ -57,6 +58,7 @@ HistGradientBoostingClassifier with its defaults on the same features.
 @click.option("--sizes", default="15000,all", show_default=True, help="Rows, separated by commas.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--boosting/--no-boosting", "with_boosting", default=True, show_default=True)
+@click.option("--engines/--no-engines", "with_engines", default=True, show_default=True)
 @click.option(
     "--months",
     default=",".join(map(str, boosting.MONTHS)),
@@ -69,7 +71,9 @@ HistGradientBoostingClassifier with its defaults on the same features.
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
 )
-def main(sizes: str, repeat: int, with_boosting: bool, months: str, page: Path) -> None:
+def main(
+    sizes: str, repeat: int, with_boosting: bool, with_engines: bool, months: str, page: Path
+) -> None:
     """Measure everything, print it, and write a page of it."""
     parts, promised = [], []
     with tempfile.TemporaryDirectory(prefix="taxiway-bench-") as folder:
@@ -84,6 +88,8 @@ def main(sizes: str, repeat: int, with_boosting: bool, months: str, page: Path) 
         served = serving.measure(scratch / "manners" / "models" / "flights" / "1")
         parts.append(report.serving(served))
         promised += targets.of_serving(served)
+        if with_engines:
+            parts.append(_engines(scratch / "engines"))
         if with_boosting:
             spans = [int(month) for month in months.split(",")]
             parts.append(_a_month_ahead(scratch / "boosting", spans))
@@ -139,6 +145,13 @@ def _a_month_ahead(scratch: Path, spans: Sequence[int]) -> str:
         print(f"a month ahead: {span}", file=sys.stderr, flush=True)
         months.append(boosting.compare(span, scratch))
     return _BOOSTING.format(table=report.boosting(months))
+
+
+def _engines(scratch: Path) -> str:
+    try:
+        return report.engines(engines.measure(scratch))
+    except Unavailable as missing:
+        return f"## Engines\n\nNot measured: {missing}.\n"
 
 
 if __name__ == "__main__":

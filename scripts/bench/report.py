@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from scripts.bench import engines as beam
 from scripts.bench.boosting import Month
 from scripts.bench.measure import Cost, Measurement
 from scripts.bench.serving import CONCURRENCY, Serving
@@ -137,6 +138,43 @@ FastAPI is an endpoint around Keras's `predict`, and "gRPC, eager" a service aro
 flights model. A call without a server takes {calls} rows.
 
 {table}"""
+
+
+def engines(runs: Sequence[beam.Run]) -> str:
+    """Return the section on where Beam's work is done."""
+    parts = [_ENGINES]
+    for rows in sorted({run.rows for run in runs}):
+        of_size = [run for run in runs if run.rows == rows]
+        lines = [
+            [component, *(f"{run.seconds[component]:.1f}" for run in of_size)]
+            for component in of_size[0].seconds
+        ]
+        total = ["all four", *(f"{run.total:.1f}" for run in of_size)]
+        header = [f"{rows:,} rows", *(f"{run.engine}, s" for run in of_size)]
+        parts.append(table(header, [*lines, total]))
+    here, there = (beam.cost(runs, engine) for engine in (beam.HERE, beam.on_flink(1)))
+    pays = "; ".join(_pays(slots, beam.pays_from(here, there, slots)) for slots in _SHARED_OUT)
+    parts.append(
+        f"So this process takes {here.fixed:.0f} s and {here.per_million:.0f} s for each million "
+        f"rows, and a slot {there.fixed:.0f} s and {there.per_million:.0f} s. If slots on "
+        f"machines like this one shared the rows evenly: {pays}.\n"
+    )
+    return "\n".join(parts)
+
+
+def _pays(slots: int, rows: float | None) -> str:
+    if rows is None:
+        return f"{slots} would never be quicker than this process"
+    return f"{slots} would be from {rows / 1e6:,.1f} million rows on"
+
+
+_SHARED_OUT = (2, 4, 8, 16)
+_ENGINES = """\
+## Engines
+
+Beam's components in this process, and on a Flink cluster on the same machine: what a cluster costs
+can be read here, what more machines gain cannot.
+"""
 
 
 def repeated(times: int) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
 from pipeline import settings
 from pipeline.engine import check
+from scripts.flink import downloads
 from tests.conftest import PROJECT
 from tests.documents import Document
 from tests.serving.k8s.checks import KUBERNETES
@@ -46,6 +49,42 @@ def test_the_task_managers_pod_is_what_kubernetes_takes(version: str) -> None:
         "spec": template["spec"] | {"containers": [flink, pool]},
     }
     kubernetes_validate.validate(pod, version, strict=True)
+
+
+def test_the_cluster_is_what_the_operator_takes() -> None:
+    try:
+        definition = downloads.operator_schema()
+    except downloads.Unavailable as missing:
+        pytest.skip(str(missing))
+    cluster = yaml.safe_load(_MANIFEST.read_text())
+    group, version = cluster["apiVersion"].split("/")
+    assert (definition["spec"]["group"], definition["spec"]["names"]["kind"]) == (
+        group, cluster["kind"],
+    )  # fmt: skip
+    [schema] = [
+        _strict(each["schema"]["openAPIV3Schema"])
+        for each in definition["spec"]["versions"]
+        if each["name"] == version and each["served"]
+    ]
+    named = ("apiVersion", "kind", "metadata")  # these are Kubernetes's own
+    judged = {name: value for name, value in cluster.items() if name not in named}
+    jsonschema.validate(judged, schema)
+    judged["spec"]["taskManager"]["replica"] = 3
+    with pytest.raises(jsonschema.ValidationError, match="'replica' was unexpected"):
+        jsonschema.validate(judged, schema)
+
+
+def _strict(schema: Any) -> Any:
+    """Have a schema refuse fields that it does not name, which Kubernetes would drop."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: _strict(each) for name, each in schema.items()}
+    free = schema.get("x-kubernetes-preserve-unknown-fields")
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object" and not free:
+        strict.setdefault("additionalProperties", False)
+    return strict
 
 
 def test_the_pool_is_started_as_the_document_and_the_settings_say() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.bench import report, targets
+from scripts.bench import engines, report, targets
 from scripts.bench.boosting import Month
+from scripts.bench.engines import Run
 from scripts.bench.measure import Cost, Measurement
 from scripts.bench.targets import PLAIN, STOCK, TAXIWAY, Target
 
@@ -74,3 +75,37 @@ def test_example_gen_has_a_target_on_all_flights_only() -> None:
     assert of_all[-1] == Target("all flights: ExampleGen, stock / ours", 10, 15.0, at_least=True)
     assert len(targets.of_size("15000", _contenders(10, 30, 90))) == len(of_all) - 1
     assert targets.of_size("20000", _contenders(10, 30, 90)) == []
+
+
+def _runs(**seconds: tuple[float, float]) -> list[Run]:
+    return [
+        Run(rows, engine, {"ExampleGen": total / 4, "Transform": total * 3 / 4})
+        for engine, totals in seconds.items()
+        for rows, total in zip((1_000_000, 2_000_000), totals)
+    ]
+
+
+def test_a_cluster_pays_from_where_its_line_is_below_this_processs() -> None:
+    runs = _runs(here=(12.0, 22.0), there=(120.0, 140.0))
+    here, slot = (engines.cost(runs, engine) for engine in ("here", "there"))
+    assert (here.fixed, here.per_million) == pytest.approx((2, 10))
+    assert (slot.fixed, slot.per_million) == pytest.approx((100, 20))
+    assert engines.pays_from(here, slot, 2) is None
+    rows = engines.pays_from(here, slot, 4)
+    assert rows is not None
+    assert 2 + 10 * rows / 1e6 == pytest.approx(100 + 20 * rows / 1e6 / 4)
+
+
+def test_engines_have_a_table_of_each_size_with_the_sum() -> None:
+    runs = [
+        Run(rows, engine, {"ExampleGen": 1.0, "Transform": rows / 1e6})
+        for rows in (1_000_000, 2_000_000)
+        for engine in (engines.HERE, *map(engines.on_flink, engines.SLOTS))
+    ]
+    section = report.engines(runs)
+    assert "| 2,000,000 rows | here, s | Flink, 1 slot, s | Flink, 2 slots, s |" in section
+    assert [line.split("|")[2].strip() for line in section.splitlines() if "all four" in line] == [
+        "2.0",
+        "3.0",
+    ]
+    assert "2 would be from 0.0 million rows on" in section

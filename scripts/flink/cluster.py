@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import signal
 import socket
@@ -18,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from scripts.flink import downloads
 
-from tests.conftest import PROJECT
-
-_FOLDER = Path(__file__).with_name("flink")
+_FOLDER = Path(__file__).parent
+# As flink-conf.yaml says.
+_FRAMEWORK_HEAP_MB = 128
 _JVM = "org.apache.flink.runtime"
 # What Flink 1.19's own scripts give Java 17.
 _OPENED = (
@@ -48,11 +46,13 @@ class Cluster:
       folder: of its settings, logs and temporary files.
       flink: folder of Flink's jars.
       job_server: Beam's jar that hands jobs to Flink.
+      heap_mb: of a TaskManager, for the data of its tasks.
     """
 
     folder: Path
     flink: Path
     job_server: Path
+    heap_mb: int
     rest_port: int = 0
     pool_port: int = 0
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -92,8 +92,11 @@ class Cluster:
         self._java(
             name,
             f"{_JVM}.taskexecutor.TaskManagerRunner",
-            ["-Xmx640m", "-XX:MaxDirectMemorySize=448m"],
-            [f"-Dtaskmanager.numberOfTaskSlots={slots}"],
+            [f"-Xmx{self.heap_mb + _FRAMEWORK_HEAP_MB}m", "-XX:MaxDirectMemorySize=448m"],
+            [
+                f"-Dtaskmanager.numberOfTaskSlots={slots}",
+                f"-Dtaskmanager.memory.task.heap.size={self.heap_mb}m",
+            ],
         )
         # One that was killed is counted until it is missed.
         until(lambda: self.slots() == sum(self._slots.values()), self._logs)
@@ -109,7 +112,9 @@ class Cluster:
         """Start all, and wait until work can be done."""
         rpc, blobs, self.rest_port = (_free_port() for _ in range(3))
         conf = self.folder / "conf"
-        shutil.copytree(_FOLDER, conf)
+        conf.mkdir()
+        for name in ("flink-conf.yaml", "log4j2.properties"):
+            shutil.copy(_FOLDER / name, conf)
         with (conf / "flink-conf.yaml").open("a") as file:
             file.write(
                 f"jobmanager.rpc.port: {rpc}\nblob.server.port: {blobs}\n"
@@ -160,14 +165,18 @@ class Cluster:
 
 
 @contextmanager
-def running(folder: Path, slots: int = 2) -> Iterator[Cluster]:
+def running(folder: Path, slots: int = 2, heap_mb: int = 512) -> Iterator[Cluster]:
     """Run a cluster.
 
     Args:
       folder: of its settings, logs and temporary files.
       slots: of its TaskManager.
+      heap_mb: of a TaskManager, for the data of its tasks.
+
+    Raises:
+      Unavailable: what it is made of cannot be had here.
     """
-    cluster = Cluster(folder, _flink(), _job_server())
+    cluster = Cluster(folder, downloads.flink(), downloads.job_server(), heap_mb)
     try:
         cluster.start(slots)
         yield cluster
@@ -181,62 +190,7 @@ def until(holds: Callable[[], bool], logs: Callable[[], str], seconds: float = 6
         if holds():
             return
         time.sleep(0.1)
-    raise AssertionError(logs())
-
-
-def _flink() -> Path:
-    """Return the folder of Flink's jars, from its package in PyPI."""
-    if shutil.which("java") is None:
-        pytest.skip("Flink needs Java, which is not there")
-    lock = _FOLDER / "requirements.lock"
-
-    def make(folder: Path) -> None:
-        uv = PROJECT / ".uv" / "bin" / "uv"
-        if not uv.exists():
-            pytest.skip("uv, which the project's set-up brings, is not there")
-        done = subprocess.run(
-            [uv, "--quiet", "pip", "install", "--python", sys.executable, "--no-deps",
-             "--target", folder, "--require-hashes", "--requirement", lock],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if "error sending request" in done.stderr:
-            pytest.skip("the package index cannot be reached")
-        assert done.returncode == 0, done.stderr
-
-    return _cached("flink", lock, make) / "pyflink"
-
-
-def _job_server() -> Path:
-    """Return Beam's jar that hands jobs to Flink, made by Maven."""
-    if shutil.which("mvn") is None:
-        pytest.skip("Beam's job server is made by Maven, which is not there")
-
-    def make(folder: Path) -> None:
-        done = subprocess.run(
-            ["mvn", "--batch-mode", "--quiet", "--file", _FOLDER / "pom.xml", f"-Dfolder={folder}",
-             "package"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if "Could not transfer" in done.stdout or "Could not find artifact" in done.stdout:
-            pytest.skip("Maven Central cannot be reached, or does not have Beam's runner for Flink")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    return _cached("flink-job-server", _FOLDER / "pom.xml", make) / "flink-job-server-1.jar"
-
-
-def _cached(name: str, recipe: Path, make: Callable[[Path], None]) -> Path:
-    """Return a folder that is made once, until its recipe changes."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taxiway"
-    folder = cache / f"{name}-{hashlib.sha256(recipe.read_bytes()).hexdigest()[:12]}"
-    if not folder.exists():
-        unfinished = cache / f"{folder.name}-{os.getpid()}"
-        unfinished.mkdir(parents=True)
-        try:
-            make(unfinished)
-            unfinished.replace(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
+    raise RuntimeError(logs())
 
 
 def _free_port() -> int:
