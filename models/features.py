@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 class Features(BaseModel):
@@ -68,7 +63,7 @@ def load(path: Path) -> Features:
       OSError: the file cannot be read.
       ValueError: it is not TOML, or a field is unknown, missing or wrong.
     """
-    return Features.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    return Features.model_validate(tomli.loads(path.read_text(encoding="utf-8")))
 
 
 def from_config(custom_config: dict[str, Any]) -> Features:

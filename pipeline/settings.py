@@ -6,22 +6,17 @@ import difflib
 import inspect
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.engine.settings import BeamSettings
 from pipeline.engine.settings import placed as placed_beam
 from pipeline.errors import UsageError
 from pipeline.kubeflow.settings import KubeflowSettings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DEFAULT_FILE = "taxiway.toml"
 
@@ -210,12 +205,12 @@ def load_plain(path: Path | None = None) -> Settings:
     if path is None and not file.exists():
         return Settings()
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomli.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(
             f"{file}: no such settings file.", f"taxiway settings > {shlex.quote(str(file))}"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         raise UsageError(f"{file}: not a readable TOML file: {error}.") from error
     try:
         return Settings.model_validate(values)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+import tomli
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 Action = Literal["stop", "warn", "ignore"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -107,4 +102,4 @@ def load(file: Path | None) -> Policy:
     """
     if file is None:
         return Policy()
-    return Policy.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    return Policy.model_validate(tomli.loads(file.read_text(encoding="utf-8")))

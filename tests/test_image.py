@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tomli
 
-from pipeline import settings
 from pipeline.kubeflow.settings import KubeflowSettings
 from tests import image
 from tests.conftest import PROJECT, copy_project
@@ -87,7 +87,7 @@ def test_its_labels_say_what_it_is() -> None:
         prefix + name
         for name in ("title", "description", "licenses", "version", "revision", "base.name")
     }
-    project = settings.tomllib.loads(rendered.text(PROJECT / "pyproject.toml"))["project"]
+    project = tomli.loads(rendered.text(PROJECT / "pyproject.toml"))["project"]
     assert labels[f"{prefix}version"] == project["version"]
     assert labels[f"{prefix}licenses"] == project["license"]
     assert labels[f"{prefix}title"] == project["name"]
