@@ -34,6 +34,13 @@ COPY . /build
 RUN /uv/bin/uv pip install --python /opt/taxiway/bin/python --prefix /overlay --no-deps --no-build-isolation --compile-bytecode /build
 
 FROM ${PYTHON}
+# Where a cluster does Beam's work, Beam's job server hands it over from here: that is Java. Its
+# installation fails without the folder of manual pages, which slim images lack. All this comes
+# before what changes with each commit, so that a new image has the same layer.
+RUN apt-get update && \
+    mkdir -p /usr/share/man/man1 && \
+    apt-get install --yes --no-install-recommends openjdk-17-jre-headless && \
+    rm -r /var/lib/apt/lists/*
 ARG PYTHON
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="taxiway" \

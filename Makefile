@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate
 NEWEST_KFP := tests/pipeline/kubeflow/newest/requirements
-FLINK := scripts/flink/requirements
+CLUSTERS := scripts/clusters
 
 # A file's tests stay together, because they share what is slow to make.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
@@ -51,7 +51,8 @@ lock: setup  ## Refresh the lock files
 	@$(UV_COMPILE) pyproject.toml --upgrade -o requirements.lock
 	@$(UV_COMPILE) pyproject.toml --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
 	@$(UV_COMPILE) $(NEWEST_KFP).in --upgrade -o $(NEWEST_KFP).lock
-	@$(UV_COMPILE) $(FLINK).in --upgrade -o $(FLINK).lock
+	@$(UV_COMPILE) $(CLUSTERS)/flink.in --upgrade -o $(CLUSTERS)/flink.lock
+	@$(UV_COMPILE) $(CLUSTERS)/spark.in --upgrade -o $(CLUSTERS)/spark.lock
 
 clean:  ## Remove the environment; the workspace stays
 	@rm -rf .venv .uv

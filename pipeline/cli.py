@@ -86,7 +86,7 @@ def run(
     source = settings.source.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
-    beam = settings.beam.model_copy(update={"engine": engine or settings.beam.engine})
+    beam = settings.beam.all_on(engine) if engine else settings.beam
     settings = settings.model_copy(update={"source": source, "beam": beam})
     data = {"--settings": settings_file, "--workspace": workspace}
     asked = {**data, "--span": span, "--window": window}

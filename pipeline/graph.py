@@ -8,7 +8,7 @@ from typing import Any
 from tfx import components as tfx
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
@@ -18,13 +18,12 @@ from models.evaluation import eval_config
 from models.features import Features
 from pipeline import fingerprint, metadata
 from pipeline.baseline import BaselineStrategy
-from pipeline.engine.flags import flags
 from pipeline.example_gen import ArrowExampleGenExecutor, shard_size
 from pipeline.gate.accepted import DECISIONS, LastAcceptedStrategy
 from pipeline.gate.component import DataGate
 from pipeline.gate.decision import GateDecision
 from pipeline.infra.component import InfraCheck
-from pipeline.publisher import VersionedPusherExecutor
+from pipeline.publisher import VersionedPusher
 from pipeline.settings import Settings
 from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
@@ -158,7 +157,7 @@ def create_pipeline(
         features=features,
         settings=settings.infra,
     )
-    pusher = tfx.Pusher(
+    pusher = VersionedPusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_check.outputs["blessing"],
@@ -167,15 +166,12 @@ def create_pipeline(
                 base_directory=str(workspace.model_base)
             )
         ),
-        custom_executor_spec=ExecutorClassSpec(VersionedPusherExecutor),
         custom_config={
             "spans": {"train": data.train_spans, "eval": data.span},
             "publish": settings.publish.model_dump(),
             "code_hash": fingerprint.of_training(settings.train.run_fn),
         },
-    )
-    for each in (example_gen, statistics_gen, transform, evaluator):
-        each.with_beam_pipeline_args(flags(settings.beam, each.id))
+    ).with_id("Pusher")
     return Pipeline(
         pipeline_name=settings.name,
         pipeline_root=str(workspace.artifacts),

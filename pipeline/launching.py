@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError
 from serving.errors import DamagedModel, StoreError
+
+if TYPE_CHECKING:
+    from pipeline.engine.work import Work
 
 
 def substitute(ir: Any, run_id: str) -> None:
@@ -25,7 +28,7 @@ def substitute(ir: Any, run_id: str) -> None:
     )
 
 
-def launch(ir: Any, node: Any, store: Any, connection: Any) -> int:
+def launch(ir: Any, node: Any, store: Any, connection: Any, work: Work) -> int:
     """Run a node with TFX's own launcher: driver, cache, executor, publisher.
 
     Args:
@@ -33,6 +36,7 @@ def launch(ir: Any, node: Any, store: Any, connection: Any) -> int:
       node: of it.
       store: ML Metadata.
       connection: how ML Metadata is reached.
+      work: where Beam's is done.
 
     Returns:
       The execution's id; it is complete or cached.
@@ -44,27 +48,20 @@ def launch(ir: Any, node: Any, store: Any, connection: Any) -> int:
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import launcher
-    from tfx.proto.orchestration import executable_spec_pb2
 
     from pipeline import metadata
 
     name = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(ir)
-    executor = runner_utils.extract_executor_spec(deployment, name)
     task = launcher.Launcher(
         pipeline_node=node,
         mlmd_connection=tfx_metadata.Metadata(connection),
         pipeline_info=ir.pipeline_info,
         pipeline_runtime_spec=ir.runtime_spec,
-        executor_spec=executor,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+        custom_executor_operators=work.operators,
     )
-    if isinstance(executor, executable_spec_pb2.BeamExecutableSpec):
-        # Who does Beam's work changes nothing of it, so it is no part of the key to the cache; no
-        # public argument leaves it out. The executor has its own copy.
-        task._executor_spec = executable_spec_pb2.BeamExecutableSpec(
-            python_executor_spec=executor.python_executor_spec
-        )
     execution = task.launch()
     number = execution.execution_id
     if not number or metadata.state(store, number) not in (

@@ -1,4 +1,4 @@
-"""Pusher's executor: publish a blessed model as the next version TF Serving will load."""
+"""The Pusher: publish a blessed model as the next version TF Serving will load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tfx.components.evaluator import constants as evaluator
-from tfx.components.pusher import executor
+from tfx.components.pusher import component, executor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
@@ -100,6 +101,17 @@ class VersionedPusherExecutor(executor.Executor):
             mlmd=ids,
             published_by=publisher,
         )
+
+
+class VersionedPusher(component.Pusher):
+    """TFX's Pusher with our executor; in ML Metadata it is the standard component."""
+
+    EXECUTOR_SPEC = ExecutorClassSpec(VersionedPusherExecutor)
+
+    @classmethod
+    def get_class_type(cls) -> str:
+        """Return the standard component's type."""
+        return str(component.Pusher.get_class_type())
 
 
 def _verified_just_now(_: Path) -> None:

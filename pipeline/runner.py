@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pipeline.engine.work import Work
     from pipeline.sources.layout import Layout
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
@@ -139,6 +140,7 @@ class _Run:
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
             from pipeline import decisions, fingerprint, metadata, speedups
+            from pipeline.engine import work
             from pipeline.graph import create_pipeline
 
             speedups.install()
@@ -167,9 +169,9 @@ class _Run:
                 if interrupted
                 else ""
             )
-        with interrupts.remembered() as check_interrupt:
+        with work.of_run(self._settings.beam) as beam, interrupts.remembered() as check_interrupt:
             for node in ir.nodes:
-                self._launch(ir, node.pipeline_node, store, files.features)
+                self._launch(ir, node.pipeline_node, store, beam, files.features)
                 check_interrupt()
         decisions.check_pushed(self._outputs)
 
@@ -197,7 +199,7 @@ class _Run:
             error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
             write_quarantine(error.quarantine, error.rows)
 
-    def _launch(self, ir: Any, node: Any, store: Any, features: Any) -> None:
+    def _launch(self, ir: Any, node: Any, store: Any, beam: Work, features: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
         from pipeline import decisions, metadata
@@ -205,7 +207,8 @@ class _Run:
 
         name = node.node_info.id
         with self._step(name) as step:
-            execution = launching.launch(ir, node, store, metadata.connection(self._settings))
+            connection = metadata.connection(self._settings)
+            execution = launching.launch(ir, node, store, connection, beam)
             outcome = metadata.state(store, execution)
             outputs = self._outputs[name] = metadata.outputs(store, execution)
             if name == "Transform" and outcome == mlmd.Execution.COMPLETE:

@@ -83,8 +83,8 @@ def sent(folder: Path) -> set[str]:
 class Image:
     """What the Dockerfile makes, in a folder that stands for the root of an image.
 
-    Not done here: what Debian's packages need, and the compilation of the locked packages, whose
-    bytecode would take longer than all the rest.
+    Not done here: the installation of Debian's packages, in whose place this machine's are, and
+    the compilation of the locked packages, whose bytecode would take longer than all the rest.
 
     Args:
       root: a new folder.

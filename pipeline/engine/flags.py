@@ -4,63 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pipeline.engine.cluster import Cluster
 from pipeline.engine.names import Component
-from pipeline.engine.settings import BeamSettings, FlinkSettings, is_coordinate
+from pipeline.engine.settings import BeamSettings
 
 # TFX builds a package of itself for each component unless it hears where workers have it from.
-# An external or loopback worker is there already: Beam reads its image's name nowhere.
+# An external worker is there already: Beam reads its image's name nowhere.
 _ALREADY_THERE = "already-there"
+# That a worker waits for the next stage of its job. Beam ends it at once, and a new one first has to
+# import TensorFlow.
+_WORKER_WAITS_MS = 60_000
 
 
-def flags(settings: BeamSettings, component: Component) -> list[str]:
-    """Return the flags for a component's Beam work; none when it is done in this process.
+def flags(
+    beam: BeamSettings, cluster: Cluster, component: Component, endpoint: str, job: str
+) -> list[str]:
+    """Return the flags for a component's work on a cluster.
 
     Args:
-      settings: of the engine.
+      beam: settings.
+      cluster: where the component's work is done.
       component: TFX's node id.
+      endpoint: of the job server: host:port.
+      job: the name it is to have there.
     """
-    if settings.engine_of(component) == "local":
-        return []
-    own = settings.components.get(component)
-    parallelism = (own and own.parallelism) or settings.flink.parallelism
-    further = (*settings.flink.arguments, *(own.arguments if own else ()))
-    return [*_flink(settings.flink, parallelism), *further]
+    own = beam.components.get(component)
+    return [
+        "--runner=PortableRunner",
+        f"--job_endpoint={endpoint}",
+        f"--job_name={job}",
+        *_workers(cluster),
+        *cluster.flags(component),
+        *cluster.settings.arguments,
+        *(own.arguments if own else ()),
+    ]
 
 
-def _flink(flink: FlinkSettings, parallelism: int | None) -> Iterator[str]:
-    yield "--runner=FlinkRunner"
-    yield f"--flink_master={flink.master}"
-    if flink.version:
-        yield f"--flink_version={flink.version}"
-    if parallelism:
-        yield f"--parallelism={parallelism}"
-    if flink.job_endpoint:
-        yield f"--job_endpoint={flink.job_endpoint}"
-    if flink.job_server:
-        yield f"--flink_job_server_jar={jar(flink.job_server)}"
-    if flink.staging:
-        yield f"--artifacts_dir={flink.staging}"
-    yield f"--environment_type={flink.environment.upper()}"
-    if flink.environment == "external":
-        yield f"--environment_config={flink.worker_pool}"
-    elif flink.environment == "docker":
-        yield f"--environment_config={flink.image}"
-    yield f"--sdk_container_image={flink.image or _ALREADY_THERE}"
-    if flink.setup_file:
-        yield f"--setup_file={flink.setup_file}"
+def _workers(cluster: Cluster) -> Iterator[str]:
+    settings = cluster.settings
+    yield f"--environment_type={settings.environment.upper()}"
+    yield f"--environment_config={settings.image or settings.worker_pool}"
+    yield f"--sdk_container_image={settings.image or _ALREADY_THERE}"
+    yield f"--environment_cache_millis={_WORKER_WAITS_MS}"
+    if settings.setup_file:
+        yield f"--setup_file={settings.setup_file}"
     # It runs `pip freeze`, which an environment made by uv does not have.
     yield "--experiments=disable_logging_submission_environment"
-
-
-def jar(job_server: str) -> str:
-    """Return a jar as Beam takes it: a file, or where it can be downloaded.
-
-    Args:
-      job_server: a file, or group:artifact:version.
-    """
-    if not is_coordinate(job_server):
-        return job_server
-    from apache_beam.utils.subprocess_server import JavaJarServer
-
-    group, artifact, version = job_server.split(":")
-    return str(JavaJarServer.path_to_maven_jar(artifact, group, version))

@@ -8,17 +8,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipeline.engine.names import COMPONENTS, Component, Engine
+from pipeline.engine.names import CLUSTERS, COMPONENTS, Cluster, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
 _COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
 
-# What other settings say, and what says where TFX's components put things.
+# What other settings say, what says where TFX's components put things, and what would have a
+# component end before its work is done.
 _OURS = frozenset(
     {
-        "runner", "parallelism", "flink_master", "flink_version", "flink_job_server_jar",
-        "flink_submit_uber_jar", "job_endpoint", "environment_type", "environment_config",
-        "sdk_container_image", "worker_harness_container_image", "setup_file", "artifacts_dir",
+        "runner", "job_name", "job_endpoint", "parallelism", "environment_type",
+        "environment_config", "sdk_container_image", "worker_harness_container_image",
+        "setup_file", "artifacts_dir", "flink_master", "flink_version", "flink_job_server_jar",
+        "flink_submit_uber_jar", "spark_master_url", "spark_version", "spark_job_server_jar",
+        "spark_submit_uber_jar", "spark_rest_url", "no_wait_until_finish",
+        "output_executable_path",
     }
 )  # fmt: skip
 
@@ -49,41 +53,33 @@ class ComponentSettings(_Frozen):
         return tuple(map(_flag, arguments))
 
 
-class FlinkSettings(_Frozen):
-    """How a Flink cluster is reached, and what it runs Python with. For engine = "flink"."""
+class ClusterSettings(_Frozen):
+    """What is the same for every cluster that Beam hands jobs to."""
 
-    master: str | None = Field(
-        None, pattern=_HOST_AND_PORT, description="of the JobManager's REST API: host:port"
-    )
-    version: str | None = Field(
-        None,
-        pattern=r"^\d+\.\d+$",
-        description="of the cluster, as major.minor; the newest that Beam knows by default",
-    )
+    master: str | None = Field(None, pattern=_HOST_AND_PORT)
     parallelism: int | None = Field(
-        None, ge=1, description="parts that work is done in at once; the cluster's own by default"
+        None, ge=1, description="parts that work is done in at once; all that there are by default"
     )
     job_server: str | None = Field(
         None,
-        description="jar that hands jobs to Flink: a file, or group:artifact:version in Maven "
-        "Central; Beam's own for its version by default",
+        description="jar that hands jobs to the cluster: a file, or group:artifact:version in "
+        "Maven Central; Beam's own by default",
     )
     job_endpoint: str | None = Field(
         None,
         pattern=_HOST_AND_PORT,
-        description="of a job server that runs already: host:port; by default each component "
-        "starts one of its own, which needs Java",
+        description="of a job server that runs already: host:port; by default a run starts one "
+        "of its own, which needs Java",
     )
-    environment: Literal["external", "docker", "loopback"] = Field(
+    environment: Literal["external", "docker"] = Field(
         "external",
-        description="where Python runs: external: in worker pools beside the TaskManagers; "
-        "docker: in containers that they start; "
-        "loopback: in this process, for a cluster on this machine",
+        description="where Python runs: external: in worker pools, one on each machine that "
+        "works; docker: in containers that these machines start",
     )
     worker_pool: str = Field(
         "localhost:50000",
         pattern=_HOST_AND_PORT,
-        description="external: the worker pool, as each TaskManager sees it",
+        description="external: the worker pool, as each machine that works sees it",
     )
     image: str | None = Field(
         None,
@@ -97,8 +93,8 @@ class FlinkSettings(_Frozen):
     )
     staging: Path | None = Field(
         None,
-        description="folder for what workers install, where TaskManagers see it too; with "
-        "setup_file and more than one machine",
+        description="folder for what workers install, where they see it too; with setup_file "
+        "and more than one machine",
     )
     arguments: tuple[str, ...] = Field((), description="further flags of Beam's pipeline options")
 
@@ -108,7 +104,7 @@ class FlinkSettings(_Frozen):
         return tuple(map(_flag, arguments))
 
     @model_validator(mode="after")
-    def _fits(self) -> FlinkSettings:
+    def _fits(self) -> ClusterSettings:
         if self.job_server and self.job_endpoint:
             raise ValueError("job_server and job_endpoint exclude each other")
         if self.environment == "docker" and not self.image:
@@ -120,6 +116,43 @@ class FlinkSettings(_Frozen):
         return self
 
 
+class FlinkSettings(ClusterSettings):
+    """How a Flink cluster is reached, and what it runs Python with. For engine = "flink"."""
+
+    master: str | None = Field(
+        None, pattern=_HOST_AND_PORT, description="of the JobManager's REST API: host:port"
+    )
+    version: str | None = Field(
+        None,
+        pattern=r"^\d+\.\d+$",
+        description="of the cluster, as major.minor; the newest that Beam knows by default",
+    )
+
+
+class SparkSettings(ClusterSettings):
+    """How a standalone Spark 3 is reached, and what it runs Python with. For engine = "spark"."""
+
+    master: str | None = Field(
+        None, pattern=_HOST_AND_PORT, description="of the master: host:port, as in spark://…"
+    )
+    web_ui: str | None = Field(
+        None,
+        pattern=_HOST_AND_PORT,
+        description="of the master's web page: host:port; with it, a run first makes sure that "
+        "there are enough cores",
+    )
+    conf: dict[Annotated[str, Field(pattern=r"^spark\.[\w.-]+$")], str] = Field(
+        {}, description='of Spark: { "spark.executor.memory" = "4g" }'
+    )
+
+    @model_validator(mode="after")
+    def _conf_reaches_spark(self) -> SparkSettings:
+        for name in ("parallelism", "conf"):
+            if self.job_endpoint and getattr(self, name):
+                raise ValueError(f"{name} is a setting of the job server that runs already")
+        return self
+
+
 class BeamSettings(_Frozen):
     """Where the Beam work of ExampleGen, StatisticsGen, Transform and Evaluator is done.
 
@@ -127,9 +160,11 @@ class BeamSettings(_Frozen):
     """
 
     engine: Engine = Field(
-        "local", description="local: in this process; flink: on the cluster of [beam.flink]"
+        "local",
+        description="local: in this process; flink, spark: on the cluster of [beam.flink] or "
+        "[beam.spark]",
     )
-    shard_mb: Annotated[float, Field(gt=0)] = Field(
+    shard_mb: Annotated[float, Field(ge=0.01, le=2048)] = Field(
         128.0,
         description="uncompressed data in a file of examples: what a worker takes at once, and "
         "keeps in memory while it is shuffled",
@@ -138,6 +173,7 @@ class BeamSettings(_Frozen):
         {}, description='what differs by component: { Evaluator = { engine = "local" } }'
     )
     flink: FlinkSettings = FlinkSettings()
+    spark: SparkSettings = SparkSettings()
 
     def engine_of(self, component: Component) -> Engine:
         """Return where a component's work is done."""
@@ -148,6 +184,25 @@ class BeamSettings(_Frozen):
     def engines(self) -> dict[Component, Engine]:
         """Where each component's work is done."""
         return {component: self.engine_of(component) for component in COMPONENTS}
+
+    def all_on(self, engine: Engine) -> BeamSettings:
+        """Return the settings with all work done in one place."""
+        components = {
+            name: own.model_copy(update={"engine": None}) for name, own in self.components.items()
+        }
+        return self.model_copy(update={"engine": engine, "components": components})
+
+    def of_cluster(self, name: Cluster) -> ClusterSettings:
+        """Return how a cluster is reached."""
+        found: ClusterSettings = getattr(self, name)
+        return found
+
+    def parallelism_of(self, component: Component) -> int | None:
+        """Return how many parts a component's work is done in at once; None for all there are."""
+        own, engine = self.components.get(component), self.engine_of(component)
+        if own and own.parallelism:
+            return own.parallelism
+        return None if engine == "local" else self.of_cluster(engine).parallelism
 
 
 def is_coordinate(job_server: str) -> bool:
@@ -162,12 +217,17 @@ def placed(settings: BeamSettings, base: Path) -> BeamSettings:
       settings: as they are written.
       base: the folder that relative paths are from.
     """
-    flink = settings.flink
+    return settings.model_copy(
+        update={name: _placed(settings.of_cluster(name), base) for name in CLUSTERS}
+    )
+
+
+def _placed(cluster: ClusterSettings, base: Path) -> ClusterSettings:
     update: dict[str, Any] = {
         name: base / path.expanduser()
         for name in ("setup_file", "staging")
-        if (path := getattr(flink, name)) is not None
+        if (path := getattr(cluster, name)) is not None
     }
-    if flink.job_server and not is_coordinate(flink.job_server):
-        update["job_server"] = str(base / Path(flink.job_server).expanduser())
-    return settings.model_copy(update={"flink": flink.model_copy(update=update)})
+    if cluster.job_server and not is_coordinate(cluster.job_server):
+        update["job_server"] = str(base / Path(cluster.job_server).expanduser())
+    return cluster.model_copy(update=update)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pipeline import metadata, recording
+from pipeline.engine import clusters
+from pipeline.engine.names import job_name
 from pipeline.errors import InfrastructureError, TaxiwayError
 from pipeline.kubeflow import executions, names, task
 from pipeline.kubeflow.plan import Ended
@@ -35,6 +37,8 @@ def clear_up(words: list[str], signal_name: str) -> None:
         store = metadata.open_store(found.settings)
         of_node = executions.of_run(store, plan.run_id).get(found.node, [])
         if executions.done(of_node) is None:
+            job = job_name(found.settings.name, found.node, plan.run_id)
+            clusters.cancel(found.settings.beam, found.node, job)
             executions.fail_unfinished(store, workspace.artifacts, of_node)
     except (OSError, TaxiwayError) as other:
         print(f"What {signal_name} has left could not be set right: {other}", flush=True)

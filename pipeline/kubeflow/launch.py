@@ -49,6 +49,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
     from pipeline import decisions, metadata, speedups
+    from pipeline.engine import work
     from pipeline.kubeflow import executions
 
     speedups.install()
@@ -63,7 +64,8 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
         artifacts = Workspace(settings.workspace, settings.name).artifacts
         executions.fail_unfinished(store, artifacts, earlier)
         node = ir.nodes[0].pipeline_node
-        number = launching.launch(ir, node, store, metadata.connection(settings))
+        with work.of_run(settings.beam) as beam:
+            number = launching.launch(ir, node, store, metadata.connection(settings), beam)
     outputs = metadata.outputs(store, number)
     task.outputs = {name: Output(uri=each.uri, id=each.id) for name, each in outputs.items()}
     cached = metadata.state(store, number) == mlmd.Execution.CACHED

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from scripts.bench import boosting, data, engines, measure, report, serving, targets
-from scripts.flink.downloads import Unavailable
+from scripts.clusters.downloads import Unavailable
 
 _CONTENDERS = {
     targets.PLAIN: "scripts.bench.with_keras",

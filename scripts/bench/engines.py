@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from pipeline.engine.names import COMPONENTS
 from scripts.bench import data
-from scripts.flink.cluster import running
+from scripts.clusters.flink import running
 
 _PROJECT = Path(__file__).parents[2]
 # The Trainer is not Beam's, and each engine trains the same.
@@ -125,7 +125,8 @@ def measure(scratch: Path, times: tuple[int, ...] = (1, 10)) -> list[Run]:
         for slots in SLOTS:
             own = scratch / f"{each}-times-{slots}-slots"
             with running(_new(own / "cluster"), slots, _HEAP_MB) as cluster:
-                said = text + cluster.settings(parallelism=slots)
+                workers = [f"--sdk_worker_parallelism={slots}"]
+                said = text + cluster.settings(parallelism=slots, arguments=workers)
                 runs.append(Run(rows, on_flink(slots), _run(own, rows, said, "flink")))
     return runs
 

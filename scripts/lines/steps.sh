@@ -13,6 +13,8 @@ main() {
     step "make check" make check
     step "make test-fast" make test-fast
   fi
+  # Shown once a place, whatever the caller made of them; the logs are looked through below.
+  export PYTHONWARNINGS=default::DeprecationWarning,default::PendingDeprecationWarning,default::FutureWarning
   step "first run" run 201302
   step "unchanged run" run 201302
   step "next span, with a baseline" run 201303
@@ -20,6 +22,7 @@ main() {
   settings >"$folder/taxiway.toml"
   step "compile for Kubeflow" \
     .venv/bin/python kubeflow_runner.py compile --settings "$folder/taxiway.toml" -o "$folder/flights.yaml"
+  step "no deprecation of our own" .venv/bin/python -m scripts.lines.own_warnings "$folder"
 }
 
 run() {
@@ -34,8 +37,8 @@ settings() {
 step() {
   local name=$1 began=$EPOCHREALTIME
   shift
-  if ! "$@" >"$folder/log" 2>&1; then
-    cat "$folder/log"
+  if ! "$@" >"$folder/$name.log" 2>&1; then
+    cat "$folder/$name.log"
     echo "Failed: $name" >&2
     exit 1
   fi

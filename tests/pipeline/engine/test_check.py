@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline import doctor
 from pipeline.engine import check
-from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings
+from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings, SparkSettings
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import Settings
 from tests.conftest import taxiway
@@ -74,8 +74,13 @@ def _nobody() -> str:
 
 
 def _beam(master: str | None, **flink: Any) -> BeamSettings:
-    flink = {"environment": "loopback"} | flink
+    flink = {"environment": "docker", "image": "worker"} | flink
     return BeamSettings(engine="flink", flink=FlinkSettings(master=master, **flink))
+
+
+def _spark(master: str, **spark: Any) -> BeamSettings:
+    spark = {"environment": "docker", "image": "worker"} | spark
+    return BeamSettings(engine="spark", spark=SparkSettings(master=master, **spark))
 
 
 def _refused(beam: BeamSettings) -> str:
@@ -98,7 +103,6 @@ def test_an_engine_that_fits_is_named(master: str, jar: str) -> None:
     ("flink", "says"),
     [
         ({"master": None}, "beam.flink.master is not set"),
-        ({"master": "flink.example:8081"}, "is another machine"),
         ({"master": "localhost:1", "setup_file": Path("install.py")}, "called setup.py"),
     ],
 )
@@ -134,6 +138,22 @@ def test_too_few_slots(master: str) -> None:
     assert "4 are needed" in _refused(beam)
 
 
+def test_spark_is_called_and_its_page_says_how_large_it_is(jar: str) -> None:
+    said = {"url": "spark://here:7077", "cores": 2, "aliveworkers": 1}
+    with _answering(json.dumps(said).encode()) as place:
+        assert check.reach(_spark(place, job_server=jar)) == f"Spark at {place}"
+        beam = _spark(place, job_server=jar, web_ui=place, parallelism=2)
+        assert check.reach(beam) == "Spark at here:7077, 2 cores"
+        beam = _spark(place, job_server=jar, web_ui=place, parallelism=3)
+        assert "has 2 cores in 1 workers; 3 are needed" in _refused(beam)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"cores": "many"}'])
+def test_another_page_than_sparks(body: bytes) -> None:
+    with _answering(body) as place:
+        assert "is not the page of Spark's master" in _refused(_spark(place, web_ui=place))
+
+
 def test_another_version_than_the_settings_say(master: str, jar: str) -> None:
     other = next(each for each in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS if each != "1.19")
     assert f"is version 1.19, not {other}" in _refused(_beam(master, version=other))
@@ -162,14 +182,30 @@ def test_a_job_endpoint_and_a_worker_pool_have_to_answer(master: str, jar: str) 
         _beam(master, job_endpoint=place)
     )
     assert f"worker_pool: nothing answers at {place}" in _refused(
-        _beam(master, job_server=jar, environment="external", worker_pool=place)
+        _beam(master, job_server=jar, environment="external", image=None, worker_pool=place)
     )
 
 
-def test_a_worker_pool_beside_task_managers_elsewhere_is_not_called() -> None:
-    """`localhost` is then another machine's."""
-    assert not check._is_here("flink.example:8081")
-    assert check._is_here("localhost:1") and check._is_here("127.0.0.2:1")
+@pytest.mark.parametrize(
+    ("master", "pool", "called"),
+    [
+        ("localhost:8081", "localhost:50000", True),
+        ("127.0.0.2:8081", "pool.example:50000", True),
+        ("flink.example:8081", "pool.example:50000", True),
+        # It is another machine's localhost.
+        ("flink.example:8081", "localhost:50000", False),
+    ],
+)
+def test_a_worker_pool_is_called_where_it_can_be(master: str, pool: str, called: bool) -> None:
+    said = FlinkSettings(master=master, worker_pool=pool)
+    assert check.pool_is_in_reach(said) == called
+    assert not check.pool_is_in_reach(
+        said.model_copy(update={"environment": "docker", "image": "worker"})
+    )
+
+
+def test_a_place_that_is_no_name_is_nobody() -> None:
+    assert "beam.spark.master: nothing answers at a..b:1" in _refused(_spark("a..b:1"))
 
 
 def test_a_setup_file_has_to_be_there(master: str, jar: str, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +14,34 @@ import yaml
 
 from pipeline import settings
 from pipeline.engine import check
-from scripts.flink import downloads
+from pipeline.engine.settings import BeamSettings
+from scripts.clusters import downloads
+from tests import image
 from tests.conftest import PROJECT
 from tests.documents import Document
+from tests.serving.k8s import rendered
 from tests.serving.k8s.checks import KUBERNETES
 
 _DOCUMENT = Document(PROJECT / "docs" / "engines.md")
 _MANIFEST = PROJECT / "pipeline" / "engine" / "k8s" / "flink.yaml"
 
 
+def _shown(folder: Path) -> list[BeamSettings]:
+    """Return the settings that the document shows, for Flink and for Spark."""
+    found = []
+    for text in _DOCUMENT.blocks("toml"):
+        (folder / "taxiway.toml").write_text(text, encoding="utf-8")
+        found.append(settings.load(folder / "taxiway.toml").beam)
+    return found
+
+
 def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
-    [text] = _DOCUMENT.blocks("toml")
-    (tmp_path / "taxiway.toml").write_text(text, encoding="utf-8")
-    beam = settings.load(tmp_path / "taxiway.toml").beam
-    check.settings(beam)
-    assert beam.engines["ExampleGen"] == "flink"
-    assert beam.engines["Evaluator"] == "local"
+    flink, spark = _shown(tmp_path)
+    for beam in (flink, spark):
+        check.settings(beam)
+    assert flink.engines["ExampleGen"] == "flink"
+    assert flink.engines["Evaluator"] == "local"
+    assert set(spark.engines.values()) == {"spark"}
 
 
 def test_its_links_lead_somewhere() -> None:
@@ -35,20 +49,79 @@ def test_its_links_lead_somewhere() -> None:
         assert "://" in str(link) or ":/" in str(link) or link.exists(), link
 
 
-@pytest.mark.parametrize("version", KUBERNETES)
-def test_the_task_managers_pod_is_what_kubernetes_takes(version: str) -> None:
+def test_the_cluster_has_what_the_settings_shown_ask_for(tmp_path: Path) -> None:
+    flink = _shown(tmp_path)[0].flink
     cluster = yaml.safe_load(_MANIFEST.read_text())
-    template = cluster["spec"]["taskManager"]["podTemplate"]
-    [flink, pool] = template["spec"]["containers"]
-    assert flink["name"] == "flink-main-container", "the name that the operator looks for"
-    flink = flink | {"image": cluster["spec"]["image"]}  # the operator puts it in
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "task-manager"},
-        "spec": template["spec"] | {"containers": [flink, pool]},
+    spec = cluster["spec"]
+    assert spec["mode"] == "standalone", "else there are no task slots before the first job"
+    slots = int(spec["flinkConfiguration"]["taskmanager.numberOfTaskSlots"])
+    assert flink.parallelism is not None
+    assert spec["taskManager"]["replicas"] * slots >= flink.parallelism
+    assert spec["image"] == f"flink:{flink.version}"
+    assert spec["flinkVersion"] == f"v{flink.version}".replace(".", "_")
+    assert flink.master is not None
+    service = re.split("[.:]", flink.master)[0]
+    assert service == f"{cluster['metadata']['name']}-rest", "as the operator calls it"
+
+
+def _pods(cluster: Any) -> dict[str, Any]:
+    """Return what the operator makes of the templates, by the part that it is of."""
+    spec = cluster["spec"]
+    return {
+        part: _merged(spec["podTemplate"]["spec"], spec[part].get("podTemplate", {}).get("spec"))
+        for part in ("jobManager", "taskManager")
     }
-    kubernetes_validate.validate(pod, version, strict=True)
+
+
+def _merged(common: Any, own: Any) -> Any:
+    """Put two templates together as the operator does by default: lists by place."""
+    if isinstance(common, dict) and isinstance(own, dict):
+        return common | {name: _merged(common.get(name), own[name]) for name in own}
+    if isinstance(common, list) and isinstance(own, list):
+        return [_merged(*pair) for pair in zip_longest(common, own)]
+    return common if own is None else own
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("part", ["jobManager", "taskManager"])
+def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
+    cluster = yaml.safe_load(_MANIFEST.read_text())
+    pod = _pods(cluster)[part]
+    flink = pod["containers"][0]
+    assert flink["name"] == "flink-main-container", "the name that the operator looks for"
+    flink["image"] = cluster["spec"]["image"]  # the operator puts it in
+    kubernetes_validate.validate(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "flink"}, "spec": pod},
+        version,
+        strict=True,
+    )
+
+
+def test_its_pods_may_do_nothing_needless() -> None:
+    for pod in _pods(yaml.safe_load(_MANIFEST.read_text())).values():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            own = pod["securityContext"] | container["securityContext"]
+            assert own["runAsNonRoot"] is True and own["runAsUser"] > 0
+            assert own["allowPrivilegeEscalation"] is False
+            assert own["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_workers_write_as_the_tasks_do() -> None:
+    pod = _pods(yaml.safe_load(_MANIFEST.read_text()))["taskManager"]
+    own = pod["containers"][1]["securityContext"]
+    [user] = image.parsed()[1][-1].of_kind("USER")
+    assert user.value == (f"{own['runAsUser']}:{own['runAsGroup']}",)
+    assert "fsGroup" not in pod["securityContext"], "it would change the volume's group"
+    [copy] = rendered.pods("volume")
+    assert _mounts(pod["containers"][1])["workspace"] == _mounts(copy.containers[0])["workspace"]
+    claims = [volume.get("persistentVolumeClaim") for volume in copy.spec["volumes"]]
+    assert pod["volumes"][0]["persistentVolumeClaim"] in claims
+
+
+def _mounts(container: Any) -> dict[str, Any]:
+    return {each["name"]: each for each in container["volumeMounts"]}
 
 
 def test_the_cluster_is_what_the_operator_takes() -> None:

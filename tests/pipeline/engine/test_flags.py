@@ -1,4 +1,4 @@
-"""What Beam hears of the settings, and that TFX packs nothing by itself."""
+"""What Beam and its job servers hear of the settings, and that TFX packs nothing by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
-    JobServerOptions,
     PipelineOptions,
     PortableOptions,
     SetupOptions,
@@ -17,89 +16,98 @@ from apache_beam.options.pipeline_options import (
 )
 from tfx.utils import dependency_utils
 
+from pipeline.engine import clusters
 from pipeline.engine.flags import flags
-from pipeline.engine.names import COMPONENTS
-from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings
+from pipeline.engine.names import CLUSTERS, Cluster, Component
+from pipeline.engine.settings import BeamSettings, ComponentSettings
+
+_COMPONENTS = {
+    "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming=",)),
+    "Evaluator": ComponentSettings(engine="local"),
+}
 
 
-def _beam(**flink: Any) -> BeamSettings:
-    return BeamSettings(engine="flink", flink=FlinkSettings(master="flink:8081", **flink))
+def _beam(name: Cluster, **said: Any) -> BeamSettings:
+    said = {"master": "there:1", "parallelism": 2, **said}
+    return BeamSettings.model_validate({"engine": name, name: said, "components": _COMPONENTS})
 
 
-def _options(settings: BeamSettings, component: Any = "Transform") -> PipelineOptions:
-    return PipelineOptions(flags(settings, component))
+def _flags(beam: BeamSettings, component: Component = "Transform") -> list[str]:
+    cluster = clusters.of(beam, beam.engine_of(component))
+    assert cluster is not None
+    return flags(beam, cluster, component, "localhost:7", "flights-Transform-1")
 
 
-def test_work_in_this_process_needs_no_flags() -> None:
-    assert [flags(BeamSettings(), each) for each in COMPONENTS] == [[], [], [], []]
+def _java(beam: BeamSettings, component: Component = "Transform") -> list[str]:
+    cluster = clusters.of(beam, beam.engine_of(component))
+    assert cluster is not None
+    return cluster.java(component)
 
 
-def test_every_setting_of_flink_reaches_beam() -> None:
-    options = _options(
-        _beam(
-            version="1.19", parallelism=8, job_server="/jars/server.jar",
-            setup_file=Path("/taxiway/setup.py"), staging=Path("/workspace/staging"),
-            arguments=("--max_parallelism=64",),
-        )
-    )  # fmt: skip
-    flink = options.view_as(FlinkRunnerOptions)
-    assert options.view_as(StandardOptions).runner == "FlinkRunner"
-    assert (flink.flink_master, flink.flink_version) == ("flink:8081", "1.19")
-    assert (flink.parallelism, flink.max_parallelism) == (8, 64)
-    assert flink.flink_job_server_jar == "/jars/server.jar"
-    assert options.view_as(JobServerOptions).artifacts_dir == "/workspace/staging"
+def test_work_in_this_process_has_no_cluster() -> None:
+    assert clusters.of(BeamSettings(), "local") is None
+    assert clusters.in_use(BeamSettings()) == []
+    assert [each.name for each in clusters.in_use(_beam("spark"))] == ["spark"]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_every_setting_that_clusters_share_reaches_beam(name: Cluster) -> None:
+    options = PipelineOptions(_flags(_beam(name, setup_file=Path("/taxiway/setup.py"))))
+    portable = options.view_as(PortableOptions)
+    assert options.view_as(StandardOptions).runner == "PortableRunner"
+    assert portable.job_endpoint == "localhost:7"
+    assert options.get_all_options()["job_name"] == "flights-Transform-1"
     assert options.view_as(SetupOptions).setup_file == "/taxiway/setup.py"
 
 
+@pytest.mark.parametrize("name", CLUSTERS)
 @pytest.mark.parametrize(
-    ("settings", "kind", "config", "image"),
+    ("said", "kind", "config", "image"),
     [
         ({}, "EXTERNAL", "localhost:50000", "already-there"),
         ({"worker_pool": "10.0.0.7:1"}, "EXTERNAL", "10.0.0.7:1", "already-there"),
-        ({"environment": "loopback"}, "LOOPBACK", None, "already-there"),
         ({"environment": "docker", "image": "reg/w:1"}, "DOCKER", "reg/w:1", "reg/w:1"),
     ],
 )
 def test_python_runs_where_the_settings_say(
-    settings: dict[str, Any], kind: str, config: str | None, image: str
+    name: Cluster, said: dict[str, Any], kind: str, config: str, image: str
 ) -> None:
-    options = _options(_beam(**settings))
+    options = PipelineOptions(_flags(_beam(name, **said)))
     portable = options.view_as(PortableOptions)
     assert (portable.environment_type, portable.environment_config) == (kind, config)
     assert options.view_as(WorkerOptions).sdk_container_image == image
 
 
-def test_a_running_job_server_is_used_instead_of_a_new_one() -> None:
-    assert _options(_beam(job_endpoint="jobs:8099")).view_as(PortableOptions).job_endpoint == (
-        "jobs:8099"
-    )
-
-
-def test_a_coordinate_becomes_the_jar_in_maven_central() -> None:
-    server = _beam(job_server="org.example:flink-job-server:1.2")
-    jar = _options(server).view_as(FlinkRunnerOptions).flink_job_server_jar
-    assert jar.startswith("https://")
-    assert jar.endswith("/org/example/flink-job-server/1.2/flink-job-server-1.2.jar")
-
-
 def test_a_component_may_differ() -> None:
-    settings = _beam(parallelism=2).model_copy(
-        update={
-            "components": {
-                "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming=",)),
-                "Evaluator": ComponentSettings(engine="local"),
-            }
-        }
-    )
-    assert flags(settings, "Evaluator") == []
-    assert "--parallelism=2" in flags(settings, "Transform")
-    assert {"--parallelism=16", "--streaming="} <= set(flags(settings, "ExampleGen"))
+    options = PipelineOptions(_flags(_beam("flink")))
+    assert options.view_as(FlinkRunnerOptions).parallelism == 2
+    assert {"--parallelism=16", "--streaming="} <= set(_flags(_beam("flink"), "ExampleGen"))
+    assert clusters.of(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
 
 
-@pytest.mark.parametrize(
-    "more", [{}, {"environment": "loopback"}, {"setup_file": Path("setup.py")}]
-)
-def test_tfx_packs_nothing_for_workers(more: dict[str, Any]) -> None:
-    asked = flags(_beam(**more), "Transform")
+def test_flags_of_the_users_own_come_last() -> None:
+    asked = _flags(_beam("flink", arguments=("--max_parallelism=64",)), "ExampleGen")
+    assert asked[-2:] == ["--max_parallelism=64", "--streaming="]
+
+
+def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:
+    beam = _beam("spark", conf={"spark.executor.memory": "4g", "spark.ui.enabled": "true"})
+    java = _java(beam)
+    assert {"-Dspark.cores.max=2", "-Dspark.executor.memory=4g"} <= set(java)
+    assert "-Dspark.ui.enabled=true" in java
+    assert "-Dspark.cores.max=16" in _java(beam, "ExampleGen")
+    assert not any("spark.driver.host" in each for each in java), "it knows its own name"
+
+
+def test_sparks_page_is_off_and_its_driver_on_loopback_beside_a_master_on_loopback() -> None:
+    java = _java(_beam("spark", master="localhost:7077"))
+    assert "-Dspark.ui.enabled=false" in java
+    assert {f"-Dspark.driver.{each}=127.0.0.1" for each in ("host", "bindAddress")} <= set(java)
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize("said", [{}, {"setup_file": Path("setup.py")}])
+def test_tfx_packs_nothing_for_workers(name: Cluster, said: dict[str, Any]) -> None:
+    asked = _flags(_beam(name, **said))
     # What TFX puts every component's flags through; it would add the package that it had built.
     assert dependency_utils.make_beam_dependency_flags(asked) == asked

@@ -27,6 +27,13 @@ def test_a_component_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
     assert {name for name, engine in beam.engines.items() if engine == "flink"} == {"Transform"}
 
 
+def test_all_work_can_be_called_to_one_place(tmp_path: Path) -> None:
+    own = 'components = { Transform = { engine = "flink", parallelism = 3 } }'
+    beam = _load(tmp_path, f'[beam]\nengine = "spark"\n{own}\n')
+    assert set(beam.all_on("local").engines.values()) == {"local"}
+    assert beam.all_on("flink").parallelism_of("Transform") == 3
+
+
 def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
     flink = _load(
         tmp_path, '[beam.flink]\nsetup_file = "setup.py"\nstaging = "/s"\njob_server = "j.jar"\n'
@@ -39,18 +46,28 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('engine = "spark"', "beam.engine: Input should be 'local' or 'flink' (got 'spark')"),
+        ('engine = "storm"', "beam.engine: Input should be 'local', 'flink' or 'spark' (got "),
         ("components = { Trainer = { parallelism = 2 } }", "beam.components.Trainer"),
         ("components = { Transform = { paralelism = 2 } }", "did you mean parallelism?"),
-        ("shard_mb = 0", "greater than 0"),
+        ("shard_mb = 0", "greater than or equal to 0.01"),
+        ("shard_mb = inf", "less than or equal to 2048"),
         ('flink = { master = "http://flink:8081" }', "beam.flink.master"),
         ("flink = { parallelism = 0 }", "beam.flink.parallelism"),
         ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
+        ('flink = { environment = "loopback" }', "'external' or 'docker'"),
         ('flink = { environment = "docker" }', 'environment = "docker" needs an image'),
         ('flink = { image = "a" }', 'image is for environment = "docker"'),
         ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
         ('flink = { staging = "a", job_endpoint = "b:1" }', "of the job server that runs already"),
         ('flink = { arguments = ["--runner=X"] }', "--runner follows from the settings"),
+        ('flink = { arguments = ["--no_wait_until_finish"] }', "leave it out"),
+        ('spark = { arguments = ["--output_executable_path=x"] }', "leave it out"),
+        ('spark = { conf = { "executor.memory" = "4g" } }', "beam.spark.conf"),
+        ('spark = { version = "3.5" }', "unknown key beam.spark.version"),
+        (
+            'spark = { parallelism = 2, job_endpoint = "b:1" }',
+            "parallelism is a setting of the job server that runs already",
+        ),
         ('flink = { arguments = ["-x"] }', "'-x' is not written as --name or --name=value"),
         (
             'components = { Transform = { arguments = ["--parallelism=3"] } }',

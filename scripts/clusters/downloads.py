@@ -1,4 +1,4 @@
-"""What a Flink cluster is made of, downloaded once and kept in the user's cache."""
+"""What clusters are made of, downloaded once and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -33,9 +33,50 @@ def flink() -> Path:
     Raises:
       Unavailable: Java or uv is not there, or the package index cannot be reached.
     """
+    return _package("flink") / "pyflink"
+
+
+def spark() -> Path:
+    """Return Spark's home, from its package in PyPI.
+
+    Raises:
+      Unavailable: Java or uv is not there, or the package index cannot be reached.
+    """
+    return _package("spark") / "pyspark"
+
+
+def job_server(cluster: str) -> Path:
+    """Return Beam's jar that hands jobs to a cluster, made by Maven.
+
+    Args:
+      cluster: flink or spark.
+
+    Raises:
+      Unavailable: Maven is not there, or Maven Central cannot be reached.
+    """
+    if shutil.which("mvn") is None:
+        raise Unavailable("Beam's job server is made by Maven, which is not there")
+    recipe = _FOLDER / "pom.xml"
+
+    def make(folder: Path) -> None:
+        done = subprocess.run(
+            ["mvn", "--batch-mode", "--quiet", "--file", recipe, f"-P{cluster}",
+             f"-Dfolder={folder}", "package"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if "Could not transfer" in done.stdout or "Could not find artifact" in done.stdout:
+            raise Unavailable("Maven Central cannot be reached, or lacks what is in pom.xml")
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+
+    made = _cached(f"{cluster}-job-server", recipe.read_bytes(), make)
+    return made / "job-server-1.jar"
+
+
+def _package(name: str) -> Path:
     if shutil.which("java") is None:
-        raise Unavailable("Flink needs Java, which is not there")
-    lock = _FOLDER / "requirements.lock"
+        raise Unavailable(f"{name.capitalize()} needs Java, which is not there")
+    lock = _FOLDER / f"{name}.lock"
 
     def make(folder: Path) -> None:
         if not _UV.exists():
@@ -50,33 +91,7 @@ def flink() -> Path:
         if done.returncode:
             raise RuntimeError(done.stderr)
 
-    return _cached("flink", lock.read_bytes(), make) / "pyflink"
-
-
-def job_server() -> Path:
-    """Return Beam's jar that hands jobs to Flink, made by Maven.
-
-    Raises:
-      Unavailable: Maven is not there, or Maven Central cannot be reached.
-    """
-    if shutil.which("mvn") is None:
-        raise Unavailable("Beam's job server is made by Maven, which is not there")
-    recipe = _FOLDER / "pom.xml"
-
-    def make(folder: Path) -> None:
-        done = subprocess.run(
-            ["mvn", "--batch-mode", "--quiet", "--file", recipe, f"-Dfolder={folder}", "package"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if "Could not transfer" in done.stdout or "Could not find artifact" in done.stdout:
-            raise Unavailable(
-                "Maven Central cannot be reached, or does not have Beam's runner for Flink"
-            )
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
-
-    made = _cached("flink-job-server", recipe.read_bytes(), make)
-    return made / "flink-job-server-1.jar"
+    return _cached(name, lock.read_bytes(), make)
 
 
 def operator_schema() -> dict[str, Any]:

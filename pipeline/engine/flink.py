@@ -1,0 +1,96 @@
+"""A Flink cluster, by the REST API of its JobManager."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.engine.calls import ask, somebody_else
+from pipeline.engine.cluster import Cluster
+from pipeline.engine.names import Component
+from pipeline.engine.settings import FlinkSettings
+from pipeline.errors import InfrastructureError
+
+_MASTER, _KIND = "beam.flink.master", "Flink's REST API"
+_ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+
+
+class Flink(Cluster):
+    """A session cluster of Apache Flink."""
+
+    name = "flink"
+
+    @property
+    def settings(self) -> FlinkSettings:
+        """How it is reached."""
+        return self.beam.flink
+
+    def find(self) -> str:
+        """Make sure that it answers, is of the right version and has enough task slots."""
+        found = self._overview()
+        slots = int(found["slots-total"])
+        self._check_room(slots, f"task slots in {found['taskmanagers']} TaskManagers")
+        self._check_version(".".join(str(found["flink-version"]).split(".")[:2]))
+        return f"Flink {found['flink-version']} at {self.settings.master}, {slots} task slots"
+
+    def published_jar(self) -> str:
+        """Return Beam's name for the job server of the cluster's version."""
+        return f":runners:flink:{self.settings.version or _known()[-1]}:job-server:shadowJar"
+
+    def java(self, component: Component) -> list[str]:
+        """Return no options: its job server needs none."""
+        return []
+
+    def words(self) -> list[str]:
+        """Return where the job server finds the JobManager."""
+        return [f"--flink-master=http://{self.settings.master}"]
+
+    def flags(self, component: Component) -> list[str]:
+        """Return how many task slots a job takes: Beam takes one when it is not told."""
+        parallelism = self.beam.parallelism_of(component)
+        return [f"--parallelism={parallelism or self._overview()['slots-total']}"]
+
+    def cancel(self, job: str) -> None:
+        """End a job, which goes on when nobody waits for it any longer."""
+        for each in self._ask("/jobs/overview").get("jobs", ()):
+            if each["name"] == job and each["state"] not in _ENDED:
+                self._ask(f"/jobs/{each['jid']}?mode=cancel", "PATCH")
+
+    def _overview(self) -> dict[str, Any]:
+        found = self._ask("/overview")
+        try:
+            int(found["slots-total"]), found["taskmanagers"], found["flink-version"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
+        return found
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        return ask(_MASTER, _KIND, f"http://{self.settings.master}{path}", method)
+
+    def _check_version(self, version: str) -> None:
+        flink, known = self.settings, _known()
+        if flink.job_server or flink.job_endpoint:  # they say themselves which Flink they are for
+            expected = flink.version or version
+            known = [expected]
+        else:
+            expected = flink.version or known[-1]
+        if expected not in known:
+            raise InfrastructureError(
+                f"beam.flink.version: this Beam has no job server for Flink {expected}; "
+                f"it has one for {', '.join(known)}.",
+                "use such a cluster, or name a beam.flink.job_server",
+            )
+        if version != expected:
+            raise InfrastructureError(
+                f"Flink at {flink.master} is version {version}, not {expected}; "
+                f"Beam has job servers for {', '.join(known)}.",
+                f'version = "{version}" in [beam.flink]'
+                if version in known
+                else "use such a cluster, or name a beam.flink.job_server",
+            )
+
+
+def _known() -> list[str]:
+    """Return the versions that this Beam publishes a job server for."""
+    from apache_beam.options.pipeline_options import FlinkRunnerOptions
+
+    return list(FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS)

@@ -1,0 +1,39 @@
+"""The flights pipeline on a real standalone Spark, beside the same run in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from scripts.clusters.downloads import Unavailable
+from scripts.clusters.spark import Spark, running
+from tests.conftest import Run
+from tests.pipeline.engine import runs
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
+    """A cluster of two cores, whose Python workers are started by a pool."""
+    with ExitStack() as opened:
+        try:
+            cluster = opened.enter_context(running(tmp_path_factory.mktemp("cluster")))
+        except Unavailable as missing:
+            pytest.skip(str(missing))
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def there(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on the cluster."""
+    folder = tmp_path_factory.mktemp("there")
+    found = runs.run(folder, spark.settings(parallelism=2), "--engine", "spark")
+    assert spark.ended_well() == len(runs.BEAM), "each of them"
+    return found
+
+
+class TestSpark(runs.SameAsHere):
+    """A run on Spark."""
