@@ -35,12 +35,14 @@ RUN /uv/bin/uv pip install --python /opt/taxiway/bin/python --prefix /overlay --
 
 FROM ${PYTHON}
 # Where a cluster does Beam's work, Beam's job server hands it over from here: that is Java. Its
-# installation fails without the folder of manual pages, which slim images lack. All this comes
-# before what changes with each commit, so that a new image has the same layer.
+# installation fails without the folder of manual pages, which slim images lack, and Spark without a
+# name for the user. All this comes before what changes with each commit, so that a new image has
+# the same layer.
 RUN apt-get update && \
     mkdir -p /usr/share/man/man1 && \
     apt-get install --yes --no-install-recommends openjdk-17-jre-headless && \
-    rm -r /var/lib/apt/lists/*
+    rm -r /var/lib/apt/lists/* && \
+    echo "taxiway:x:65532:65532::/tmp:/usr/sbin/nologin" >>/etc/passwd
 ARG PYTHON
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="taxiway" \
@@ -55,7 +57,7 @@ COPY --from=project /overlay /opt/taxiway
 COPY taxiway.toml /taxiway/
 COPY models/*.toml /taxiway/models/
 COPY schema/*.toml schema/*.pbtxt /taxiway/schema/
-# The user has no entry in /etc/passwd: libraries that ask for a name or a home get these.
+# Who runs it as another user, without an entry in /etc/passwd, has a name and a home all the same.
 ENV PATH=/opt/taxiway/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

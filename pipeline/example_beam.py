@@ -11,6 +11,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from pipeline import shards
+from pipeline.errors import InfrastructureError
 
 # Which file, which batch of it, and the rows; what a worker sends to the one that writes a shard.
 _Part = tuple[int, int, bytes]
@@ -30,12 +31,14 @@ def write_examples_with(
 
     Raises:
       DataRefused: a file is not Parquet, or a column has a type an Example cannot hold.
+      InfrastructureError: the engine was done, and shards are missing.
     """
+    written: dict[Path, int] = {}
     with ExitStack() as scratches, pipeline:
         for name, (files, folder) in splits.items():
             folder.mkdir(parents=True, exist_ok=True)
             scratch = scratches.enter_context(TemporaryDirectory(dir=folder, prefix=".shuffle-"))
-            parts = shards.count(files, shard_bytes)
+            parts = written[folder] = shards.count(files, shard_bytes)
             dealt = (
                 pipeline
                 | f"Files[{name}]"
@@ -52,6 +55,14 @@ def write_examples_with(
                 | f"Both[{name}]" >> beam.Flatten()
                 | f"ByShard[{name}]" >> beam.GroupByKey()
                 | f"Write[{name}]" >> beam.ParDo(_Write(str(folder), parts, scratch))
+            )
+    for folder, parts in written.items():
+        found = sum(file.is_file() for file in folder.iterdir())
+        if found != parts:
+            raise InfrastructureError(
+                f"the engine says it is done, and {folder} has {found} files of examples, "
+                f"not {parts}: do its workers see the same workspace?",
+                "see docs/engines.md",
             )
 
 

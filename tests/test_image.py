@@ -47,13 +47,14 @@ def test_what_is_compiled_is_compiled_in_another_stage() -> None:
     assert with_compilers == ["dependencies"]
 
 
-def test_only_java_is_installed_beside_what_is_copied() -> None:
+def test_only_java_and_the_user_s_name_are_added_to_what_is_copied() -> None:
     [step] = _LAST.of_kind("RUN")
     assert [command.strip() for command in step.value[0].split("&&")] == [
         "apt-get update",
         "mkdir -p /usr/share/man/man1",
         "apt-get install --yes --no-install-recommends openjdk-17-jre-headless",
         "rm -r /var/lib/apt/lists/*",
+        'echo "taxiway:x:65532:65532::/tmp:/usr/sbin/nologin" >>/etc/passwd',
     ]
     assert _LAST.steps[0] == step, "else a new revision would make that layer anew"
     assert "/usr/bin" in _LAST.pairs("ENV")["PATH"].split(":"), "where Debian puts java"

@@ -11,8 +11,8 @@ from pipeline.engine.settings import BeamSettings
 # TFX builds a package of itself for each component unless it hears where workers have it from.
 # An external worker is there already: Beam reads its image's name nowhere.
 _ALREADY_THERE = "already-there"
-# That a worker waits for the next stage of its job. Beam ends it at once, and a new one first has to
-# import TensorFlow.
+# That a worker waits for the next stage of its job. Beam would end it at once, and the next one
+# first has to import TensorFlow.
 _WORKER_WAITS_MS = 60_000
 
 

@@ -51,6 +51,11 @@ class JobServer:
             self.end()
             raise
 
+    @property
+    def runs(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
     def end(self) -> None:
         """End it; what runs on the cluster is not asked."""
         self._process.terminate()
@@ -64,7 +69,7 @@ class JobServer:
     def _wait(self, port: int) -> None:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
-            if self._process.poll() is not None:
+            if not self.runs:
                 raise InfrastructureError(
                     f"the job server ended at once, with exit code {self._process.returncode}; "
                     "the log says why."

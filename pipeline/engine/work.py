@@ -64,7 +64,7 @@ class Work:
     def _server(self, cluster: Cluster, component: Component) -> JobServer:
         command = job_server.command(cluster, component)
         found = self._servers.get(tuple(command))
-        if found is None:
+        if found is None or not found.runs:
             found = self._servers[tuple(command)] = JobServer(command, cluster.settings.staging)
             self._opened.callback(found.end)
         return found
@@ -95,7 +95,7 @@ class _Operator(BeamExecutorOperator):
         node = execution_info.pipeline_node.node_info.id
         name = job_name(execution_info.pipeline_info.id, node, execution_info.pipeline_run_id or "")
         with self._work.flags(cast(Component, node), name) as found:
-            self.beam_pipeline_args = [_literal(each) for each in found]
+            self.beam_pipeline_args.extend(map(_literal, found))
             return super().run_executor(execution_info, make_beam_pipeline_fn)
 
 

@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 from tfx.components.example_gen import utils
 
-from pipeline.errors import DataRefused
+from pipeline.errors import DataRefused, InfrastructureError
 from pipeline.example_beam import write_examples_with
 from pipeline.example_gen import write_examples
 from pipeline.sources.base import PROVENANCE
@@ -135,6 +137,28 @@ def test_beam_s_workers_are_not_asked_when_data_is_refused(tmp_path: Path) -> No
     with pytest.raises(DataRefused, match="not a readable Parquet file"):
         write_examples_with(
             beam.Pipeline(argv=APART),
+            {"train": ([tmp_path / "rows.parquet"], tmp_path / "out")},
+            shard_bytes=50_000,
+        )
+
+
+class _Idle(PipelineRunner):
+    """An engine that says it is done and has done nothing, as one whose workers see other disks."""
+
+    def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> PipelineResult:
+        return _Done(PipelineState.DONE)
+
+
+class _Done(PipelineResult):
+    def wait_until_finish(self, duration: int | None = None) -> str:
+        return str(self.state)
+
+
+def test_an_engine_that_only_says_it_is_done_is_found_out(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"n": [1, 2]}), tmp_path / "rows.parquet")
+    with pytest.raises(InfrastructureError, match="has 0 files of examples, not 1"):
+        write_examples_with(
+            beam.Pipeline(runner=_Idle()),
             {"train": ([tmp_path / "rows.parquet"], tmp_path / "out")},
             shard_bytes=50_000,
         )

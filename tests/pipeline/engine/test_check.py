@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
-import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSetti
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import Settings
 from tests.conftest import taxiway
+from tests.pipeline.engine.servers import answering
 
 # What Flink 1.19 answers to GET /overview.
 _OVERVIEW = {
@@ -31,27 +30,10 @@ _OVERVIEW = {
 }  # fmt: skip
 
 
-@contextmanager
-def _answering(body: bytes) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
 @pytest.fixture
 def master() -> Iterator[str]:
     """Something that answers as a Flink of 2 slots does."""
-    with _answering(json.dumps(_OVERVIEW).encode()) as place:
+    with answering(json.dumps(_OVERVIEW).encode()) as place:
         yield place
 
 
@@ -125,7 +107,7 @@ def test_nobody_at_the_address() -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"slots-total": null}', b"{}"])
 def test_somebody_else_at_the_address(body: bytes) -> None:
-    with _answering(body) as place:
+    with answering(body) as place:
         assert "is not Flink's REST API" in _refused(_beam(place))
 
 
@@ -140,7 +122,7 @@ def test_too_few_slots(master: str) -> None:
 
 def test_spark_is_called_and_its_page_says_how_large_it_is(jar: str) -> None:
     said = {"url": "spark://here:7077", "cores": 2, "aliveworkers": 1}
-    with _answering(json.dumps(said).encode()) as place:
+    with answering(json.dumps(said).encode()) as place:
         assert check.reach(_spark(place, job_server=jar)) == f"Spark at {place}"
         beam = _spark(place, job_server=jar, web_ui=place, parallelism=2)
         assert check.reach(beam) == "Spark at here:7077, 2 cores"
@@ -150,7 +132,7 @@ def test_spark_is_called_and_its_page_says_how_large_it_is(jar: str) -> None:
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"cores": "many"}'])
 def test_another_page_than_sparks(body: bytes) -> None:
-    with _answering(body) as place:
+    with answering(body) as place:
         assert "is not the page of Spark's master" in _refused(_spark(place, web_ui=place))
 
 

@@ -47,9 +47,9 @@ def _runs(process: int) -> bool:
 def test_it_answers_and_ends(tmp_path: Path) -> None:
     server = JobServer(_listener(tmp_path))
     process, staging = _said(tmp_path)
-    assert _runs(process) and staging.is_dir()
+    assert server.runs and _runs(process) and staging.is_dir()
     server.end()
-    assert not _runs(process) and not staging.exists()
+    assert not server.runs and not _runs(process) and not staging.exists()
 
 
 def test_it_stages_where_the_settings_say(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""A server that answers everything alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+
+@contextmanager
+def answering(body: bytes, asked: list[str] | None = None) -> Iterator[str]:
+    """Answer all requests with the same body.
+
+    Args:
+      body: of each answer.
+      asked: filled with the method and path of each request.
+
+    Yields:
+      Where: host:port.
+    """
+    heard = [] if asked is None else asked
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer()
+
+        def do_PATCH(self) -> None:
+            self._answer()
+
+        def _answer(self) -> None:
+            heard.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
