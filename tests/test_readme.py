@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipeline import settings
+from serving.ports import free_port
 from tests.conftest import PROJECT, copy_project
-from tests.serving.server.conftest import free_port
 
 _README = (PROJECT / "README.md").read_text(encoding="utf-8")
 

@@ -14,6 +14,7 @@ from pipeline.engine.cluster import Cluster
 from pipeline.engine.names import Component
 from pipeline.engine.settings import is_coordinate
 from pipeline.errors import InfrastructureError
+from serving.ports import free_port
 
 _START_SECONDS = 60
 _END_SECONDS = 10
@@ -32,7 +33,7 @@ class JobServer:
 
     def __init__(self, command: list[str], staging: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="taxiway-jobs-")
-        port = _free_port()
+        port = free_port()
         self.endpoint = f"localhost:{port}"
         self._process = subprocess.Popen(
             [
@@ -144,9 +145,3 @@ def _ended_with_this_process() -> list[str]:
     """Return what lets the kernel end a command when this process is killed, where it is there."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -21,6 +21,7 @@ import numpy as np
 
 from scripts.bench import load
 from serving.client.transport import Wire
+from serving.ports import free_port
 
 FASTAPI, REST, EAGER, GRPC = "FastAPI", "Taxiway, REST", "gRPC, eager", "Taxiway, gRPC"
 BATCHES = (1, 32)
@@ -86,7 +87,7 @@ def measure(folder: Path, repeat: int = 3) -> Serving:
 
 def _contenders(folder: Path) -> Iterator[tuple[list[str], list[str], list[int]]]:
     """Yield names, command and ports."""
-    ports = [_free_port() for _ in range(4)]
+    ports = [free_port() for _ in range(4)]
     python = [sys.executable, "-m"]
     yield [FASTAPI], [*python, "scripts.bench.with_fastapi", str(folder), str(ports[0])], ports[:1]
     yield (
@@ -210,9 +211,3 @@ def _in_process(servable: Any, arrays: Mapping[str, Any]) -> float:
 def _listens(port: int) -> bool:
     with socket.socket() as trial:
         return trial.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clusters import downloads
-from scripts.clusters.processes import Processes, answers, free_port, section
+from scripts.clusters.processes import Processes, answers, section
+from serving.ports import free_port
 
 _FOLDER = Path(__file__).parent
 # As flink-conf.yaml says.

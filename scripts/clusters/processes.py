@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from serving.ports import free_port
+
 # What Flink's and Spark's own scripts give Java 17.
 _OPENED = (
     "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
@@ -114,13 +116,6 @@ class Processes:
 def section(name: str, said: Mapping[str, Any]) -> str:
     """Return a section of a settings file."""
     return f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def answers(port: int) -> bool:

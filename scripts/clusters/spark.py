@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clusters import downloads
-from scripts.clusters.processes import Processes, free_port, section
+from scripts.clusters.processes import Processes, section
+from serving.ports import free_port
 
 _JVM = "org.apache.spark.deploy"
 

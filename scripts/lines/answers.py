@@ -6,7 +6,6 @@ usage: python -m scripts.lines.answers WORKSPACE FILE
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.sources.base import PROVENANCE
 from serving.client import Client
+from serving.ports import free_port
 
 _ROWS = 500
 
@@ -28,7 +28,7 @@ def main(workspace: Path, file: Path) -> None:
     """
     [span] = workspace.glob("data/*/spans/201303.parquet")
     rows = pq.read_table(span).slice(0, _ROWS).drop(list(PROVENANCE)).to_pylist()
-    port, rest_port = _free_port(), _free_port()
+    port, rest_port = free_port(), free_port()
     server = subprocess.Popen(
         [Path(sys.executable).with_name("taxiway"), "serve", "--workspace", workspace,
          f"--port={port}", f"--rest_api_port={rest_port}"],
@@ -40,12 +40,6 @@ def main(workspace: Path, file: Path) -> None:
     finally:
         server.terminate()
         server.wait(timeout=60)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.client import Client, ClientError, TooLate
+from serving.ports import free_port
 from serving.sizing import machine
 from serving.sizing.errors import NotServed
 from serving.sizing.watch import Watch
@@ -105,7 +105,7 @@ def started(
     base = Path(tempfile.mkdtemp(prefix=".models-", dir=folder))
     base.chmod(0o755)
     _provide(model, base / _FIRST)
-    ports = {GRPC: _free_port(), REST: _free_port()}
+    ports = {GRPC: free_port(), REST: free_port()}
     words = [
         *command.words, f"--port={ports[GRPC]}", f"--rest_api_port={ports[REST]}",
         f"--model_name={name}", f"--model_base_path={base}", "--file_system_poll_wait_seconds=1",
@@ -159,12 +159,6 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:  # another file system
         shutil.copy(source, target)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _ready(client: Client) -> bool:

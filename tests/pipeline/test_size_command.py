@@ -18,9 +18,9 @@ import yaml
 from pipeline import cli
 from serving import store
 from serving.manifest import Blessing, Facts
+from serving.ports import free_port
 from serving.sizing.result import Sizing
 from tests.conftest import PROJECT, taxiway
-from tests.serving.server.conftest import free_port
 from tests.serving.tiny import export
 
 needs_h2load = pytest.mark.skipif(

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 
 from serving.client import BadRequest, Client, ModelNotFound, TooLate, Unreachable
+from serving.ports import free_port
 from serving.server import options
 from serving.server.server import ModelServer
 from tests.conftest import PROJECT, taxiway
-from tests.serving.server.conftest import free_port
 from tests.serving.tiny import export
 
 MakeClient = Callable[..., Client]

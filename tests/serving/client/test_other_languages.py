@@ -11,9 +11,9 @@ from shutil import which
 
 import pytest
 
+from serving.ports import free_port
 from serving.server import options
 from serving.server.server import ModelServer
-from tests.serving.server.conftest import free_port
 from tests.serving.server.models import export
 
 _NODE = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 import time
 import urllib.error
@@ -25,6 +24,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.ports import free_port
 from tests.serving.server.models import export
 
 _SECONDS = 60
@@ -121,13 +121,6 @@ def serving(command: str, *flags: str) -> Iterator[Server]:
         channel.close()
         process.terminate()
         process.communicate(timeout=_SECONDS)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

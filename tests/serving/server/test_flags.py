@@ -16,10 +16,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serving import warmup
+from serving.ports import free_port
 from serving.server import options
 from serving.server.errors import ServingError
 from serving.server.server import ModelServer
-from tests.serving.server.conftest import free_port
 from tests.serving.server.models import export
 
 

@@ -20,11 +20,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.ports import free_port
 from serving.server import options
 from serving.server.metrics import Metrics
 from serving.server.request_log import RequestLog
 from serving.server.server import ModelServer
-from tests.serving.server.conftest import free_port
 
 
 def _logs(folder: Path) -> list[Any]:

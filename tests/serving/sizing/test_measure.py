@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from serving.client import Client
+from serving.ports import free_port
 from serving.server import options
 from serving.server.server import ModelServer
 from serving.sizing import answers, drive, server
@@ -19,7 +20,6 @@ from serving.sizing.errors import NotServed, WrongAnswers
 from serving.sizing.load import Load
 from serving.sizing.measure import Bench
 from serving.sizing.result import Sizing, Wanted
-from tests.serving.server.conftest import free_port
 from tests.serving.sizing.measured import sizing
 from tests.serving.tiny import export
 
