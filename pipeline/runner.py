@@ -169,7 +169,7 @@ class _Run:
                 if interrupted
                 else ""
             )
-        with work.of_run(self._settings.beam) as beam, interrupts.remembered() as check_interrupt:
+        with interrupts.remembered() as check_interrupt, work.of_run(self._settings.beam) as beam:
             for node in ir.nodes:
                 self._launch(ir, node.pipeline_node, store, beam, files.features)
                 check_interrupt()

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline import size_rows
+from pipeline.engine.calls import is_here
 from pipeline.errors import UsageError
 from pipeline.settings import Settings
 from pipeline.workspace import Workspace
@@ -31,7 +32,6 @@ SERVERS = {
     "tensorflow_model_server": "TensorFlow Serving",
     "docker": "TensorFlow Serving in Docker",
 }
-_LOOPBACK = ("127.", "localhost", "::1")
 _FEWEST_ROWS = 256
 
 
@@ -64,7 +64,7 @@ class Where:
         """Whether the server shares this machine with the load generator."""
         hosts = [urlsplit(each if "//" in each else f"//{each}").hostname for each in
                  self.given.values()]  # fmt: skip
-        return all((host or "").startswith(_LOOPBACK) for host in hosts)
+        return all(is_here(f"{host}:0") for host in hosts)
 
 
 def sized(

@@ -56,6 +56,25 @@ def connect(name: str, place: str, next_step: str) -> None:
         raise _nobody(name, place, error, next_step) from error
 
 
+def address_towards(name: str, place: str) -> str:
+    """Return the address that this machine has for a server; nothing is sent.
+
+    Args:
+      name: of the setting that names the server.
+      place: host:port.
+
+    Raises:
+      InfrastructureError: nobody has such a name.
+    """
+    host, _, port = place.rpartition(":")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
+            unsent.connect((host, int(port)))
+            return str(unsent.getsockname()[0])
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _nobody(name, place, error) from error
+
+
 def is_here(place: str) -> bool:
     """Return whether host:port is on this machine's loopback."""
     host = place.rpartition(":")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from pipeline.engine import job_server
 from pipeline.engine.cluster import Cluster
 from pipeline.engine.flink import Flink
 from pipeline.engine.names import CLUSTERS, COMPONENTS, Engine
@@ -36,6 +37,9 @@ def cancel(beam: BeamSettings, node: str, job: str) -> None:
     if node not in COMPONENTS:
         return
     cluster = of(beam, beam.engine_of(node))
-    if cluster is not None:
-        with suppress(TaxiwayError):
-            cluster.cancel(job)
+    if cluster is None:
+        return
+    if cluster.settings.job_endpoint:
+        job_server.cancel(cluster.settings.job_endpoint, job)
+    with suppress(TaxiwayError):
+        cluster.cancel(job)

@@ -51,9 +51,17 @@ class Flink(Cluster):
 
     def cancel(self, job: str) -> None:
         """End a job, which goes on when nobody waits for it any longer."""
-        for each in self._ask("/jobs/overview").get("jobs", ()):
-            if each["name"] == job and each["state"] not in _ENDED:
-                self._ask(f"/jobs/{each['jid']}?mode=cancel", "PATCH")
+        found = self._ask("/jobs/overview")
+        try:
+            running = [
+                each["jid"]
+                for each in found["jobs"]
+                if each["name"] == job and each["state"] not in _ENDED
+            ]
+        except (TypeError, KeyError) as error:
+            raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
+        for number in running:
+            self._ask(f"/jobs/{number}?mode=cancel", "PATCH")
 
     def _overview(self) -> dict[str, Any]:
         found = self._ask("/overview")

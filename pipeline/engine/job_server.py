@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.engine.cluster import Cluster
@@ -109,10 +110,29 @@ def check(cluster: Cluster) -> str:
     if shutil.which("java") is None:
         raise InfrastructureError(
             "a run starts a job server, which needs Java; there is no java on the PATH.",
-            "install Java 11 or 17 (apt install openjdk-17-jre-headless), "
+            "install Java 11 or 17 (Debian 12: apt install openjdk-17-jre-headless), "
             f"or name a beam.{cluster.name}.job_endpoint",
         )
     return _jar(cluster)
+
+
+def cancel(endpoint: str, job: str) -> None:
+    """Have a job server that runs on end a job; one that does not answer is let be.
+
+    Args:
+      endpoint: host:port.
+      job: its name.
+    """
+    import grpc
+    from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+
+    with suppress(grpc.RpcError), grpc.insecure_channel(endpoint) as channel:
+        jobs = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        found = jobs.GetJobs(beam_job_api_pb2.GetJobsRequest(), timeout=_END_SECONDS)
+        for each in found.job_info:
+            if each.job_name == job:
+                request = beam_job_api_pb2.CancelJobRequest(job_id=each.job_id)
+                jobs.Cancel(request, timeout=_END_SECONDS)
 
 
 def _jar(cluster: Cluster) -> str:
@@ -142,6 +162,9 @@ def _jar(cluster: Cluster) -> str:
 
 
 def _ended_with_this_process() -> list[str]:
-    """Return what lets the kernel end a command when this process is killed, where it is there."""
+    """Return what lets the kernel end a command when this process is killed, where it is there.
+
+    It is a program, because what Python does between fork and exec can hang beside TensorFlow.
+    """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv else []

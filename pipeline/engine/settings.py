@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pipeline.engine.names import CLUSTERS, COMPONENTS, Cluster, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
+# Java's properties are there for every user of a machine to read.
+_SECRET = re.compile(r"secret|password|token|credential", re.IGNORECASE)
 _COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
 
 # What other settings say, what says where TFX's components put things, and what would have a
@@ -35,7 +37,8 @@ def _flag(argument: str) -> str:
     found = re.fullmatch(r"--(\w+)(=.*)?", argument, re.DOTALL)
     if found is None:
         raise ValueError(f"{argument!r} is not written as --name or --name=value")
-    if found[1] in _OURS:
+    # Beam's parser takes what a name begins with for the name.
+    if any(ours.startswith(found[1]) for ours in _OURS):
         raise ValueError(f"--{found[1]} follows from the settings; leave it out")
     return argument
 
@@ -51,6 +54,12 @@ class ComponentSettings(_Frozen):
     @classmethod
     def _flags(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_flag, arguments))
+
+    @model_validator(mode="after")
+    def _fits(self) -> ComponentSettings:
+        if self.engine == "local" and (self.parallelism or self.arguments):
+            raise ValueError('parallelism and arguments are for another engine than "local"')
+        return self
 
 
 class ClusterSettings(_Frozen):
@@ -145,6 +154,16 @@ class SparkSettings(ClusterSettings):
         {}, description='of Spark: { "spark.executor.memory" = "4g" }'
     )
 
+    @field_validator("conf")
+    @classmethod
+    def _takes(cls, conf: dict[str, str]) -> dict[str, str]:
+        for key in conf:
+            if _SECRET.search(key):
+                raise ValueError(f"{key} is a secret, and would be there for everyone to read")
+            if key == "spark.cores.max":
+                raise ValueError(f"{key} is beam.spark.parallelism")
+        return conf
+
     @model_validator(mode="after")
     def _conf_reaches_spark(self) -> SparkSettings:
         for name in ("parallelism", "conf"):
@@ -174,6 +193,14 @@ class BeamSettings(_Frozen):
     )
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
+
+    @model_validator(mode="after")
+    def _components_reach_spark(self) -> BeamSettings:
+        for name, own in self.components.items():
+            if self.spark.job_endpoint and own.parallelism and self.engine_of(name) == "spark":
+                where = f"components.{name}.parallelism"
+                raise ValueError(f"{where} is a setting of the job server that runs already")
+        return self
 
     def engine_of(self, component: Component) -> Engine:
         """Return where a component's work is done."""

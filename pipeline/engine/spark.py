@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.engine.calls import ask, connect, is_here, somebody_else
+from pipeline.engine.calls import address_towards, ask, connect, somebody_else
 from pipeline.engine.cluster import Cluster
 from pipeline.engine.names import Component
 from pipeline.engine.settings import SparkSettings
@@ -48,8 +48,9 @@ class Spark(Cluster):
         parallelism = self.beam.parallelism_of(component)
         if parallelism:
             conf |= {"spark.cores.max": str(parallelism)}
-        if is_here(str(self.settings.master)):
-            conf |= dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), "127.0.0.1")
+        # Workers call the driver; they may not know this machine by its name, as in a pod.
+        here = address_towards("beam.spark.master", str(self.settings.master))
+        conf |= dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), here)
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
         return opened + [f"-D{key}={value}" for key, value in (conf | self.settings.conf).items()]
 

@@ -54,10 +54,13 @@ class Work:
         if cluster is None:
             yield []
             return
-        endpoint = cluster.settings.job_endpoint or self._server(cluster, component).endpoint
+        own = None if cluster.settings.job_endpoint else self._server(cluster, component)
+        endpoint = own.endpoint if own else str(cluster.settings.job_endpoint)
         try:
             yield flags(self._beam, cluster, component, endpoint, job)
         except BaseException:
+            if own:  # what it has not handed over yet, it is not to hand over later
+                own.end()
             clusters.cancel(self._beam, component, job)
             raise
 

@@ -66,6 +66,15 @@ class Flink:
         """Return how many jobs have come to a good end."""
         return sum(job["state"] == "FINISHED" for job in self.jobs())
 
+    def end_of(self, name: str) -> str:
+        """Wait until a job has ended, and return how."""
+
+        def state() -> str:
+            return str(next(job["state"] for job in self.jobs() if job["name"] == name))
+
+        self._processes.until(lambda: state() in ("FINISHED", "CANCELED", "FAILED"))
+        return state()
+
     def slots(self) -> int:
         """Return how many task slots the cluster has, -1 when it does not answer yet."""
         try:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
+import grpc
 import pytest
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
 from pipeline.engine import clusters
-from pipeline.engine.settings import BeamSettings, FlinkSettings
+from pipeline.engine.settings import BeamSettings, FlinkSettings, SparkSettings
 from pipeline.engine.work import Work
 from tests.pipeline.engine.servers import answering
 
@@ -50,10 +54,45 @@ def test_a_component_that_comes_to_its_end_asks_for_nothing() -> None:
     assert asked == []
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"errors": ["not now"]}'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b'{"jobs": null}', b'{"jobs": [{}]}', b'{"errors": []}']
+)
 def test_a_cluster_that_cannot_say_is_let_be(body: bytes) -> None:
     with answering(body) as master:
         clusters.cancel(_beam(master), "Transform", "flights-Transform-1")
+
+
+class _JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
+    """Knows two jobs, and hears which is to be ended."""
+
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    def GetJobs(self, request: Any, context: Any) -> Any:  # noqa: N802 (Beam's name)
+        jobs = [
+            beam_job_api_pb2.JobInfo(job_id=f"id-{name}", job_name=name)
+            for name in ("flights-Transform-1", "flights-Transform-2")
+        ]
+        return beam_job_api_pb2.GetJobsResponse(job_info=jobs)
+
+    def Cancel(self, request: Any, context: Any) -> Any:  # noqa: N802 (Beam's name)
+        self.cancelled.append(request.job_id)
+        return beam_job_api_pb2.CancelJobResponse()
+
+
+def test_a_job_server_that_outlives_the_run_is_told_to_end_the_job() -> None:
+    known = _JobServer()
+    server = grpc.server(ThreadPoolExecutor())
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(known, server)
+    endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    spark = SparkSettings(master="localhost:1", job_endpoint=endpoint)
+    beam = BeamSettings(engine="spark", spark=spark)
+    clusters.cancel(beam, "Transform", "flights-Transform-1")
+    server.stop(grace=None)
+    assert known.cancelled == ["id-flights-Transform-1"]
+    clusters.cancel(beam, "Transform", "flights-Transform-2")  # it is gone, which is let be
+    assert known.cancelled == ["id-flights-Transform-1"]
 
 
 def test_what_has_no_beam_work_has_no_job() -> None:

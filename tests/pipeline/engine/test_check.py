@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from pipeline.engine import check
 from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings, SparkSettings
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import Settings
+from serving.ports import free_port
 from tests.conftest import taxiway
 from tests.pipeline.engine.servers import answering
 
@@ -50,9 +49,7 @@ def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _nobody() -> str:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def _beam(master: str | None, **flink: Any) -> BeamSettings:

@@ -20,6 +20,7 @@ from pipeline.engine import clusters
 from pipeline.engine.flags import flags
 from pipeline.engine.names import CLUSTERS, Cluster, Component
 from pipeline.engine.settings import BeamSettings, ComponentSettings
+from pipeline.errors import InfrastructureError
 
 _COMPONENTS = {
     "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming=",)),
@@ -28,7 +29,7 @@ _COMPONENTS = {
 
 
 def _beam(name: Cluster, **said: Any) -> BeamSettings:
-    said = {"master": "there:1", "parallelism": 2, **said}
+    said = {"master": "localhost:1", "parallelism": 2, **said}
     return BeamSettings.model_validate({"engine": name, name: said, "components": _COMPONENTS})
 
 
@@ -96,13 +97,19 @@ def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:
     assert {"-Dspark.cores.max=2", "-Dspark.executor.memory=4g"} <= set(java)
     assert "-Dspark.ui.enabled=true" in java
     assert "-Dspark.cores.max=16" in _java(beam, "ExampleGen")
-    assert not any("spark.driver.host" in each for each in java), "it knows its own name"
 
 
-def test_sparks_page_is_off_and_its_driver_on_loopback_beside_a_master_on_loopback() -> None:
-    java = _java(_beam("spark", master="localhost:7077"))
+def test_sparks_page_is_off_and_its_driver_where_the_master_is_reached_from() -> None:
+    java = _java(_beam("spark", master="127.0.0.2:7077"))
     assert "-Dspark.ui.enabled=false" in java
     assert {f"-Dspark.driver.{each}=127.0.0.1" for each in ("host", "bindAddress")} <= set(java)
+    other = _java(_beam("spark", conf={"spark.driver.host": "10.0.0.5"}))
+    assert "-Dspark.driver.host=10.0.0.5" in other
+
+
+def test_a_master_that_nobody_knows_is_told_of() -> None:
+    with pytest.raises(InfrastructureError, match=r"beam\.spark\.master: nothing answers at "):
+        _java(_beam("spark", master="a..b:1"))
 
 
 @pytest.mark.parametrize("name", CLUSTERS)

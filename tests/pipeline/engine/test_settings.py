@@ -62,6 +62,18 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
         ('flink = { arguments = ["--runner=X"] }', "--runner follows from the settings"),
         ('flink = { arguments = ["--no_wait_until_finish"] }', "leave it out"),
         ('spark = { arguments = ["--output_executable_path=x"] }', "leave it out"),
+        ('flink = { arguments = ["--no_wait_until_f"] }', "leave it out"),
+        ('spark = { conf = { "spark.cores.max" = "4" } }', "is beam.spark.parallelism"),
+        ('spark = { conf = { "spark.authenticate.secret" = "x" } }', "is a secret"),
+        (
+            'components = { Transform = { engine = "local", parallelism = 2 } }',
+            'for another engine than "local"',
+        ),
+        (
+            'components = { Transform = { engine = "spark", parallelism = 2 } }\n'
+            'spark = { job_endpoint = "b:1" }',
+            "components.Transform.parallelism is a setting of the job server",
+        ),
         ('spark = { conf = { "executor.memory" = "4g" } }', "beam.spark.conf"),
         ('spark = { version = "3.5" }', "unknown key beam.spark.version"),
         (
