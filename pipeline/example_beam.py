@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +14,10 @@ import pyarrow as pa
 from pipeline import shards
 from pipeline.errors import InfrastructureError
 
-# Which file, which batch of it, and the rows; what a worker sends to the one that writes a shard.
-_Part = tuple[int, int, bytes]
+# Which input file, where its rows lie now, and which batches there; what a worker sends to the one
+# that writes a shard. Rows themselves go by the workspace, which all see: an engine would keep a
+# whole shard in its memory to hand it over.
+_Part = tuple[int, str, list[int]]
 
 
 def write_examples_with(
@@ -44,11 +47,11 @@ def write_examples_with(
                 | f"Files[{name}]"
                 >> beam.Create([(at, str(file)) for at, file in enumerate(files)])
                 | f"Share[{name}]" >> beam.Reshuffle()
-                | f"Deal[{name}]" >> beam.ParDo(_Deal(parts))
+                | f"Deal[{name}]" >> beam.ParDo(_Deal(parts, scratch))
             )
             # A shard that no row falls to is written too.
             empty = pipeline | f"Shards[{name}]" >> beam.Create(
-                [(shard, (0, -1, b"")) for shard in range(parts)]
+                [(shard, (0, "", [])) for shard in range(parts)]
             )
             _ = (
                 (dealt, empty)
@@ -69,16 +72,21 @@ def write_examples_with(
 @beam.typehints.with_input_types(tuple[int, str])
 @beam.typehints.with_output_types(tuple[int, _Part])
 class _Deal(beam.DoFn):
-    def __init__(self, parts: int) -> None:
+    def __init__(self, parts: int, scratch: str) -> None:
         self._parts = parts
+        self._scratch = scratch
 
     def process(self, element: tuple[int, str]) -> Iterator[tuple[int, _Part]]:
         number, file = element
-        for at, (shard, batch) in enumerate(shards.deal(Path(file), number, self._parts)):
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, batch.schema) as writer:
+        # The same file may be dealt twice at once, when a worker that seemed lost comes back.
+        dealt = f"{self._scratch}/{number}-{uuid.uuid4().hex}.arrow"
+        batches: dict[int, list[int]] = {}
+        with pa.ipc.new_file(dealt, shards.schema_of(Path(file))) as writer:
+            for at, (shard, batch) in enumerate(shards.deal(Path(file), number, self._parts)):
                 writer.write_batch(batch)
-            yield shard, (number, at, sink.getvalue().to_pybytes())
+                batches.setdefault(shard, []).append(at)
+        for shard, own in batches.items():
+            yield shard, (number, dealt, own)
 
 
 @beam.typehints.with_input_types(tuple[int, Iterable[_Part]])
@@ -91,9 +99,12 @@ class _Write(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[_Part]]) -> Iterator[int]:
         shard, parts = element
-        tables = [
-            pa.ipc.open_stream(content).read_all() for *_, content in sorted(parts) if content
-        ]
-        table = pa.concat_tables(tables) if tables else pa.table({})
-        shards.write(table, Path(self._folder), shard, self._parts, Path(self._scratch))
+        with ExitStack() as opened:
+            batches = []
+            for _, dealt, own in sorted(parts):
+                if own:
+                    lies = pa.ipc.open_file(opened.enter_context(pa.memory_map(dealt)))
+                    batches += [lies.get_batch(at) for at in own]
+            table = pa.Table.from_batches(batches) if batches else pa.table({})
+            shards.write(table, Path(self._folder), shard, self._parts, Path(self._scratch))
         yield len(table)

@@ -136,9 +136,7 @@ def _dealt(files: Sequence[Path], parts: int, scratch: Path) -> Iterator[pa.Tabl
         tables = [pq.read_table(file, columns=shards.columns_of(file)) for file in files]
         yield pa.concat_tables(tables) if tables else pa.table({})
         return
-    schema = pa.schema(
-        [pq.read_schema(files[0]).field(name) for name in shards.columns_of(files[0])]
-    )
+    schema = shards.schema_of(files[0])
     spills = [scratch / f"{part}.arrow" for part in range(parts)]
     writers = [pa.ipc.new_file(str(spill), schema) for spill in spills]
     for number, file in enumerate(files):

@@ -84,6 +84,12 @@ def write(table: pa.Table, folder: Path, shard: int, shards: int, scratch: Path)
     unfinished.replace(file)
 
 
+def schema_of(file: Path) -> pa.Schema:
+    """Return the types of the columns that are data."""
+    schema = pq.read_schema(file)
+    return pa.schema([schema.field(name) for name in columns_of(file)])
+
+
 def columns_of(file: Path) -> list[str]:
     """Return the columns of a Parquet file that are data, not where a row came from."""
     return [name for name in pq.read_schema(file).names if name not in PROVENANCE]
