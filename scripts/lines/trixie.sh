@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Holds the newer TFX line to the older one, on a system whose glibc is too old for the newer: that
 # one runs in a root of Debian trixie, which is made once. Changes nothing outside of its two folders.
-# usage: scripts/lines/trixie.sh
+# usage: [PYTHONS="3.13 3.12 3.11"] scripts/lines/trixie.sh        3.13 is always among them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -88,10 +88,11 @@ make_root() {
 
 # Debian has 3.13; others are lent by pyenv, which builds them for any system.
 newer_pythons() {
-  echo 3.13
   local version
-  for version in 3.12 3.11; do
-    compgen -G "$(pyenv_versions)/$version.*/bin/python" >/dev/null && echo "$version"
+  for version in ${PYTHONS:-3.13 3.12 3.11}; do
+    if [[ $version == 3.13 ]] || compgen -G "$(pyenv_versions)/$version.*/bin/python" >/dev/null; then
+      echo "$version"
+    fi
   done
 }
 

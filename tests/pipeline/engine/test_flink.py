@@ -44,10 +44,7 @@ class Ended:
     output: str
     errors: str
     left: list[Path]
-
-    @property
-    def run_id(self) -> str:
-        return Path(json.loads(self.output)["log_file"]).stem
+    run_id: str
 
 
 class _Running:
@@ -71,7 +68,8 @@ class _Running:
         output, errors = self.process.communicate(timeout=300)
         examples = self._folder / "workspace" / "artifacts" / "ExampleGen" / "examples"
         left = list(examples.iterdir()) if examples.exists() else []
-        return Ended(self._folder, self.process.returncode, output, errors, left)
+        newest = max((self._folder / "workspace" / "logs").iterdir())
+        return Ended(self._folder, self.process.returncode, output, errors, left, newest.stem)
 
 
 @pytest.fixture(scope="module")
