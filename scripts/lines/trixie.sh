@@ -75,7 +75,8 @@ go_on() {
 make_root() {
   [[ -d $root ]] && return
   local mirror unfinished=$root.unfinished
-  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
+  # Other systems have no such file.
+  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1) || true
   # What was interrupted is not taken for a whole one.
   rm -rf "$unfinished"
   mkdir -p "$cache"
