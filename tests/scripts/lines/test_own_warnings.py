@@ -54,6 +54,7 @@ def test_tensorflow_has_words_of_its_own(tmp_path: Path) -> None:
         f"{_CHECKOUT}/models/trainer.py:12: UserWarning: your input ran out of data",
         f'  File "{_CHECKOUT}/pipeline/graph.py", line 12, in deprecated',
         "WARNING:absl:`custom_executor_spec` is deprecated.",
+        f"{_CHECKOUT}/pipeline/runner.py:12: DeprecationWarning: label() is deprecated. Use",
     ],
 )
 def test_what_others_do_is_theirs(line: str, tmp_path: Path) -> None:
