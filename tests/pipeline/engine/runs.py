@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from pipeline import evaluation
+from scripts.clusters.downloads import Unavailable
 from tests.conftest import PROJECT, Run, taxiway
+
+Cluster = TypeVar("Cluster")
 
 # Several files of examples, so that there is something to share out.
 _PROJECT = f"""
@@ -22,6 +27,17 @@ shard_mb = 0.5
 _RUN = ("run", "--json", "--span", "201302", "--window", "1")
 
 BEAM = ("ExampleGen", "StatisticsGen", "Transform", "Evaluator")
+
+
+@contextmanager
+def or_skip(cluster: AbstractContextManager[Cluster]) -> Iterator[Cluster]:
+    """Start a cluster, or skip the tests where what it is made of cannot be had."""
+    with ExitStack() as opened:
+        try:
+            started = opened.enter_context(cluster)
+        except Unavailable as missing:
+            pytest.skip(str(missing))
+        yield started
 
 
 def words(folder: Path, settings: str, *more: str) -> list[str]:

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from scripts.clusters.downloads import Unavailable
 from scripts.clusters.flink import Flink, running
 from serving import aliases, store
 from tests.conftest import Run, taxiway
@@ -27,11 +25,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flink]:
     """A cluster of two task slots, whose Python workers are started by a pool."""
-    with ExitStack() as opened:
-        try:
-            cluster = opened.enter_context(running(tmp_path_factory.mktemp("cluster")))
-        except Unavailable as missing:
-            pytest.skip(str(missing))
+    with runs.or_skip(running(tmp_path_factory.mktemp("cluster"))) as cluster:
         yield cluster
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from scripts.clusters.downloads import Unavailable
 from scripts.clusters.spark import Spark, running
 from tests.conftest import Run
 from tests.pipeline.engine import runs
@@ -18,11 +16,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
     """A cluster of two cores, whose Python workers are started by a pool."""
-    with ExitStack() as opened:
-        try:
-            cluster = opened.enter_context(running(tmp_path_factory.mktemp("cluster")))
-        except Unavailable as missing:
-            pytest.skip(str(missing))
+    with runs.or_skip(running(tmp_path_factory.mktemp("cluster"))) as cluster:
         yield cluster
 
 
