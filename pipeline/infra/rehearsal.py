@@ -212,7 +212,11 @@ def rehearse(request: Request) -> Report:
     rows = _Rows(tf, request.examples)
     labels = rows.labels(request.features.label)
     model = request.folder / MODEL_FOLDER
-    report = Report(rows=len(labels), limits=request.limits)
+    report = Report(
+        rows=len(labels),
+        rows_each=min(request.rows, len(labels)),
+        limits=request.limits,
+    )
     try:
         files.names(request.model)  # no links, which a copy would follow
         shutil.copytree(request.model, model)

@@ -48,7 +48,8 @@ class Report(_Frozen):
     Args:
       problems: why the model is not fit to serve; none when it is.
       model_id: of the files that were loaded, warm-up requests included.
-      rows: real rows that were sent.
+      rows: of the eval split, all sent to `serving_default`.
+      rows_each: of these, sent to every other signature too.
       load_seconds: that loading took.
       memory_bytes: that loading and calling it added to the process.
       latency_ms: by signature.
@@ -60,6 +61,7 @@ class Report(_Frozen):
     problems: tuple[str, ...] = ()
     model_id: str = ""
     rows: int = 0
+    rows_each: int = 0
     load_seconds: float = 0.0
     memory_bytes: int = 0
     latency_ms: dict[str, Latency] = {}
@@ -83,7 +85,8 @@ class Report(_Frozen):
             return f"not fit to serve: {self.problems[0]}{more}"
         slowest = max((each.p99 for each in self.latency_ms.values()), default=0.0)
         return (
-            f"{self.rows:,} rows through {len(self.latency_ms)} signatures; "
+            f"{self.rows:,} rows served, {self.rows_each:,} by all "
+            f"{len(self.latency_ms)} signatures; "
             f"loads in {self.load_seconds:.1f} s, {self.memory_bytes / 1e6:.0f} MB, "
             f"answers in {slowest:.1f} ms"
         )
