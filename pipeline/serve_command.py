@@ -23,7 +23,16 @@ _POLL = "--model_config_file_poll_wait_seconds=1"
 _LABELS = "--allow_version_labels_for_unavailable_models=true"
 
 
+class _WithServersFlags(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from serving.server.options import described
+
+        with formatter.section("TF Serving's flags"):
+            formatter.write_dl([(f"--{name}", text) for name, text in described().items()])
+
+
 @click.command(
+    cls=_WithServersFlags,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     options_metavar="[OPTIONS] [TF SERVING'S FLAGS]",
 )
@@ -50,8 +59,7 @@ def serve(
     """Serve models over gRPC and REST, as TF Serving does.
 
     Without flags that name a model, it serves the workspace's, on ports 8500 (gRPC) and 8501
-    (REST). Any other flag is TF Serving's: --port=8500 --rest_api_port=8501
-    --model_config_file=FILE --model_base_path=FOLDER --model_name=NAME and so on.
+    (REST).
     """
     words = list(context.args)
     if not _named(words, "model_base_path") and not _named(words, "model_config_file"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -40,30 +41,30 @@ class Options:
       port: of gRPC; 0 for any free one.
       grpc_socket_path: a Unix socket to serve gRPC on too.
       rest_api_port: of REST; 0 for none.
-      rest_api_num_threads: that answer REST at the same time.
-      rest_api_timeout_in_ms: for one REST request.
+      rest_api_num_threads: threads that answer REST.
+      rest_api_timeout_in_ms: milliseconds for one REST request.
       rest_api_enable_cors_support: answer browsers of other origins.
-      model_name: of the one model, without a config file.
-      model_base_path: its folder of versions.
-      model_config_file: ModelServerConfig as text.
-      model_config_file_poll_wait_seconds: between two looks at it; 0 for never again.
-      file_system_poll_wait_seconds: between two looks at the folders; 0 for never again.
-      max_num_load_retries: of a version that cannot be loaded.
-      load_retry_interval_micros: between two of them.
+      model_name: name of the one model, without a config file.
+      model_base_path: folder of the one model's versions.
+      model_config_file: several models: ModelServerConfig as text.
+      model_config_file_poll_wait_seconds: between two looks at that file; 0 for never again.
+      file_system_poll_wait_seconds: between two looks for new versions; 0 for never again.
+      max_num_load_retries: further tries to load a version.
+      load_retry_interval_micros: microseconds between two tries to load a version.
       enable_model_warmup: send the warm-up requests that lie in a model.
-      num_request_iterations_for_warmup: how often each of them is sent; 0 for once.
+      num_request_iterations_for_warmup: how often each warm-up request is sent; 0 for once.
       allow_version_labels_for_unavailable_models: let a label name a version that is loading.
       enable_batching: run requests together that come at the same time.
       batching_parameters_file: BatchingParameters as text.
       saved_model_tags: of the graph in a SavedModel, with commas.
-      tensorflow_session_parallelism: threads of both kinds that follow; 0 for as many as fit.
-      tensorflow_intra_op_parallelism: threads of an operation.
-      tensorflow_inter_op_parallelism: operations at the same time.
+      tensorflow_session_parallelism: both of the next two; 0 for as many as fit.
+      tensorflow_intra_op_parallelism: threads for one operation.
+      tensorflow_inter_op_parallelism: threads for operations at the same time.
       enable_serialization_as_tensor_content: answer numbers over gRPC as raw bytes.
       ssl_config_file: SSLConfig as text; gRPC is encrypted then.
       monitoring_config_file: MonitoringConfig as text, for Prometheus.
       enable_grpc_healthcheck_service: gRPC's own health service.
-      grpc_max_threads: that answer gRPC at the same time.
+      grpc_max_threads: threads that answer gRPC.
       grpc_channel_arguments: gRPC's own, such as `grpc.max_connection_age_ms=30000`, with commas.
       bind_address: where to listen. Not TF Serving's, which listens everywhere.
       request_log_dir: folder for a sample of the requests. Not TF Serving's, nor is the next.
@@ -112,6 +113,15 @@ class Options:
         ]
 
 
+def described() -> dict[str, str]:
+    """Return what each flag means, with its default, by name."""
+    said = dict(re.findall(r"^ +(\w+): (.+)$", Options.__doc__ or "", re.MULTILINE))
+    return {
+        field.name: said[field.name] + (f"  [default: {field.default}]" if field.default else "")
+        for field in fields(Options)
+    }
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UnusableFlags(message)
@@ -129,8 +139,13 @@ def parse(words: Sequence[str]) -> Options:
     Raises:
       UnusableFlags: one is unknown, unsupported or wrong, or there is no model.
     """
+    known = [field.name for field in fields(Options)]
     for word in words:
         name = word.lstrip("-").partition("=")[0]
+        if word.startswith("--") and name not in UNSUPPORTED and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean --{close[0]}?" if close else ""
+            raise UnusableFlags(f"--{name} is no flag of this server{hint}")
         if name in UNSUPPORTED:
             raise UnusableFlags(
                 f"--{name} is a flag of TF Serving's that this server does not support; "

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from pipeline import cli
 from serving import aliases, store
 from serving.manifest import Blessing, Facts
-from serving.server.options import Options
+from serving.server.options import Options, described
 from tests.conftest import PROJECT, taxiway
 
 
@@ -98,13 +99,21 @@ def test_without_a_version_there_is_nothing_to_serve(tmp_path: Path) -> None:
             "--use_alts_credentials=1",
             "--use_alts_credentials is a flag of TF Serving's that this server",
         ),
-        ("--prot=1", "unrecognized arguments: --prot=1"),
+        ("--prot=1", "--prot is no flag of this server; did you mean --port?"),
         ("--rest_api_port=65536", "--rest_api_port: a number from 0 to 65535 expected"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named(flag: str, message: str, tmp_path: Path) -> None:
     done = taxiway("serve", f"--model_base_path={tmp_path}", flag)
     assert (done.returncode, message in done.stderr) == (2, True)
+
+
+def test_help_says_what_each_of_the_server_s_flags_means() -> None:
+    shown = taxiway("serve", "--help").stdout
+    for name, meaning in described().items():
+        assert re.search(rf"^  --{name}\s+\S", shown, re.MULTILINE), name
+        assert meaning
+    assert described().keys() == {field.name for field in fields(Options)}
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
