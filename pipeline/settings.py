@@ -37,7 +37,7 @@ class SourceSettings(_Frozen):
     time_column: str | None = Field(
         None,
         description="folder: the column that says when a row happened "
-        "(timestamp, date, or seconds since 1970); "
+        "(timestamp, date, or seconds or milliseconds since 1970); "
         "without it the digits in each file's name are its span",
     )
     period: Literal["day", "month", "year"] = Field(
@@ -259,7 +259,7 @@ def json_schema() -> str:
 def as_toml(settings: Settings) -> str:
     """Return settings as the text of a settings file, each with its description."""
     return (
-        "# Taxiway's settings. What is left out keeps the value shown here by `taxiway settings`.\n"
+        "# All settings in force, as a settings file. What one leaves out has its default.\n"
         + "".join(_section(settings, ""))
     )
 

@@ -21,11 +21,9 @@ def _write(folder: Path, text: str) -> Path:
     return file
 
 
-def test_the_file_in_the_project_shows_the_defaults() -> None:
+def test_the_file_in_the_project_shows_defaults() -> None:
     file = PROJECT / settings.DEFAULT_FILE
-    expected = Settings(policy_file=Path("schema/policy.toml"))
-    assert file.read_text(encoding="utf-8") == settings.as_toml(expected)
-    assert settings.load_plain(file) == expected
+    assert settings.load_plain(file) == Settings(policy_file=Path("schema/policy.toml"))
 
 
 def test_what_is_printed_reads_back_as_the_same_settings(tmp_path: Path) -> None:
