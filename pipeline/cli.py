@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from pipeline import program
 from pipeline.engine.names import ENGINES, Engine
 from pipeline.errors import (
     DataRefused,
@@ -53,7 +53,9 @@ def taxiway() -> None:
 @click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]")
 @click.option("--window", type=click.IntRange(min=1), help="Train on this many earlier spans.")
 @click.option(
-    "--engine", type=click.Choice(ENGINES), help="Do Beam's work there, instead of beam.engine."
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="Where Beam's work is done, whatever the settings say.",
 )
 @click.option("--tune", is_flag=True, help="Search for better training settings first.")
 @click.option(
@@ -99,7 +101,7 @@ def run(
             observer = _Silent() if as_json else display
             result = runner.run(settings, observer, tune, warm_start, log_file, schema_diff)
             if not as_json:
-                display.summary(result, shlex.join([_command(), *sys.argv[1:]]))
+                display.summary(result, shlex.join([program.name(), *sys.argv[1:]]))
     except TaxiwayError as error:
         error.log_file = log_file
         raise
@@ -129,17 +131,19 @@ def settings(settings_file: Path | None, schema: bool) -> None:
 @workspace_option
 @json_option
 def doctor(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """Check that this machine has what a run needs."""
+    """Check that this machine has what a run needs.
+
+    The exit code is that of the first thing that is missing: what a run would end with.
+    """
     from pipeline import doctor as module
 
     checks = module.machine()
     try:
         checks += module.project(load(settings_file, workspace))
     except UsageError as error:
-        checks.append(module.Check("settings", False, error.what, error.next_step))
+        checks.append(module.not_as_needed("settings", error))
     click.echo(module.as_json(checks) if as_json else module.as_table(checks))
-    if not all(check.passed for check in checks):
-        sys.exit(InfrastructureError.exit_code)
+    sys.exit(next((check.exit_code for check in checks if not check.passed), 0))
 
 
 taxiway.add_command(export)
@@ -179,7 +183,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             sys.exit(UsageError.exit_code)
         _stop_json(UsageError(error.format_message(), "taxiway --help"))
     except click.Abort:  # what click makes of Ctrl-C
-        again = shlex.join([_command(), *words])
+        again = shlex.join([program.name(), *words])
         _stop_interrupted(again, as_json)
     except TaxiwayError as error:
         _stop(error, as_json)
@@ -188,20 +192,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         unexpected.__cause__ = error
         _stop(unexpected, as_json)
     sys.exit(0)
-
-
-def _command() -> str:
-    """Return this program's name where the shell finds it, else its path."""
-    if shutil.which("taxiway"):
-        return "taxiway"
-    installed = Path(sys.executable).with_name("taxiway")
-    here = Path.cwd()
-    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
-
-
-def _as_typed(next_step: str) -> str:
-    name, _, rest = next_step.partition(" ")
-    return f"{_command()} {rest}" if name == "taxiway" else next_step
 
 
 def _unexpected(error: Exception, log_file: Path) -> InfrastructureError:
@@ -232,7 +222,7 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
 
         show_refusal(error)
     if error.next_step:
-        click.echo(f"Next   {_as_typed(error.next_step)}", err=True)
+        click.echo(f"Next   {program.as_typed(error.next_step)}", err=True)
     if error.report:
         click.echo(f"Report {error.report}", err=True)
     if error.log_file:
@@ -243,7 +233,7 @@ def _stop(error: TaxiwayError, as_json: bool) -> NoReturn:
 def _stop_json(error: TaxiwayError) -> NoReturn:
     content: dict[str, Any] = {
         "error": error.what,
-        "next": error.next_step,
+        "next": program.as_typed(error.next_step),
         "exit_code": error.exit_code,
         "log_file": error.log_file and str(error.log_file),
         "report": error.report and str(error.report),

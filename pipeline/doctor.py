@@ -15,9 +15,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from pipeline import program
+from pipeline import project as project_files
 from pipeline.engine import check as engine
-from pipeline.errors import TaxiwayError
+from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.settings import Settings
+from pipeline.sources import open_source
+from pipeline.sources.layout import choose
+from schema import columns
 
 _LOCK = Path(__file__).parent.parent / "requirements.lock"
 _DISK_GB = 5
@@ -34,12 +39,14 @@ class Check:
       passed: whether it is as a run needs it.
       found: what is there.
       remedy: what to do when it did not pass.
+      exit_code: that a run would end with then.
     """
 
     name: str
     passed: bool
     found: str
     remedy: str = ""
+    exit_code: int = InfrastructureError.exit_code
 
 
 def machine() -> list[Check]:
@@ -63,11 +70,16 @@ def project(settings: Settings) -> list[Check]:
     ]
 
 
+def not_as_needed(name: str, error: TaxiwayError) -> Check:
+    """Return a check that an error says the result of."""
+    return Check(name, False, error.what, error.next_step, error.exit_code)
+
+
 def as_table(checks: list[Check]) -> str:
     """Return the checks as lines for a person."""
     return "\n".join(
         f"{'✓' if check.passed else '✗'} {check.name:<12} {check.found}"
-        + ("" if check.passed else f"\n    {check.remedy}")
+        + ("" if check.passed else f"\n    {program.as_typed(check.remedy)}")
         for check in checks
     )
 
@@ -125,14 +137,28 @@ def _memory() -> Check:
 def _workspace(folder: Path) -> Iterator[Check]:
     existing = next(each for each in (folder, *folder.parents) if each.exists())
     writable = existing.is_dir() and os.access(existing, os.W_OK)
-    yield Check("workspace", writable, str(folder), "choose another with --workspace")
+    remedy = "choose another with --workspace"
+    yield Check("workspace", writable, str(folder), remedy, UsageError.exit_code)
     free = shutil.disk_usage(existing).free / 2**30
     yield Check("disk", free >= _DISK_GB, f"{free:.0f} GiB free", f"{_DISK_GB} GiB are needed")
 
 
 def _files(settings: Settings) -> Iterator[Check]:
-    for name, file in (("features", settings.features), ("schema", settings.schema_file)):
-        yield Check(name, file.is_file(), str(file), f"correct {name} in taxiway.toml")
+    """Look at what a run reads before its first component."""
+    try:
+        files = project_files.load(settings)
+    except TaxiwayError as error:
+        yield not_as_needed("files", error)
+        return
+    yield Check("files", True, f"{settings.features.name}, {settings.schema_file.name} fit")
+    source = settings.source
+    try:
+        rows = open_source(source, columns.types(files.schema))
+        found = choose(rows, source.span, source.window).in_words(source.window)
+    except TaxiwayError as error:
+        yield not_as_needed("source", error)
+    else:
+        yield Check("source", True, found)
 
 
 def _metadata(settings: Settings) -> Iterator[Check]:
@@ -144,7 +170,7 @@ def _metadata(settings: Settings) -> Iterator[Check]:
     try:
         metadata.try_writing(metadata.open_store(settings), settings)
     except TaxiwayError as error:
-        yield Check("metadata", False, error.what, error.next_step)
+        yield not_as_needed("metadata", error)
     else:
         found = f"{server.database} at {server.host}:{server.port}, as {server.user}"
         yield Check("metadata", True, found)
@@ -154,7 +180,7 @@ def _engine(settings: Settings) -> Iterator[Check]:
     try:
         found = engine.reach(settings.beam)
     except TaxiwayError as error:
-        yield Check("engine", False, error.what, error.next_step)
+        yield not_as_needed("engine", error)
     else:
         if found:
             yield Check("engine", True, found)

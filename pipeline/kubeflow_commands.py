@@ -32,7 +32,7 @@ def kubeflow() -> None:
     """Take the pipeline to Kubeflow Pipelines."""
 
 
-host_option = click.option("--host", help="Of KFP's API, instead of the settings' own.")
+host_option = click.option("--host", help="Address of KFP's API, instead of the settings' own.")
 
 
 def run_options(command: _Command) -> _Command:

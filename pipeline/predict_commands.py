@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline import addresses
 from pipeline.errors import DataRefused, InfrastructureError, UsageError
 from pipeline.options import json_option, load, settings_option
+from pipeline.quiet import quieten
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -94,12 +96,13 @@ def status(
 
 
 def _rows(texts: Sequence[str], file: Path | None, settings: Settings) -> list[Any]:
-    from schema import columns, requests
+    from pipeline.project import curated_schema
+    from schema import requests
 
     try:
         found = [row for text in texts for row in requests.of_json(text, f"--row {text[:40]}")]
         if file is not None:
-            found += requests.of_file(file, columns.load(settings.schema_file))
+            found += requests.of_file(file, curated_schema(settings))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -108,11 +111,11 @@ def _rows(texts: Sequence[str], file: Path | None, settings: Settings) -> list[A
 
 
 def _checked(settings: Settings) -> Any:
-    from schema import columns
+    from pipeline.project import curated_schema
     from schema.rows import SERVING
     from schema.rows import check as check_rows
 
-    curated = columns.load(settings.schema_file)
+    curated = curated_schema(settings)
 
     def validate(rows: Sequence[Any]) -> list[str]:
         return [
@@ -128,6 +131,9 @@ def _client(rest: str, grpc: str | None, model: str, options: dict[str, Any]) ->
     """Give a client; turn its errors into those of the command line."""
     from serving.client import BadRequest, Client, ClientError, ModelNotFound
 
+    addresses.check(rest, grpc)
+    if grpc:
+        quieten()
     client = Client.grpc(grpc, model, **options) if grpc else Client.rest(rest, model, **options)
     try:
         yield client

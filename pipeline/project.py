@@ -45,7 +45,7 @@ def load(settings: Settings) -> Project:
     Raises:
       UsageError: a file is missing or wrong, or they do not fit.
     """
-    project = Project(_features(settings), _schema(settings), _policy(settings))
+    project = Project(_features(settings), curated_schema(settings), _policy(settings))
     _check_columns(settings, project)
     _check_run_fn(settings)
     return project
@@ -89,18 +89,37 @@ def _features(settings: Settings) -> Features:
         return features.load(file)
     except ValidationError as error:
         raise UsageError(f"{file}: {explain(error, features.Features)}") from error
+    except FileNotFoundError as error:
+        raise _missing("features", file) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: not a usable features file: {error}") from error
 
 
-def _schema(settings: Settings) -> Any:
+def curated_schema(settings: Settings) -> Any:
+    """Read the curated schema alone.
+
+    Args:
+      settings: that name it.
+
+    Raises:
+      UsageError: it is missing or wrong.
+    """
     from schema import columns
 
     file = settings.schema_file
     try:
         return columns.load(file)
+    except FileNotFoundError as error:
+        raise _missing("schema_file", file) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: not a usable schema: {error}") from error
+
+
+def _missing(setting: str, file: Path) -> UsageError:
+    return UsageError(
+        f"{setting}: there is no file {file}.",
+        f"correct {setting}, or go to the project's folder, or name its settings with --settings",
+    )
 
 
 def _policy(settings: Settings) -> Policy:
@@ -111,6 +130,8 @@ def _policy(settings: Settings) -> Policy:
         return policy.load(file)
     except ValidationError as error:
         raise UsageError(f"{file}: {explain(error, policy.Policy)}") from error
+    except FileNotFoundError as error:
+        raise _missing("policy_file", file) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: not a usable policy: {error}") from error
 

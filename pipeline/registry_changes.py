@@ -113,8 +113,8 @@ def gc(
 ) -> None:
     """Remove old versions and artifacts that nothing needs.
 
-    What serves, has an alias, would be rolled back to, is the baseline, or is among the newest
-    stays. Executions that a killed run left running are closed.
+    These stay: versions that serve, have an alias, or would be rolled back to, the baseline, and
+    the newest. Executions that a killed run left running are closed.
     """
     from pipeline import lock as workspace_lock
     from pipeline import metadata

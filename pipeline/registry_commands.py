@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline import program
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.registry_changes import gc, promote, rollback, translated
@@ -208,7 +209,7 @@ def _tell_verified(
     if not found:
         click.echo(f"No version is published under {base} yet.")
     if differences:
-        click.echo("Next   taxiway registry verify --rebuild")
+        click.echo(f"Next   {program.as_typed('taxiway registry verify --rebuild')}")
 
 
 def _workspace(settings_file: Path | None, workspace: Path | None) -> Workspace:

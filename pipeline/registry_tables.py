@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.tree import Tree
 
+from pipeline import program
 from pipeline.records import RunRecord
 from pipeline.registry import Entry
 from serving.aliases import Event
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from pipeline.collection import Garbage
     from pipeline.lineage import Origin
 
+_NUMBERS = frozenset({"version", "AUC", "rows", "seconds"})
+# What `registry show` and --json say too.
+_LEAST_FIRST = (
+    "where",
+    "hyperparameters",
+    "seconds",
+    "rows",
+    "model id",
+    "trained on",
+    "judged on",
+)
 # Of a table that is not on a terminal.
 _PIPED_WIDTH = 200
 # The Evaluator's means, not what a person wants to read.
@@ -29,34 +41,52 @@ _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 def listing(found: Sequence[Entry], root: Path) -> None:
     """Print a line for each model, and below what all of them have in common."""
     if not found:
-        print("There is no model yet.  Next   taxiway run")
+        print(f"There is no model yet in {root}.\nNext   {program.as_typed('taxiway run')}")
         return
     known = [entry.hyperparameters for entry in found]
     common = {name: value for name, value in known[0].items() if _in_all(name, value, known)}
-    table = Table(
-        _numbers("version"), "state", "aliases", "when", "trained on", "judged on",
-        _numbers("AUC"), _numbers("rows"), "model id", "run", _numbers("seconds"), "where",
-        "hyperparameters",
-    )  # fmt: skip
-    for entry in found:
-        own = {name: value for name, value in entry.hyperparameters.items() if name not in common}
-        table.add_row(
-            str(entry.version or ""),
-            entry.state,
-            ", ".join(entry.aliases),
-            entry.at[:16].replace("T", " "),
-            *_data(entry),
-            _number(entry.metrics.get("auc")),
-            _number(entry.metrics.get("example_count")),
-            entry.model_id[:12],
-            entry.run_id,
-            "" if entry.record is None else f"{entry.record.seconds:.1f}",
-            escape(_relative(Path(entry.uri), root)),
-            escape(_settings(own)),
-        )
-    _print(table)
+    console = _console()
+    console.print(_fitting([_line(entry, common, root) for entry in found], console))
     if common:
         print(f"Hyperparameters of all: {_settings(common)}")
+
+
+def _line(entry: Entry, common: Mapping[str, object], root: Path) -> dict[str, str]:
+    own = {name: value for name, value in entry.hyperparameters.items() if name not in common}
+    trained, judged = _data(entry)
+    return {
+        "version": str(entry.version or ""),
+        "state": entry.state,
+        "aliases": ", ".join(entry.aliases),
+        "when": entry.at[:16].replace("T", " "),
+        "trained on": trained,
+        "judged on": judged,
+        "AUC": _number(entry.metrics.get("auc")),
+        "rows": _number(entry.metrics.get("example_count")),
+        "model id": entry.model_id[:12],
+        "run": entry.run_id,
+        "seconds": "" if entry.record is None else f"{entry.record.seconds:.1f}",
+        "where": escape(_relative(Path(entry.uri), root)),
+        "hyperparameters": escape(_settings(own)),
+    }
+
+
+def _fitting(lines: Sequence[Mapping[str, str]], console: Console) -> Table:
+    """Return a table that leaves out what matters least until a terminal has room for it."""
+    columns = list(lines[0])
+    if console.is_terminal:
+        for least in _LEAST_FIRST:
+            if _width(lines, columns) > console.width:
+                columns.remove(least)
+    table = Table(*(_numbers(name) if name in _NUMBERS else name for name in columns))
+    for line in lines:
+        table.add_row(*(line[name] for name in columns))
+    return table
+
+
+def _width(lines: Sequence[Mapping[str, str]], columns: Sequence[str]) -> int:
+    frame = 3  # of each column: a line and a space on both sides
+    return 1 + sum(frame + max(len(name), *(len(line[name]) for line in lines)) for name in columns)
 
 
 def _in_all(name: str, value: object, known: Sequence[Mapping[str, object]]) -> bool:
@@ -203,8 +233,12 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.4f}"
 
 
-def _print(table: Table | Tree) -> None:
+def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
-    console.print(table)
+    return console
+
+
+def _print(table: Table | Tree) -> None:
+    _console().print(table)

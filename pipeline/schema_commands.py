@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -49,7 +49,7 @@ def diff(
     patch: bool,
     as_json: bool,
 ) -> None:
-    """Show what the data says otherwise than the curated schema.
+    """Show where the data differs from the curated schema.
 
     Exit codes: 0 nothing, 1 something; those of `taxiway` when it cannot be told.
     """
@@ -83,7 +83,7 @@ def accept(
     features: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Take what the data says over into the schema file."""
+    """Change the schema file to what the data needs."""
     settings = _load(settings_file, workspace, span, window)
     before, found, after = _proposed(settings, features or None)
     if after != before:
@@ -104,8 +104,9 @@ def accept(
 @json_option
 def show(settings_file: Path | None, as_json: bool) -> None:
     """Show the curated schema."""
-    file = load(settings_file, None).schema_file
-    curated = _curated(file)
+    from pipeline.project import curated_schema
+
+    curated = curated_schema(load(settings_file, None))
     if as_json:
         from google.protobuf import json_format
 
@@ -122,8 +123,8 @@ def show(settings_file: Path | None, as_json: bool) -> None:
 @settings_option
 @click.option(
     "--environment",
-    help="Of the schema.  [default: SERVING for JSON, where the label may be absent, "
-    "TRAINING for a file]",
+    help="The schema's environment to check against.  [default: SERVING for JSON, where the label "
+    "may be absent, TRAINING for a file]",
 )
 @json_option
 def validate(rows: str, settings_file: Path | None, environment: str | None, as_json: bool) -> None:
@@ -132,17 +133,20 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     A file is CSV, Parquet, JSON or JSON lines. A request is JSON: a row as an object, a list of
     rows, or TF Serving's own {"instances": [...]}; - reads it from standard input.
     """
+    from pipeline.project import curated_schema
     from schema import requests
     from schema.rows import SERVING, TRAINING, check
 
     settings = load(settings_file, None)
-    curated = _curated(settings.schema_file)
+    curated = curated_schema(settings)
     request = rows == "-" or rows.lstrip().startswith(("{", "["))
     try:
         if request:
             found_rows = requests.of_json(sys.stdin.read() if rows == "-" else rows)
         else:
             found_rows = list(requests.of_file(Path(rows), curated))
+        if not found_rows:
+            raise ValueError(f"{rows}: there are no rows in it")
         environment = environment or (SERVING if request else TRAINING)
         findings = check(found_rows, curated, environment)
     except OSError as error:
@@ -176,23 +180,15 @@ def _load(
     return settings.model_copy(update={"source": source})
 
 
-def _curated(file: Path) -> Any:
-    from schema import columns
-
-    try:
-        return columns.load(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a usable schema: {error}") from error
-
-
 def _proposed(
     settings: Settings, features: Sequence[str] | None = None
 ) -> tuple[str, list[Change], str]:
     """Return the schema file's text, what the data says otherwise, and the text with that."""
+    from pipeline.project import curated_schema
     from pipeline.terminal import library_output_to, new_log
     from schema import changes, text
 
-    curated = _curated(settings.schema_file)
+    curated = curated_schema(settings)
     with library_output_to(new_log(settings.workspace, "schema")):
         from pipeline.proposal import propose
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline import interrupts
+from pipeline import addresses, interrupts
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.options import json_option, load, settings_option, workspace_option
 from pipeline.progress import Step
@@ -60,10 +60,14 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     help="Share of a replica's capacity to leave free.",
 )  # fmt: skip
 @click.option(
-    "--repeat", type=click.IntRange(2), default=3, show_default=True, help="Times of each cell."
+    "--repeat", type=click.IntRange(2), default=3, show_default=True, help="Times to measure each."
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True, help="Of each time."
+    "--seconds",
+    type=click.FloatRange(0.1),
+    default=2.0,
+    show_default=True,
+    help="How long each measurement takes.",
 )
 @click.option("--rest", help="Address of a server that runs, such as http://127.0.0.1:8501.")
 @click.option("--grpc", help="The same over gRPC, such as 127.0.0.1:8500.")
@@ -77,8 +81,10 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     "--backend", type=click.Choice(_BACKENDS), default="local", show_default=True,
     help="What to start, as taxiway serve does.",
 )  # fmt: skip
-@click.option("--cpus", type=click.IntRange(1), help="For the server.  [default: all but a few]")
-@click.option("--anyway", is_flag=True, help="Measure although others keep the machine busy.")
+@click.option(
+    "--cpus", type=click.IntRange(1), help="CPUs for the server.  [default: all but a few]"
+)
+@click.option("--anyway", is_flag=True, help="Measure even if other processes keep the CPUs busy.")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the files.  [default: a new one in the workspace]",
@@ -204,10 +210,7 @@ class _Watcher:
 
 
 def _protocols(protocol: str | None, where: Where) -> tuple[str, ...]:
-    if where.rest is not None and not where.rest.startswith(("http://", "https://")):
-        raise UsageError(f"--rest {where.rest}: an address such as http://127.0.0.1:8501 expected.")
-    if where.grpc is not None and "/" in where.grpc:
-        raise UsageError(f"--grpc {where.grpc}: an address such as 127.0.0.1:8500 expected.")
+    addresses.check(where.rest, where.grpc)
     served = tuple(where.given) or ("grpc", "rest")
     if protocol is None:
         return served

@@ -29,12 +29,12 @@ def of_file(file: Path, settings: Settings, count: int) -> list[Row]:
     Raises:
       UsageError: it cannot be read, or is empty.
     """
-    from schema import columns, requests
+    from pipeline.project import curated_schema
+    from schema import requests
 
     try:
-        found = list(
-            itertools.islice(requests.of_file(file, columns.load(settings.schema_file)), _LOOKED_AT)
-        )
+        rows = requests.of_file(file, curated_schema(settings))
+        found = list(itertools.islice(rows, _LOOKED_AT))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -22,7 +22,7 @@ from pipeline.settings import MetadataSettings, Settings, absolute
 from pipeline.sources.layout import Layout
 
 # Stands for the data until a run has laid it out.
-_NO_DATA = Layout(Path("/"), 1, (0,))
+_NO_DATA = Layout(1, (0,), Path("/"))
 
 
 def compile_package(here: Settings, plain: Settings) -> Package:

@@ -15,16 +15,14 @@ _MAX_SPAN = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Say where a run's rows are.
+class Spans:
+    """Say which spans a run sees.
 
     Args:
-      base: folder of spans, each with a folder of Parquet files for each split.
       span: the span to evaluate on.
       train_spans: the spans to train on, oldest first.
     """
 
-    base: Path
     span: int
     train_spans: tuple[int, ...]
 
@@ -43,20 +41,26 @@ class Layout:
         )
 
 
-def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout:
-    """Put a span and the ones before it where ExampleGen finds them.
+@dataclass(frozen=True)
+class Layout(Spans):
+    """Say where a run's rows are.
 
-    Each span is written once and hard-linked from there; what exists is used as it is. A folder
-    appears in one rename, so that an interruption leaves nothing that looks complete.
+    Args:
+      span: the span to evaluate on.
+      train_spans: the spans to train on, oldest first.
+      base: folder of spans, each with a folder of Parquet files for each split.
+    """
+
+    base: Path
+
+
+def choose(source: Source, span: int | None, window: int) -> Spans:
+    """Find the spans that a run sees.
 
     Args:
       source: of the rows.
-      root: folder for spans; one sub-folder for each state of the source.
       span: to evaluate on; None means the newest.
       window: how many earlier spans to train on, at most.
-
-    Returns:
-      Where the rows are.
 
     Raises:
       UsageError: there is no such span, or none before it to train on.
@@ -80,18 +84,43 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
     if not earlier:
         raise UsageError(
             f"span {chosen} is the first; there is no earlier span to train on.",
-            f"taxiway run --span {spans[min(1, len(spans) - 1)]}",
+            f"taxiway run --span {spans[1]}"
+            if len(spans) > 1
+            else "add the rows of an earlier span, or cut them into shorter ones: source.period",
         )
+    return Spans(chosen, earlier)
+
+
+def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout:
+    """Put a span and the ones before it where ExampleGen finds them.
+
+    Each span is written once and hard-linked from there; what exists is used as it is. A folder
+    appears in one rename, so that an interruption leaves nothing that looks complete.
+
+    Args:
+      source: of the rows.
+      root: folder for spans; one sub-folder for each state of the source.
+      span: to evaluate on; None means the newest.
+      window: how many earlier spans to train on, at most.
+
+    Returns:
+      Where the rows are.
+
+    Raises:
+      UsageError: there is no such span, or none before it to train on.
+      DataRefused: there are no rows at all.
+    """
+    seen = choose(source, span, window)
     state = root / source.fingerprint()[:12]
     base = state / f"window-{window}"
     _link(
         {
-            "train": [_written(source, each, state / "spans") for each in earlier],
-            "eval": [_written(source, chosen, state / "spans")],
+            "train": [_written(source, each, state / "spans") for each in seen.train_spans],
+            "eval": [_written(source, seen.span, state / "spans")],
         },
-        base / str(chosen),
+        base / str(seen.span),
     )
-    return Layout(base, chosen, earlier)
+    return Layout(seen.span, seen.train_spans, base)
 
 
 def _written(source: Source, span: int, folder: Path) -> Path:

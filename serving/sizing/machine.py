@@ -77,7 +77,7 @@ def refuse_if_busy() -> None:
     used = psutil.cpu_percent(_LOOK_SECONDS) / 100 * (psutil.cpu_count() or 1)
     if used > MAX_OTHERS:
         raise MachineBusy(
-            f"Others keep {used:.1f} of {psutil.cpu_count()} CPUs busy, "
-            f"at most {MAX_OTHERS:g} leaves figures that can be trusted.",
+            f"Other processes use {used:.1f} of {psutil.cpu_count()} CPUs; "
+            f"above {MAX_OTHERS:g} the figures cannot be trusted.",
             "end what runs, or measure all the same with --anyway",
         )

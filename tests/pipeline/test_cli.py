@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import settings
-from pipeline.settings import Settings
+from pipeline.settings import Settings, load_plain
 from tests.conftest import PROJECT, taxiway
 
 VERBS = ("run", "settings", "doctor", "registry")
@@ -48,9 +48,11 @@ def test_version_is_the_project_s() -> None:
     assert taxiway("--version").stdout == "taxiway, version 0.1.0\n"
 
 
-def test_settings_are_printed_as_a_settings_file() -> None:
-    done = taxiway("settings")
-    assert done.stdout == (PROJECT / "taxiway.toml").read_text(encoding="utf-8")
+def test_settings_are_printed_as_a_settings_file(tmp_path: Path) -> None:
+    printed = taxiway("settings").stdout
+    (tmp_path / "mine.toml").write_text(printed)
+    assert load_plain(tmp_path / "mine.toml") == load_plain(PROJECT / "taxiway.toml")
+    assert taxiway("settings", "--settings", tmp_path / "mine.toml").stdout == printed
 
 
 def test_settings_shows_what_is_in_force(tmp_path: Path) -> None:
@@ -310,7 +312,7 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
         ),
         ('[kinds.drifts]\naction = "stop"\n', "unknown key kinds.drifts; did you mean drift?"),
         ("[limits\n", "not a usable policy"),
-        (None, "No such file"),
+        (None, "policy_file: there is no file"),
     ],
 )
 def test_a_wrong_policy_is_named(tmp_path: Path, policy: str | None, says: str) -> None:

@@ -36,7 +36,7 @@ def test_json_holds_the_same_checks(tmp_path: Path) -> None:
     done = taxiway("doctor", "--json", "--workspace", tmp_path)
     checks = json.loads(done.stdout)["checks"]
     assert {check["name"] for check in checks} == {
-        "Python", "g++", "packages", "memory", "workspace", "disk", "features", "schema",
+        "Python", "g++", "packages", "memory", "workspace", "disk", "files", "source",
     }  # fmt: skip
     assert all(check["passed"] for check in checks)
 
@@ -44,25 +44,46 @@ def test_json_holds_the_same_checks(tmp_path: Path) -> None:
 def test_wrong_settings_are_a_finding(tmp_path: Path) -> None:
     (tmp_path / "taxiway.toml").write_text("workspce = 1\n")
     done = taxiway("doctor", cwd=tmp_path)
-    assert done.returncode == 5
+    assert done.returncode == 2
     assert "✗ settings" in done.stdout
     assert "did you mean workspace?" in done.stdout
     assert "taxiway settings --schema" in done.stdout
     assert "✓ Python" in done.stdout
 
 
-def test_files_that_the_settings_name_must_be_there(tmp_path: Path) -> None:
-    (tmp_path / "taxiway.toml").write_text('features = "none.toml"\n')
-    done = taxiway("doctor", cwd=tmp_path)
-    assert done.returncode == 5
-    assert f"✗ features     {tmp_path}/none.toml" in done.stdout
-    assert "correct features in taxiway.toml" in done.stdout
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        ('features = "none.toml"', "files", "features: there is no file {folder}/none.toml."),
+        ('schema_file = "none"', "files", "schema_file: there is no file {folder}/none."),
+        ('policy_file = "none"', "files", "policy_file: there is no file {folder}/none."),
+        ('[train]\nrun_fn = "mine.run"', "files", "train.run_fn: there is no function mine.run."),
+        ("[source]\nspan = 7", "source", "there is no span 7; the source has 201301 to 201312."),
+        (
+            '[source]\nkind = "folder"\npath = "none"',
+            "source",
+            "{folder}/none: no .csv or .parquet files there.",
+        ),
+    ],
+)
+def test_what_a_run_would_refuse_is_a_finding(
+    tmp_path: Path, text: str, name: str, said: str
+) -> None:
+    whole = f"""features = "{PROJECT}/models/flights.toml"
+schema_file = "{PROJECT}/schema/schema.pbtxt"
+"""
+    kept = [line for line in whole.splitlines() if line.partition(" ")[0] not in text]
+    file = tmp_path / "taxiway.toml"
+    file.write_text("\n".join([*kept, text]))
+    done = taxiway("doctor", "--settings", file, "--workspace", tmp_path / "new")
+    assert done.returncode == 2
+    assert f"✗ {name:<12} {said.format(folder=tmp_path)}" in done.stdout
 
 
 def test_a_workspace_in_a_file_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = taxiway("doctor", "--workspace", tmp_path / "file" / "workspace")
-    assert done.returncode == 5
+    assert done.returncode == 2
     assert "✗ workspace" in done.stdout
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,21 @@ def test_the_list_has_the_newest_version_first(workspace: Path) -> None:
     assert (newest[12], oldest[12]) == ("dropout 0.1", "dropout 0.5")
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_on_a_terminal_what_matters_is_never_cut_off(
+    workspace: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes it for a terminal
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = re.sub(
+        r"\x1b\[[\d;]*m", "", taxiway("registry", "list", "--workspace", workspace).stdout
+    )
+    assert "…" not in shown
+    for value in ("serving", "0.7100", "run-201304"):
+        assert value in shown
+    assert ("model id" in shown) is (width == 120)
+
+
 def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:
     done = taxiway("registry", "list", "--json", "--workspace", workspace)
     newest, oldest = json.loads(done.stdout)["models"]
@@ -75,7 +91,7 @@ def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:
 def test_an_empty_registry_says_what_to_do(tmp_path: Path) -> None:
     done = taxiway("registry", "list", "--workspace", tmp_path)
     assert done.returncode == 0
-    assert "There is no model yet." in done.stdout
+    assert done.stdout == f"There is no model yet in {tmp_path}.\nNext   taxiway run\n"
 
 
 def test_a_version_is_shown_with_its_slices(workspace: Path) -> None:

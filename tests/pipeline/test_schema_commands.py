@@ -171,9 +171,13 @@ def test_wrong_rows_are_shown_with_what_was_expected(command: Command, project: 
         ("rows/9.csv", "rows/9.csv: cannot be read: No such file or directory."),
         ("{", "the request is not JSON"),
         ("rows", "rows: rows are read from .csv"),
+        ("rows/empty.csv", "rows/empty.csv: there are no rows in it."),
     ],
 )
-def test_what_holds_no_rows_is_refused(rows: str, message: str, command: Command) -> None:
+def test_what_holds_no_rows_is_refused(
+    rows: str, message: str, command: Command, project: Path
+) -> None:
+    (project / "rows" / "empty.csv").write_text("carrier,hour\n")
     refused = command("validate", rows)
     assert isinstance(refused.exception, UsageError)
     assert str(refused.exception).startswith(message)

@@ -99,7 +99,7 @@ def test_a_task_runs_the_very_node_that_a_run_on_one_machine_has(variant: str) -
     plain = packages.plain()
     there = compilation.in_container(plain)
     files = project.load(settings.absolute(plain, PROJECT))
-    data = Layout(Path("/workspace/data/0123"), 201305, (201303, 201304))
+    data = Layout(201305, (201303, 201304), Path("/workspace/data/0123"))
     local = compiler.Compiler().compile(
         create_pipeline(there, files.features, files.policy, data, **slices.VARIANTS[variant])
     )

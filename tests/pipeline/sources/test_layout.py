@@ -29,7 +29,7 @@ def _names(folder: Path) -> list[str]:
 
 def test_newest_span_is_evaluated_and_the_window_before_it_trained_on(tmp_path: Path) -> None:
     layout = lay_out(_ThreeSpans(), tmp_path, None, 2)
-    assert layout == Layout(tmp_path / "0123456789ab" / "window-2", 3, (1, 2))
+    assert layout == Layout(3, (1, 2), tmp_path / "0123456789ab" / "window-2")
     assert _names(layout.base / "3" / "train") == ["1.parquet", "2.parquet"]
     assert _names(layout.base / "3" / "eval") == ["3.parquet"]
 
@@ -65,5 +65,16 @@ def test_an_unknown_span_names_those_there_are(tmp_path: Path) -> None:
 
 
 def test_the_first_span_has_nothing_to_train_on(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="span 1 is the first"):
+    with pytest.raises(UsageError, match="span 1 is the first") as refused:
         lay_out(_ThreeSpans(), tmp_path, 1, 1)
+    assert refused.value.next_step == "taxiway run --span 2"
+
+
+def test_a_single_span_is_not_told_to_try_itself_again(tmp_path: Path) -> None:
+    class OneSpan(_ThreeSpans):
+        def spans(self) -> list[int]:
+            return [1]
+
+    with pytest.raises(UsageError, match="span 1 is the first") as refused:
+        lay_out(OneSpan(), tmp_path, None, 1)
+    assert refused.value.next_step.startswith("add the rows of an earlier span")

@@ -198,6 +198,27 @@ def test_the_command_prints_the_state_of_each_version(server: ModelServer) -> No
     assert (nobody.returncode, "Next   taxiway serve" in nobody.stderr) == (5, True)
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (("--rest", "nonsense"), "--rest nonsense: an address such as http://127.0.0.1:8501"),
+        (("--rest", "127.0.0.1:8501"), "--rest 127.0.0.1:8501: an address such as http://"),
+        (("--grpc", "http://127.0.0.1:1"), "--grpc http://127.0.0.1:1: an address such as 127."),
+        (("--grpc", "127.0.0.1"), "--grpc 127.0.0.1: an address such as 127.0.0.1:8500"),
+    ],
+)
+def test_what_is_no_address_is_named(option: tuple[str, str], expected: str) -> None:
+    for words in (("status",), ("predict", "--row", "{}")):
+        done = taxiway(*words, *option)
+        assert (done.returncode, done.stderr.startswith(f"Stopped: {expected}")) == (2, True)
+
+
+def test_over_grpc_nothing_but_the_error_is_told() -> None:
+    done = taxiway("status", "--grpc", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 5
+    assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["Stopped:", "Next"]
+
+
 def test_the_command_needs_rows() -> None:
     done = taxiway("predict")
     assert (done.returncode, "give --row or --csv" in done.stderr) == (2, True)
