@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -34,6 +34,9 @@ from pipeline.report_commands import report
 from pipeline.schema_commands import schema
 from pipeline.serve_command import serve
 from pipeline.size_command import size
+
+if TYPE_CHECKING:
+    from pipeline.engine.settings import BeamSettings
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -88,7 +91,7 @@ def run(
     source = settings.source.model_copy(
         update={name: value for name, value in chosen.items() if value is not None}
     )
-    beam = settings.beam.all_on(engine) if engine else settings.beam
+    beam = _on(settings.beam, engine) if engine else settings.beam
     settings = settings.model_copy(update={"source": source, "beam": beam})
     data = {"--settings": settings_file, "--workspace": workspace}
     asked = {**data, "--span": span, "--window": window}
@@ -111,6 +114,17 @@ def run(
         raise _unexpected(error, log_file) from error
     if as_json:
         click.echo(result.model_dump_json(indent=2))
+
+
+def _on(beam: BeamSettings, engine: Engine) -> BeamSettings:
+    from pydantic import ValidationError
+
+    from pipeline.settings import explain
+
+    try:
+        return beam.all_on(engine)
+    except ValidationError as error:
+        raise UsageError(f"--engine {engine}: {explain(error, type(beam))}") from error
 
 
 @taxiway.command()

@@ -1,4 +1,4 @@
-"""ExampleGen's work for Beam's workers: a file, then a shard, at a time."""
+"""ExampleGen's work for Beam's workers: a row group, then a shard, at a time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pyarrow as pa
 from pipeline import shards
 from pipeline.errors import InfrastructureError
 
-# Which input file, where its rows lie now, and which batches there; what a worker sends to the one
-# that writes a shard. Rows themselves go by the workspace, which all see: an engine would keep a
-# whole shard in its memory to hand it over.
-_Part = tuple[int, str, list[int]]
+# Which file and row group, where its rows lie now, and which batches there; what a worker sends to
+# the one that writes a shard. Rows themselves go by the workspace, which all see: an engine would
+# keep a whole shard in its memory to hand it over.
+_Part = tuple[int, int, str, list[int]]
 
 
 def write_examples_with(
@@ -40,18 +40,21 @@ def write_examples_with(
     with ExitStack() as scratches, pipeline:
         for name, (files, folder) in splits.items():
             folder.mkdir(parents=True, exist_ok=True)
-            scratch = scratches.enter_context(TemporaryDirectory(dir=folder, prefix=".shuffle-"))
+            # When this ends early, workers may still write there; TFX removes the whole folder.
+            scratch = scratches.enter_context(
+                TemporaryDirectory(dir=folder, prefix=".shuffle-", ignore_cleanup_errors=True)
+            )
             parts = written[folder] = shards.count(files, shard_bytes)
             dealt = (
                 pipeline
-                | f"Files[{name}]"
-                >> beam.Create([(at, str(file)) for at, file in enumerate(files)])
+                | f"RowGroups[{name}]"
+                >> beam.Create([tuple(each) for each in shards.row_groups(files)])
                 | f"Share[{name}]" >> beam.Reshuffle()
                 | f"Deal[{name}]" >> beam.ParDo(_Deal(parts, scratch))
             )
             # A shard that no row falls to is written too.
             empty = pipeline | f"Shards[{name}]" >> beam.Create(
-                [(shard, (0, "", [])) for shard in range(parts)]
+                [(shard, (0, 0, "", [])) for shard in range(parts)]
             )
             _ = (
                 (dealt, empty)
@@ -69,42 +72,40 @@ def write_examples_with(
             )
 
 
-@beam.typehints.with_input_types(tuple[int, str])
+@beam.typehints.with_input_types(tuple[str, int, int])
 @beam.typehints.with_output_types(tuple[int, _Part])
 class _Deal(beam.DoFn):
     def __init__(self, parts: int, scratch: str) -> None:
         self._parts = parts
         self._scratch = scratch
 
-    def process(self, element: tuple[int, str]) -> Iterator[tuple[int, _Part]]:
-        number, file = element
-        # The same file may be dealt twice at once, when a worker that seemed lost comes back.
-        dealt = f"{self._scratch}/{number}-{uuid.uuid4().hex}.arrow"
+    def process(self, element: tuple[str, int, int]) -> Iterator[tuple[int, _Part]]:
+        rows = shards.RowGroup(*element)
+        # The same rows may be dealt twice at once, when a worker that seemed lost comes back.
+        dealt = f"{self._scratch}/{rows.number}-{rows.group}-{uuid.uuid4().hex}.arrow"
         batches: dict[int, list[int]] = {}
-        with pa.ipc.new_file(dealt, shards.schema_of(Path(file))) as writer:
-            for at, (shard, batch) in enumerate(shards.deal(Path(file), number, self._parts)):
+        with pa.ipc.new_file(dealt, shards.schema_of(Path(rows.file))) as writer:
+            for at, (shard, batch) in enumerate(shards.deal(rows, self._parts)):
                 writer.write_batch(batch)
                 batches.setdefault(shard, []).append(at)
         for shard, own in batches.items():
-            yield shard, (number, dealt, own)
+            yield shard, (rows.number, rows.group, dealt, own)
 
 
 @beam.typehints.with_input_types(tuple[int, Iterable[_Part]])
-@beam.typehints.with_output_types(int)
 class _Write(beam.DoFn):
     def __init__(self, folder: str, parts: int, scratch: str) -> None:
         self._folder = folder
         self._parts = parts
         self._scratch = scratch
 
-    def process(self, element: tuple[int, Iterable[_Part]]) -> Iterator[int]:
+    def process(self, element: tuple[int, Iterable[_Part]]) -> None:
         shard, parts = element
         with ExitStack() as opened:
             batches = []
-            for _, dealt, own in sorted(parts):
+            for _, _, dealt, own in sorted(parts):
                 if own:
                     lies = pa.ipc.open_file(opened.enter_context(pa.memory_map(dealt)))
                     batches += [lies.get_batch(at) for at in own]
             table = pa.Table.from_batches(batches) if batches else pa.table({})
             shards.write(table, Path(self._folder), shard, self._parts, Path(self._scratch))
-        yield len(table)

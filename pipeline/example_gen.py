@@ -139,8 +139,8 @@ def _dealt(files: Sequence[Path], parts: int, scratch: Path) -> Iterator[pa.Tabl
     schema = shards.schema_of(files[0])
     spills = [scratch / f"{part}.arrow" for part in range(parts)]
     writers = [pa.ipc.new_file(str(spill), schema) for spill in spills]
-    for number, file in enumerate(files):
-        for part, batch in shards.deal(file, number, parts):
+    for group in shards.row_groups(files):
+        for part, batch in shards.deal(group, parts):
             writers[part].write_batch(batch)
     for writer, spill in zip(writers, spills):
         writer.close()

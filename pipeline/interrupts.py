@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def remembered() -> Iterator[Callable[[], None]]:
-    """Treat Ctrl-C and a polite kill alike, and remember them.
+    """Treat Ctrl-C, a polite kill and a terminal that closes alike, and remember them.
 
     Python drops a KeyboardInterrupt that is raised in a callback from native code, and TensorFlow
     calls back often.
@@ -32,7 +32,9 @@ def remembered() -> Iterator[Callable[[], None]]:
 
     # Only the main thread may say what a signal does.
     in_main = threading.current_thread() is threading.main_thread()
-    signals = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    signals = [signal.SIGINT, signal.SIGTERM] if in_main else []
+    if in_main and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
+        signals.append(signal.SIGHUP)
     before = {each: signal.signal(each, interrupt) for each in signals}
     try:
         yield check

@@ -89,7 +89,7 @@ def explained(name: str) -> Iterator[None]:
     except StoreError as error:
         refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
         raise refused(f"{error.where}: {error.what}.", error.next_step) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # libraries that read flags end the process
         raise InfrastructureError(
             f"{name} failed: {_first_line(error)}", "taxiway doctor"
         ) from error

@@ -194,23 +194,20 @@ def execution_folders(workspace: Workspace) -> list[Path]:
     return sorted(workspace.artifacts.glob("[!.]*/[!.]*/*"))
 
 
-def close_interrupted(store: metadata_store.MetadataStore, artifacts: Path) -> int:
-    """Mark executions that a killed run left running as failed, and remove what they wrote.
-
-    Args:
-      store: ML Metadata; the caller holds the workspace, so nothing is really running.
-      artifacts: TFX's pipeline root.
-
-    Returns:
-      How many there were.
-    """
-    unfinished = [
+def unfinished(store: metadata_store.MetadataStore) -> list[mlmd.Execution]:
+    """Return executions that run, or that a killed run left so."""
+    return [
         execution
         for execution in store.get_executions()
         if execution.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
     ]
-    fail(store, artifacts, unfinished)
-    return len(unfinished)
+
+
+def origin(store: metadata_store.MetadataStore, execution: mlmd.Execution) -> tuple[str, str, str]:
+    """Return the pipeline, the node and the run that an execution is of; "" where unknown."""
+    names = {each.type: each.name for each in store.get_contexts_by_execution(execution.id)}
+    pipeline, _, node = names.get("node", "").rpartition(".")
+    return pipeline, node, names.get("pipeline_run", "")
 
 
 def fail(

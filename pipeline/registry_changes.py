@@ -132,11 +132,11 @@ def gc(
         workspace_lock.exclusive(place.lock_file),
         lock.exclusive(place.model_base.parent, versions.WAIT_SECONDS),
     ):
-        from pipeline import collection, promotion
+        from pipeline import collection, leftovers, promotion
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
-        closed = 0 if dry_run else metadata.close_interrupted(store, place.artifacts)
+        closed = 0 if dry_run else leftovers.close(store, place.artifacts, settings.beam)
         found = collection.garbage(
             place, store, keep or settings.publish.keep, promotion.server(settings.publish)
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import interrupts, launching, lock, project, recording
 from pipeline.engine import check as engine
+from pipeline.engine import clusters
 from pipeline.errors import DataRefused, TaxiwayError, UsageError, point_to_schema
 from pipeline.progress import Observer, Step
 from pipeline.records import RunRecord
@@ -56,10 +57,22 @@ def run(
     """
     workspace = Workspace(settings.workspace, settings.name)
     with lock.exclusive(workspace.lock_file):
-        engine.reach(settings.beam)
+        _reach_engine(settings, observer)
         return _Run(
             settings, workspace, observer, tune, warm_start, log_file, schema_diff
         ).execute()
+
+
+def _reach_engine(settings: Settings, observer: Observer) -> None:
+    """Make sure that the clusters can do the work; the jar of a job server may be downloaded."""
+    if not clusters.in_use(settings.beam):
+        return
+    observer.started("Engine")
+    begin, state, found = time.monotonic(), "failed", ""
+    try:
+        found, state = engine.reach(settings.beam), "done"
+    finally:
+        observer.finished(Step("Engine", state, time.monotonic() - begin, found))
 
 
 def new_run_id() -> str:
@@ -139,7 +152,7 @@ class _Run:
         data = self._lay_out_data(files.schema)
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
-            from pipeline import decisions, fingerprint, metadata, speedups
+            from pipeline import decisions, fingerprint, leftovers, metadata, speedups
             from pipeline.engine import work
             from pipeline.graph import create_pipeline
 
@@ -159,7 +172,8 @@ class _Run:
             self._code_hash = fingerprint.of_training(self._settings.train.run_fn)
             store = metadata.open_store(self._settings)
             metadata.claim(store, self._settings)
-            interrupted = metadata.close_interrupted(store, self._workspace.artifacts)
+            artifacts = self._workspace.artifacts
+            interrupted = leftovers.close(store, artifacts, self._settings.beam)
             metadata.forget_missing(store)
             metadata.reserve_lost(store, self._workspace)
             if self._warm_start:
@@ -245,7 +259,7 @@ class _Run:
         except KeyboardInterrupt:
             state = "interrupted"
             raise
-        except TaxiwayError:
+        except BaseException:
             state = "failed"
             raise
         finally:

@@ -1,8 +1,8 @@
 """Rows as files of tf.Examples, in an order that nothing but the rows decides.
 
-Which shard a row goes to, and where in it, is drawn by a generator of each input file's and each
-shard's own. So files and shards can be worked on in any order, by any number of workers, and give
-the same examples in the same order.
+Which shard a row goes to, and where in it, is drawn by a generator of each row group's and each
+shard's own. So row groups and shards can be worked on in any order, by any number of workers, and
+give the same examples in the same order.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -43,25 +44,54 @@ def rows(files: Sequence[Path]) -> int:
     return sum(pq.read_metadata(file).num_rows for file in files)
 
 
-def deal(file: Path, number: int, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Deal a file's rows out to shards at random.
+class RowGroup(NamedTuple):
+    """Rows that are read at once.
 
     Args:
       file: Parquet.
       number: of the file among all.
+      group: number of the row group in the file.
+    """
+
+    file: str
+    number: int
+    group: int
+
+
+def row_groups(files: Sequence[Path]) -> list[RowGroup]:
+    """Return the row groups of Parquet files, in order."""
+    return [
+        RowGroup(str(file), number, group)
+        for number, file in enumerate(files)
+        for group in range(pq.read_metadata(file).num_row_groups)
+    ]
+
+
+def deal(rows: RowGroup, shards: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Deal rows out to shards at random.
+
+    Args:
+      rows: to deal out.
       shards: how many there are.
 
     Yields:
       A shard, and rows of it in the order of the file.
     """
-    order = np.random.default_rng([_SEED, number])
-    for batch in pq.ParquetFile(file).iter_batches(columns=columns_of(file)):
+    order = np.random.default_rng([_SEED, rows.number, rows.group])
+    file = Path(rows.file)
+    columns = columns_of(file)
+    for batch in pq.ParquetFile(file).iter_batches(row_groups=[rows.group], columns=columns):
         if shards == 1:
             yield 0, batch
             continue
         dealt = order.integers(shards, size=len(batch))
-        for shard in range(shards):
-            yield shard, batch.filter(pa.array(dealt == shard))
+        by_shard = np.argsort(dealt, kind="stable")
+        ends = np.cumsum(np.bincount(dealt, minlength=shards))
+        sorted_rows = batch.take(pa.array(by_shard))
+        for shard, end in enumerate(ends):
+            begin = ends[shard - 1] if shard else 0
+            if end > begin:
+                yield shard, sorted_rows.slice(begin, end - begin)
 
 
 def write(table: pa.Table, folder: Path, shard: int, shards: int, scratch: Path) -> None:

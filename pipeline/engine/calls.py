@@ -9,10 +9,12 @@ from typing import Any
 
 from pipeline.errors import InfrastructureError
 
-_SECONDS = 10.0
+SECONDS = 10.0
+# Kubernetes gives a pod 30 s to end in.
+CANCEL_SECONDS = 3.0
 
 
-def ask(name: str, kind: str, url: str, method: str = "GET") -> Any:
+def ask(name: str, kind: str, url: str, method: str = "GET", seconds: float = SECONDS) -> Any:
     """Return what a server answers in JSON.
 
     Args:
@@ -20,17 +22,23 @@ def ask(name: str, kind: str, url: str, method: str = "GET") -> Any:
       kind: what it should be, in words.
       url: to ask.
       method: of HTTP.
+      seconds: that it may take.
 
     Raises:
-      InfrastructureError: nothing answers, or not in JSON.
+      InfrastructureError: nothing answers, or with an error, or not in JSON.
     """
     import urllib3
 
     place = url.split("/")[2]
     try:
-        answer = urllib3.PoolManager().request(method, url, timeout=_SECONDS, retries=False)
+        answer = urllib3.PoolManager().request(method, url, timeout=seconds, retries=False)
     except urllib3.exceptions.HTTPError as error:
         raise _nobody(name, place, error) from error
+    if answer.status >= 400:
+        raise InfrastructureError(
+            f"{name}: {place} answers {method} {url.partition(place)[2]} with HTTP "
+            f"{answer.status} {answer.reason}."
+        )
     try:
         return json.loads(answer.data)
     except ValueError as error:
@@ -50,7 +58,7 @@ def connect(name: str, place: str, next_step: str) -> None:
     """
     host, _, port = place.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), _SECONDS):
+        with socket.create_connection((host, int(port)), SECONDS):
             pass
     except (OSError, OverflowError, UnicodeError) as error:
         raise _nobody(name, place, error, next_step) from error
@@ -68,8 +76,10 @@ def address_towards(name: str, place: str) -> str:
     """
     host, _, port = place.rpartition(":")
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unsent:
-            unsent.connect((host, int(port)))
+        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as unsent:
+            unsent.connect(address)
             return str(unsent.getsockname()[0])
     except (OSError, OverflowError, UnicodeError) as error:
         raise _nobody(name, place, error) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr
+
 from pipeline.engine import clusters, job_server
 from pipeline.engine.calls import connect, is_here
 from pipeline.engine.cluster import Cluster
@@ -46,7 +49,27 @@ def reach(beam: BeamSettings) -> str:
       InfrastructureError: one does not answer, is not what the settings say, or too small.
     """
     settings(beam)
+    _check_arguments(beam)
     return "; ".join(_reach(cluster) for cluster in clusters.in_use(beam))
+
+
+def _check_arguments(beam: BeamSettings) -> None:
+    """Let Beam read the flags now: where it cannot, it ends the process."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    for component, engine in beam.engines.items():
+        if engine == "local" or not (arguments := beam.arguments_of(component)):
+            continue
+        said = io.StringIO()
+        try:
+            with redirect_stderr(said):
+                PipelineOptions(list(arguments)).get_all_options()
+        except SystemExit as error:
+            why = said.getvalue().strip().rpartition("error: ")[2]
+            raise UsageError(
+                f"beam.{engine}.arguments, as {component} has them: {why}.",
+                f"correct [beam.{engine}] (docs/engines.md)",
+            ) from error
 
 
 def _reach(cluster: Cluster) -> str:
@@ -71,15 +94,18 @@ def _check_job_server(cluster: Cluster) -> None:
 def _check_workers(name: str, said: ClusterSettings) -> None:
     if pool_is_in_reach(said):
         place = f"beam.{name}.worker_pool"
-        connect(place, said.worker_pool, "start it (docs/engines.md)")
+        connect(
+            place,
+            said.worker_pool,
+            "start it (docs/engines.md); where other machines work, call the master by its name, "
+            "not localhost",
+        )
     if said.setup_file and not said.setup_file.is_file():
         raise InfrastructureError(f"beam.{name}.setup_file: there is no file {said.setup_file}.")
 
 
 def pool_is_in_reach(said: ClusterSettings) -> bool:
     """Return whether the worker pool can be called from here: elsewhere, localhost is another."""
-    if said.environment != "external":
-        return False
     return is_here(str(said.master)) or not is_here(said.worker_pool)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import functools
+import logging
+from collections.abc import Callable
 
 from pipeline.engine import job_server
 from pipeline.engine.cluster import Cluster
@@ -11,6 +13,8 @@ from pipeline.engine.names import CLUSTERS, COMPONENTS, Engine
 from pipeline.engine.settings import BeamSettings
 from pipeline.engine.spark import Spark
 from pipeline.errors import TaxiwayError
+
+_log = logging.getLogger(__name__)
 
 
 def of(beam: BeamSettings, engine: Engine) -> Cluster | None:
@@ -34,12 +38,33 @@ def cancel(beam: BeamSettings, node: str, job: str) -> None:
       node: TFX's node id; nothing is done for one that has no Beam work.
       job: the name of its job.
     """
+    if node in COMPONENTS and (cluster := of(beam, beam.engine_of(node))):
+        _cancel(cluster, job)
+
+
+def cancel_left(beam: BeamSettings, node: str, job: str) -> None:
+    """End a job that an earlier run has left, perhaps on another engine than is set now.
+
+    Args:
+      beam: settings.
+      node: as in `cancel`.
+      job: as in `cancel`.
+    """
     if node not in COMPONENTS:
         return
-    cluster = of(beam, beam.engine_of(node))
-    if cluster is None:
-        return
-    if cluster.settings.job_endpoint:
-        job_server.cancel(cluster.settings.job_endpoint, job)
-    with suppress(TaxiwayError):
-        cluster.cancel(job)
+    for name in CLUSTERS:
+        cluster = of(beam, name)
+        if cluster and cluster.settings.master:
+            _cancel(cluster, job)
+
+
+def _cancel(cluster: Cluster, job: str) -> None:
+    ways: list[Callable[[str], None]] = [cluster.cancel]
+    if endpoint := cluster.settings.job_endpoint:
+        named = f"beam.{cluster.name}.job_endpoint"
+        ways.insert(0, functools.partial(job_server.cancel, named, endpoint))
+    for end in ways:
+        try:
+            end(job)
+        except TaxiwayError as error:
+            _log.warning("Job %s may still run: %s", job, error.what)

@@ -28,23 +28,22 @@ def flags(
       endpoint: of the job server: host:port.
       job: the name it is to have there.
     """
-    own = beam.components.get(component)
     return [
         "--runner=PortableRunner",
         f"--job_endpoint={endpoint}",
         f"--job_name={job}",
         *_workers(cluster),
         *cluster.flags(component),
-        *cluster.settings.arguments,
-        *(own.arguments if own else ()),
+        *beam.arguments_of(component),
     ]
 
 
 def _workers(cluster: Cluster) -> Iterator[str]:
     settings = cluster.settings
-    yield f"--environment_type={settings.environment.upper()}"
-    yield f"--environment_config={settings.image or settings.worker_pool}"
-    yield f"--sdk_container_image={settings.image or _ALREADY_THERE}"
+    # Not in containers that the cluster starts: Beam mounts nothing of the workspace in them.
+    yield "--environment_type=EXTERNAL"
+    yield f"--environment_config={settings.worker_pool}"
+    yield f"--sdk_container_image={_ALREADY_THERE}"
     yield f"--environment_cache_millis={_WORKER_WAITS_MS}"
     if settings.setup_file:
         yield f"--setup_file={settings.setup_file}"

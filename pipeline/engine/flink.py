@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pipeline.engine.calls import ask, somebody_else
+from pipeline.engine.calls import CANCEL_SECONDS, SECONDS, ask, somebody_else
 from pipeline.engine.cluster import Cluster
 from pipeline.engine.names import Component
 from pipeline.engine.settings import FlinkSettings
@@ -25,16 +26,18 @@ class Flink(Cluster):
         return self.beam.flink
 
     def find(self) -> str:
-        """Make sure that it answers, is of the right version and has enough task slots."""
+        """Make sure that it answers, is of a known version and has enough task slots."""
         found = self._overview()
         slots = int(found["slots-total"])
         self._check_room(slots, f"task slots in {found['taskmanagers']} TaskManagers")
-        self._check_version(".".join(str(found["flink-version"]).split(".")[:2]))
+        flink = self.settings
+        if not (flink.job_server or flink.job_endpoint):  # they know which Flink they are for
+            self._check_version(_minor(found), _known())
         return f"Flink {found['flink-version']} at {self.settings.master}, {slots} task slots"
 
     def published_jar(self) -> str:
         """Return Beam's name for the job server of the cluster's version."""
-        return f":runners:flink:{self.settings.version or _known()[-1]}:job-server:shadowJar"
+        return f":runners:flink:{_minor(self._overview())}:job-server:shadowJar"
 
     def java(self, component: Component) -> list[str]:
         """Return no options: its job server needs none."""
@@ -51,7 +54,7 @@ class Flink(Cluster):
 
     def cancel(self, job: str) -> None:
         """End a job, which goes on when nobody waits for it any longer."""
-        found = self._ask("/jobs/overview")
+        found = self._ask("/jobs/overview", seconds=CANCEL_SECONDS)
         try:
             running = [
                 each["jid"]
@@ -61,7 +64,7 @@ class Flink(Cluster):
         except (TypeError, KeyError) as error:
             raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
         for number in running:
-            self._ask(f"/jobs/{number}?mode=cancel", "PATCH")
+            self._ask(f"/jobs/{number}?mode=cancel", "PATCH", CANCEL_SECONDS)
 
     def _overview(self) -> dict[str, Any]:
         found = self._ask("/overview")
@@ -71,30 +74,21 @@ class Flink(Cluster):
             raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
         return found
 
-    def _ask(self, path: str, method: str = "GET") -> Any:
-        return ask(_MASTER, _KIND, f"http://{self.settings.master}{path}", method)
+    def _ask(self, path: str, method: str = "GET", seconds: float = SECONDS) -> Any:
+        return ask(_MASTER, _KIND, f"http://{self.settings.master}{path}", method, seconds)
 
-    def _check_version(self, version: str) -> None:
-        flink, known = self.settings, _known()
-        if flink.job_server or flink.job_endpoint:  # they say themselves which Flink they are for
-            expected = flink.version or version
-            known = [expected]
-        else:
-            expected = flink.version or known[-1]
-        if expected not in known:
+    def _check_version(self, version: str, known: list[str]) -> None:
+        if version not in known:
             raise InfrastructureError(
-                f"beam.flink.version: this Beam has no job server for Flink {expected}; "
-                f"it has one for {', '.join(known)}.",
+                f"Flink at {self.settings.master} is version {version}; this Beam publishes job "
+                f"servers for {', '.join(known)}.",
                 "use such a cluster, or name a beam.flink.job_server",
             )
-        if version != expected:
-            raise InfrastructureError(
-                f"Flink at {flink.master} is version {version}, not {expected}; "
-                f"Beam has job servers for {', '.join(known)}.",
-                f'version = "{version}" in [beam.flink]'
-                if version in known
-                else "use such a cluster, or name a beam.flink.job_server",
-            )
+
+
+def _minor(overview: Mapping[str, Any]) -> str:
+    """Return the version as Beam names it, such as 1.19."""
+    return ".".join(str(overview["flink-version"]).split(".")[:2])
 
 
 def _known() -> list[str]:

@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 import time
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 
+from pipeline.engine.calls import CANCEL_SECONDS
 from pipeline.engine.cluster import Cluster
 from pipeline.engine.names import Component
+from pipeline.engine.processes import ended_with_this_process
 from pipeline.engine.settings import is_coordinate
 from pipeline.errors import InfrastructureError
 from serving.ports import free_port
@@ -37,14 +38,15 @@ class JobServer:
         port = free_port()
         self.endpoint = f"localhost:{port}"
         self._process = subprocess.Popen(
-            [
-                *_ended_with_this_process(),
-                *command,
-                f"--artifacts-dir={staging or self._folder.name}",
-                f"--job-port={port}",
-                "--artifact-port=0",
-                "--expansion-port=0",
-            ],
+            ended_with_this_process(
+                [
+                    *command,
+                    f"--artifacts-dir={staging or self._folder.name}",
+                    f"--job-port={port}",
+                    "--artifact-port=0",
+                    "--expansion-port=0",
+                ]
+            ),
             stdin=subprocess.DEVNULL,
         )
         try:
@@ -116,23 +118,31 @@ def check(cluster: Cluster) -> str:
     return _jar(cluster)
 
 
-def cancel(endpoint: str, job: str) -> None:
-    """Have a job server that runs on end a job; one that does not answer is let be.
+def cancel(name: str, endpoint: str, job: str) -> None:
+    """Have a job server that runs on end a job.
 
     Args:
+      name: of the setting that names it.
       endpoint: host:port.
       job: its name.
+
+    Raises:
+      InfrastructureError: it does not answer, or does not do it.
     """
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-    with suppress(grpc.RpcError), grpc.insecure_channel(endpoint) as channel:
-        jobs = beam_job_api_pb2_grpc.JobServiceStub(channel)
-        found = jobs.GetJobs(beam_job_api_pb2.GetJobsRequest(), timeout=_END_SECONDS)
-        for each in found.job_info:
-            if each.job_name == job:
-                request = beam_job_api_pb2.CancelJobRequest(job_id=each.job_id)
-                jobs.Cancel(request, timeout=_END_SECONDS)
+    try:
+        with grpc.insecure_channel(endpoint) as channel:
+            jobs = beam_job_api_pb2_grpc.JobServiceStub(channel)
+            found = jobs.GetJobs(beam_job_api_pb2.GetJobsRequest(), timeout=CANCEL_SECONDS)
+            for each in found.job_info:
+                if each.job_name == job:
+                    request = beam_job_api_pb2.CancelJobRequest(job_id=each.job_id)
+                    jobs.Cancel(request, timeout=CANCEL_SECONDS)
+    except grpc.RpcError as error:
+        why = f"{error.code().name}: {error.details()}"
+        raise InfrastructureError(f"{name}: {endpoint} does not end a job: {why}.") from error
 
 
 def _jar(cluster: Cluster) -> str:
@@ -149,6 +159,8 @@ def _jar(cluster: Cluster) -> str:
         url = JavaJarServer.path_to_maven_jar(artifact, group, version)
     else:
         url = JavaJarServer.path_to_beam_jar(cluster.published_jar())
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_START_SECONDS)  # Beam would wait for ever
     try:
         file = str(JavaJarServer.local_jar(url))
     except (RuntimeError, OSError) as error:
@@ -156,15 +168,8 @@ def _jar(cluster: Cluster) -> str:
             f"the job server's jar cannot be downloaded: {error}",
             f"name a file as {setting}, or a beam.{cluster.name}.job_endpoint",
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
     if not zipfile.is_zipfile(file):
         raise InfrastructureError(f"{file} is not a jar that can be read.", f"rm {file}")
     return file
-
-
-def _ended_with_this_process() -> list[str]:
-    """Return what lets the kernel end a command when this process is killed, where it is there.
-
-    It is a program, because what Python does between fork and exec can hang beside TensorFlow.
-    """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []

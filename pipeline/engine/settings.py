@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -80,25 +80,15 @@ class ClusterSettings(_Frozen):
         description="of a job server that runs already: host:port; by default a run starts one "
         "of its own, which needs Java",
     )
-    environment: Literal["external", "docker"] = Field(
-        "external",
-        description="where Python runs: external: in worker pools, one on each machine that "
-        "works; docker: in containers that these machines start",
-    )
     worker_pool: str = Field(
         "localhost:50000",
         pattern=_HOST_AND_PORT,
-        description="external: the worker pool, as each machine that works sees it",
-    )
-    image: str | None = Field(
-        None,
-        pattern=r"^[a-z0-9][\w./:@-]*$",
-        description="docker: with Beam's worker, Taxiway and this project in it",
+        description="starts Python on each machine that works; as these machines see it",
     )
     setup_file: Path | None = Field(
         None,
-        description="setup.py of what workers install when they start, where their image does "
-        "not have this project's code",
+        description="setup.py of what workers install when they start, where the pool is Beam's "
+        "own container and does not have this project's code",
     )
     staging: Path | None = Field(
         None,
@@ -116,10 +106,6 @@ class ClusterSettings(_Frozen):
     def _fits(self) -> ClusterSettings:
         if self.job_server and self.job_endpoint:
             raise ValueError("job_server and job_endpoint exclude each other")
-        if self.environment == "docker" and not self.image:
-            raise ValueError('environment = "docker" needs an image')
-        if self.image and self.environment != "docker":
-            raise ValueError('image is for environment = "docker"')
         if self.staging and self.job_endpoint:
             raise ValueError("staging is a setting of the job server that runs already")
         return self
@@ -131,15 +117,10 @@ class FlinkSettings(ClusterSettings):
     master: str | None = Field(
         None, pattern=_HOST_AND_PORT, description="of the JobManager's REST API: host:port"
     )
-    version: str | None = Field(
-        None,
-        pattern=r"^\d+\.\d+$",
-        description="of the cluster, as major.minor; the newest that Beam knows by default",
-    )
 
 
 class SparkSettings(ClusterSettings):
-    """How a standalone Spark 3 is reached, and what it runs Python with. For engine = "spark"."""
+    """How a standalone Spark 3.5 is reached, and what it runs Python with. For engine = "spark"."""
 
     master: str | None = Field(
         None, pattern=_HOST_AND_PORT, description="of the master: host:port, as in spark://…"
@@ -213,11 +194,15 @@ class BeamSettings(_Frozen):
         return {component: self.engine_of(component) for component in COMPONENTS}
 
     def all_on(self, engine: Engine) -> BeamSettings:
-        """Return the settings with all work done in one place."""
-        components = {
-            name: own.model_copy(update={"engine": None}) for name, own in self.components.items()
-        }
-        return self.model_copy(update={"engine": engine, "components": components})
+        """Return the settings with all work done in one place.
+
+        Raises:
+          ValidationError: a component asks for what that place cannot give.
+        """
+        said = self.model_dump()
+        for own in said["components"].values():
+            own["engine"] = None
+        return BeamSettings.model_validate({**said, "engine": engine})
 
     def of_cluster(self, name: Cluster) -> ClusterSettings:
         """Return how a cluster is reached."""
@@ -230,6 +215,12 @@ class BeamSettings(_Frozen):
         if own and own.parallelism:
             return own.parallelism
         return None if engine == "local" else self.of_cluster(engine).parallelism
+
+    def arguments_of(self, component: Component) -> tuple[str, ...]:
+        """Return the user's own flags for a component's work on a cluster."""
+        own, engine = self.components.get(component), self.engine_of(component)
+        of_cluster = () if engine == "local" else self.of_cluster(engine).arguments
+        return (*of_cluster, *(own.arguments if own else ()))
 
 
 def is_coordinate(job_server: str) -> bool:

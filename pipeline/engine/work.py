@@ -59,9 +59,11 @@ class Work:
         try:
             yield flags(self._beam, cluster, component, endpoint, job)
         except BaseException:
-            if own:  # what it has not handed over yet, it is not to hand over later
-                own.end()
-            clusters.cancel(self._beam, component, job)
+            try:
+                if own:  # what it has not handed over yet, it is not to hand over later
+                    own.end()
+            finally:  # also when somebody presses Ctrl-C once more
+                clusters.cancel(self._beam, component, job)
             raise
 
     def _server(self, cluster: Cluster, component: Component) -> JobServer:

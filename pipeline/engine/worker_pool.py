@@ -12,11 +12,33 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import IO, Any
 
 import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
+
+
+class _Pool(BeamFnExternalWorkerPoolServicer):
+    """Passes on what workers print: Beam reads it nowhere, and a pipe that is full stops them."""
+
+    def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: N802 (Beam's name)
+        for worker, process in list(self._worker_processes.items()):
+            if process.poll() is not None:
+                self._worker_processes.pop(worker, None)
+        answer = super().StartWorker(request, context)
+        started = self._worker_processes.get(request.worker_id)
+        if started is not None:
+            threading.Thread(target=_pass_on, args=(started.stdout,), daemon=True).start()
+        return answer
+
+
+def _pass_on(printed: IO[bytes]) -> None:
+    with printed:
+        for line in printed:
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
 
 
 def main() -> None:
@@ -31,7 +53,7 @@ def main() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
     # Beam starts `python`: that has to be the one that has this project.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    pool = BeamFnExternalWorkerPoolServicer(use_process=True)
+    pool = _Pool(use_process=True)
     # Two on one port would each have some of the calls.
     server = grpc.server(shared_unbounded_instance(), options=[("grpc.so_reuseport", 0)])
     beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(pool, server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline import metadata, recording
 from pipeline.engine import clusters
 from pipeline.engine.names import job_name
-from pipeline.errors import InfrastructureError, TaxiwayError
+from pipeline.errors import InfrastructureError
 from pipeline.kubeflow import executions, names, task
 from pipeline.kubeflow.plan import Ended
 from pipeline.progress import Step
@@ -33,14 +33,15 @@ def clear_up(words: list[str], signal_name: str) -> None:
         plan = found.run.known()
         if found.node == names.START or plan is None:
             return
+        # First, because the cluster may answer where the database does not.
+        job = job_name(found.settings.name, found.node, plan.run_id)
+        clusters.cancel(found.settings.beam, found.node, job)
         workspace = Workspace(found.settings.workspace, found.settings.name)
         store = metadata.open_store(found.settings)
         of_node = executions.of_run(store, plan.run_id).get(found.node, [])
         if executions.done(of_node) is None:
-            job = job_name(found.settings.name, found.node, plan.run_id)
-            clusters.cancel(found.settings.beam, found.node, job)
             executions.fail_unfinished(store, workspace.artifacts, of_node)
-    except (OSError, TaxiwayError) as other:
+    except Exception as other:  # ML Metadata's errors have no class in common
         print(f"What {signal_name} has left could not be set right: {other}", flush=True)
     finally:
         task.tell(error)

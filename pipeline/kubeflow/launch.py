@@ -48,7 +48,7 @@ def launch(task: Task) -> None:
 def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-    from pipeline import decisions, metadata, speedups
+    from pipeline import decisions, leftovers, metadata, speedups
     from pipeline.engine import work
     from pipeline.kubeflow import executions
 
@@ -62,6 +62,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     number = executions.done(earlier)
     if number is None:
         artifacts = Workspace(settings.workspace, settings.name).artifacts
+        leftovers.end_jobs(store, earlier, settings.beam)
         executions.fail_unfinished(store, artifacts, earlier)
         node = ir.nodes[0].pipeline_node
         with work.of_run(settings.beam) as beam:

@@ -127,7 +127,11 @@ def _cached(name: str, recipe: bytes, make: Callable[[Path], None]) -> Path:
         unfinished.mkdir(parents=True)
         try:
             make(unfinished)
-            unfinished.replace(folder)
+            try:
+                unfinished.replace(folder)
+            except OSError:
+                if not folder.exists():  # else another process was quicker
+                    raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.engine.processes import ended_with_this_process
 from serving.ports import free_port
 
 # What Flink's and Spark's own scripts give Java 17.
@@ -69,7 +70,7 @@ class Processes:
         self.run(name, ["java", *small, *options, *_OPENED, *words], more)
 
     def run(self, name: str, command: list[str], more: Mapping[str, str] | None = None) -> None:
-        """Start a process, apart from Ctrl-C.
+        """Start a process, apart from Ctrl-C, which ends when this one is killed.
 
         Args:
           name: of the process and its log.
@@ -78,8 +79,8 @@ class Processes:
         """
         with (self.folder / f"{name}.log").open("wb") as log:
             self._running[name] = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True,
-                env=os.environ | dict(more or {}),
+                ended_with_this_process(command), stdout=log, stderr=log, cwd=self.folder,
+                start_new_session=True, env=os.environ | dict(more or {}),
             )  # fmt: skip
 
     def kill(self, name: str) -> None:

@@ -17,15 +17,15 @@ _OF_TFX = "label() is deprecated"
 
 
 def main(folder: Path, checkout: Path = _CHECKOUT) -> int:
-    """Print each warning once; return 1 when there is one, or nothing to look through.
+    """Print each warning once; return 1 when there is one, or no run to look through.
 
     Args:
       folder: with the logs of runs under it.
       checkout: that the runs' code was imported from.
     """
     logs = sorted(folder.rglob("*.log"))
-    if not logs:
-        print(f"{folder}: there is no log to look for warnings in.")
+    if not any(log.parent.name == "logs" for log in logs):
+        print(f"{folder}: there is no log of a run to look for warnings in.")
         return 1
     found = dict.fromkeys(line for log in logs for line in _own(log, checkout))
     for line in found:

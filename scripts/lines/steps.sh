@@ -31,7 +31,8 @@ run() {
 
 # The project's own settings, from anywhere, with the image that a package needs.
 settings() {
-  sed -e '/^\[kubeflow\]/a image = "taxiway"' -e "s#^\(features\|schema_file\|policy_file\) = \"#&$PWD/#" taxiway.toml
+  sed "s#^\(features\|schema_file\|policy_file\) = \"#&$PWD/#" taxiway.toml
+  printf '[kubeflow]\nimage = "taxiway"\n'
 }
 
 step() {

@@ -10,12 +10,13 @@ from typing import Any
 
 
 @contextmanager
-def answering(body: bytes, asked: list[str] | None = None) -> Iterator[str]:
+def answering(body: bytes, asked: list[str] | None = None, status: int = 200) -> Iterator[str]:
     """Answer all requests with the same body.
 
     Args:
       body: of each answer.
       asked: filled with the method and path of each request.
+      status: of each answer.
 
     Yields:
       Where: host:port.
@@ -31,7 +32,7 @@ def answering(body: bytes, asked: list[str] | None = None) -> Iterator[str]:
 
         def _answer(self) -> None:
             heard.append(f"{self.command} {self.path}")
-            self.send_response(200)
+            self.send_response(status)
             self.end_headers()
             self.wfile.write(body)
 

@@ -26,7 +26,7 @@ _JOBS = {
 
 
 def _beam(master: str) -> BeamSettings:
-    # The job server is somebody else's, and nobody calls it here.
+    # The job server is somebody else's, and nobody answers there.
     flink = FlinkSettings(master=master, parallelism=1, job_endpoint="localhost:1")
     return BeamSettings(engine="flink", flink=flink)
 
@@ -57,9 +57,23 @@ def test_a_component_that_comes_to_its_end_asks_for_nothing() -> None:
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b'{"jobs": null}', b'{"jobs": [{}]}', b'{"errors": []}']
 )
-def test_a_cluster_that_cannot_say_is_let_be(body: bytes) -> None:
+def test_a_cluster_that_cannot_say_is_let_be_and_told_of(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with answering(body) as master:
         clusters.cancel(_beam(master), "Transform", "flights-Transform-1")
+    said = caplog.messages[-1]
+    assert said.startswith("Job flights-Transform-1 may still run: ")
+
+
+def test_what_an_earlier_run_has_left_is_ended_wherever_work_is_done_now() -> None:
+    asked: list[str] = []
+    with answering(json.dumps(_JOBS).encode(), asked) as master:
+        beam = BeamSettings(engine="local", flink=FlinkSettings(master=master))
+        clusters.cancel_left(beam, "Transform", "flights-Transform-2")
+        clusters.cancel_left(beam, "Trainer", "flights-Trainer-2")
+        clusters.cancel_left(BeamSettings(), "Transform", "flights-Transform-1")
+    assert asked == ["GET /jobs/overview", "PATCH /jobs/3c?mode=cancel"]
 
 
 class _JobServer(beam_job_api_pb2_grpc.JobServiceServicer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline import doctor
 from pipeline.engine import check
+from pipeline.engine.flink import Flink
 from pipeline.engine.settings import BeamSettings, ComponentSettings, FlinkSettings, SparkSettings
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import Settings
@@ -52,13 +54,14 @@ def _nobody() -> str:
     return f"127.0.0.1:{free_port()}"
 
 
+# A pool is there when somebody listens, which who answers for the cluster does too.
 def _beam(master: str | None, **flink: Any) -> BeamSettings:
-    flink = {"environment": "docker", "image": "worker"} | flink
+    flink = {"worker_pool": master or "localhost:1"} | flink
     return BeamSettings(engine="flink", flink=FlinkSettings(master=master, **flink))
 
 
 def _spark(master: str, **spark: Any) -> BeamSettings:
-    spark = {"environment": "docker", "image": "worker"} | spark
+    spark = {"worker_pool": master} | spark
     return BeamSettings(engine="spark", spark=SparkSettings(master=master, **spark))
 
 
@@ -133,14 +136,39 @@ def test_another_page_than_sparks(body: bytes) -> None:
         assert "is not the page of Spark's master" in _refused(_spark(place, web_ui=place))
 
 
-def test_another_version_than_the_settings_say(master: str, jar: str) -> None:
-    other = next(each for each in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS if each != "1.19")
-    assert f"is version 1.19, not {other}" in _refused(_beam(master, version=other))
-    assert "is version 1.19, not 1.20" in _refused(_beam(master, version="1.20", job_server=jar))
+def test_the_job_server_is_of_the_cluster_s_version() -> None:
+    for version in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS:
+        overview = _OVERVIEW | {"flink-version": f"{version}.1"}
+        with answering(json.dumps(overview).encode()) as place:
+            assert f":{version}:job-server" in Flink(_beam(place)).published_jar()
 
 
-def test_a_version_that_beam_has_no_job_server_for(master: str) -> None:
-    assert "this Beam has no job server for Flink 1.2;" in _refused(_beam(master, version="1.2"))
+def test_a_version_that_beam_has_no_job_server_for(jar: str) -> None:
+    overview = _OVERVIEW | {"flink-version": "1.2.0"}
+    with answering(json.dumps(overview).encode()) as place:
+        assert f"Flink at {place} is version 1.2; this Beam publishes" in _refused(_beam(place))
+        check.reach(_beam(place, job_server=jar))  # it knows itself
+
+
+def test_an_answer_that_is_an_error_is_told_as_it_is() -> None:
+    with answering(b'{"errors": ["leader election"]}', status=503) as place:
+        assert f"beam.flink.master: {place} answers GET /overview with HTTP 503" in _refused(
+            _beam(place)
+        )
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("--max_parallelism=many", "argument --max_parallelism: invalid int value: 'many'"),
+        ("--streaming=", "argument --streaming: ignored explicit argument ''"),
+    ],
+)
+def test_flags_that_beam_cannot_read_are_usage(master: str, argument: str, says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        check.reach(_beam(master, arguments=(argument,)))
+    assert raised.value.what.startswith("beam.flink.arguments, as ExampleGen has them: ")
+    assert says in raised.value.what
 
 
 def test_a_job_server_that_is_no_jar(master: str, jar: str, tmp_path: Path) -> None:
@@ -161,7 +189,7 @@ def test_a_job_endpoint_and_a_worker_pool_have_to_answer(master: str, jar: str) 
         _beam(master, job_endpoint=place)
     )
     assert f"worker_pool: nothing answers at {place}" in _refused(
-        _beam(master, job_server=jar, environment="external", image=None, worker_pool=place)
+        _beam(master, job_server=jar, worker_pool=place)
     )
 
 
@@ -178,9 +206,6 @@ def test_a_job_endpoint_and_a_worker_pool_have_to_answer(master: str, jar: str) 
 def test_a_worker_pool_is_called_where_it_can_be(master: str, pool: str, called: bool) -> None:
     said = FlinkSettings(master=master, worker_pool=pool)
     assert check.pool_is_in_reach(said) == called
-    assert not check.pool_is_in_reach(
-        said.model_copy(update={"environment": "docker", "image": "worker"})
-    )
 
 
 def test_a_place_that_is_no_name_is_nobody() -> None:
@@ -197,7 +222,7 @@ def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "taxiway.toml").write_text(f'[beam.flink]\nmaster = "{place}"\n')
     done = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=tmp_path)
     assert done.returncode == 5
-    assert done.stdout == ""
+    assert re.fullmatch(r"✗ Engine +\d+\.\d s\n", done.stdout)
     assert done.stderr.startswith(
         f"Stopped: beam.flink.master: nothing answers at {place}: Connection refused.\n"
         "Next   taxiway run --engine local, or correct [beam.flink] (docs/engines.md)\n"

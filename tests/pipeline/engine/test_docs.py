@@ -11,6 +11,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline import settings
 from pipeline.engine import check
@@ -24,6 +25,12 @@ from tests.serving.k8s.checks import KUBERNETES
 
 _DOCUMENT = Document(PROJECT / "docs" / "engines.md")
 _MANIFEST = PROJECT / "pipeline" / "engine" / "k8s" / "flink.yaml"
+
+
+def _manifest() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the cluster, and who may call it."""
+    cluster, policy = yaml.safe_load_all(_MANIFEST.read_text())
+    return cluster, policy
 
 
 def _shown(folder: Path) -> list[BeamSettings]:
@@ -51,14 +58,14 @@ def test_its_links_lead_somewhere() -> None:
 
 def test_the_cluster_has_what_the_settings_shown_ask_for(tmp_path: Path) -> None:
     flink = _shown(tmp_path)[0].flink
-    cluster = yaml.safe_load(_MANIFEST.read_text())
+    cluster, _ = _manifest()
     spec = cluster["spec"]
     assert spec["mode"] == "standalone", "else there are no task slots before the first job"
     slots = int(spec["flinkConfiguration"]["taskmanager.numberOfTaskSlots"])
     assert flink.parallelism is not None
     assert spec["taskManager"]["replicas"] * slots >= flink.parallelism
-    assert spec["image"] == f"flink:{flink.version}"
-    assert spec["flinkVersion"] == f"v{flink.version}".replace(".", "_")
+    assert f"v{spec['image'].removeprefix('flink:')}".replace(".", "_") == spec["flinkVersion"]
+    assert spec["image"].removeprefix("flink:") in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
     assert flink.master is not None
     service = re.split("[.:]", flink.master)[0]
     assert service == f"{cluster['metadata']['name']}-rest", "as the operator calls it"
@@ -85,7 +92,7 @@ def _merged(common: Any, own: Any) -> Any:
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("part", ["jobManager", "taskManager"])
 def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
-    cluster = yaml.safe_load(_MANIFEST.read_text())
+    cluster, _ = _manifest()
     pod = _pods(cluster)[part]
     flink = pod["containers"][0]
     assert flink["name"] == "flink-main-container", "the name that the operator looks for"
@@ -98,7 +105,7 @@ def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
 
 
 def test_its_pods_may_do_nothing_needless() -> None:
-    for pod in _pods(yaml.safe_load(_MANIFEST.read_text())).values():
+    for pod in _pods(_manifest()[0]).values():
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in pod["containers"]:
@@ -108,8 +115,22 @@ def test_its_pods_may_do_nothing_needless() -> None:
             assert own["capabilities"] == {"drop": ["ALL"]}
 
 
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_only_tasks_and_the_operator_call_it(version: str) -> None:
+    cluster, policy = _manifest()
+    kubernetes_validate.validate(policy, version, strict=True)
+    own = {"matchLabels": {"app": cluster["metadata"]["name"]}}
+    assert policy["spec"]["podSelector"] == own
+    among_themselves, from_outside = policy["spec"]["ingress"]
+    assert among_themselves == {"from": [{"podSelector": own}]}
+    task, operator = from_outside["from"]
+    assert task == {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "taxiway"}}}
+    assert "namespaceSelector" in operator and "podSelector" in operator
+    assert from_outside["ports"] == [{"port": 8081}]
+
+
 def test_workers_write_as_the_tasks_do() -> None:
-    pod = _pods(yaml.safe_load(_MANIFEST.read_text()))["taskManager"]
+    pod = _pods(_manifest()[0])["taskManager"]
     own = pod["containers"][1]["securityContext"]
     [user] = image.parsed()[1][-1].of_kind("USER")
     assert user.value == (f"{own['runAsUser']}:{own['runAsGroup']}",)
@@ -129,7 +150,7 @@ def test_the_cluster_is_what_the_operator_takes() -> None:
         definition = downloads.operator_schema()
     except downloads.Unavailable as missing:
         pytest.skip(str(missing))
-    cluster = yaml.safe_load(_MANIFEST.read_text())
+    cluster, _ = _manifest()
     group, version = cluster["apiVersion"].split("/")
     assert (definition["spec"]["group"], definition["spec"]["names"]["kind"]) == (
         group, cluster["kind"],
@@ -161,7 +182,7 @@ def _strict(schema: Any) -> Any:
 
 
 def test_the_pool_is_started_as_the_document_and_the_settings_say() -> None:
-    cluster = yaml.safe_load(_MANIFEST.read_text())
+    cluster, _ = _manifest()
     pool = cluster["spec"]["taskManager"]["podTemplate"]["spec"]["containers"][1]
     assert [pool["command"]] == _DOCUMENT.commands("python")
     assert settings.Settings().beam.flink.worker_pool == "localhost:50000"

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from apache_beam.options.pipeline_options import (
+    DebugOptions,
     FlinkRunnerOptions,
     PipelineOptions,
     PortableOptions,
     SetupOptions,
     StandardOptions,
-    WorkerOptions,
 )
 from tfx.utils import dependency_utils
 
@@ -23,7 +23,7 @@ from pipeline.engine.settings import BeamSettings, ComponentSettings
 from pipeline.errors import InfrastructureError
 
 _COMPONENTS = {
-    "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming=",)),
+    "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming",)),
     "Evaluator": ComponentSettings(engine="local"),
 }
 
@@ -63,32 +63,29 @@ def test_every_setting_that_clusters_share_reaches_beam(name: Cluster) -> None:
 
 @pytest.mark.parametrize("name", CLUSTERS)
 @pytest.mark.parametrize(
-    ("said", "kind", "config", "image"),
-    [
-        ({}, "EXTERNAL", "localhost:50000", "already-there"),
-        ({"worker_pool": "10.0.0.7:1"}, "EXTERNAL", "10.0.0.7:1", "already-there"),
-        ({"environment": "docker", "image": "reg/w:1"}, "DOCKER", "reg/w:1", "reg/w:1"),
-    ],
+    ("said", "pool"), [({}, "localhost:50000"), ({"worker_pool": "10.0.0.7:1"}, "10.0.0.7:1")]
 )
-def test_python_runs_where_the_settings_say(
-    name: Cluster, said: dict[str, Any], kind: str, config: str, image: str
+def test_python_runs_in_the_pool_that_the_settings_name(
+    name: Cluster, said: dict[str, Any], pool: str
 ) -> None:
     options = PipelineOptions(_flags(_beam(name, **said)))
     portable = options.view_as(PortableOptions)
-    assert (portable.environment_type, portable.environment_config) == (kind, config)
-    assert options.view_as(WorkerOptions).sdk_container_image == image
+    assert (portable.environment_type, portable.environment_config) == ("EXTERNAL", pool)
+    assert portable.environment_cache_millis == "60000", "it waits for the job's next stage"
+    lookup = options.view_as(DebugOptions).lookup_experiment
+    assert lookup("disable_logging_submission_environment")
 
 
 def test_a_component_may_differ() -> None:
     options = PipelineOptions(_flags(_beam("flink")))
     assert options.view_as(FlinkRunnerOptions).parallelism == 2
-    assert {"--parallelism=16", "--streaming="} <= set(_flags(_beam("flink"), "ExampleGen"))
+    assert {"--parallelism=16", "--streaming"} <= set(_flags(_beam("flink"), "ExampleGen"))
     assert clusters.of(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
 
 
 def test_flags_of_the_users_own_come_last() -> None:
     asked = _flags(_beam("flink", arguments=("--max_parallelism=64",)), "ExampleGen")
-    assert asked[-2:] == ["--max_parallelism=64", "--streaming="]
+    assert asked[-2:] == ["--max_parallelism=64", "--streaming"]
 
 
 def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from pipeline import settings
 from pipeline.engine.settings import BeamSettings
@@ -34,6 +35,13 @@ def test_all_work_can_be_called_to_one_place(tmp_path: Path) -> None:
     assert beam.all_on("flink").parallelism_of("Transform") == 3
 
 
+def test_work_is_not_called_where_a_component_asks_for_what_is_not_there(tmp_path: Path) -> None:
+    own = "components = { Transform = { parallelism = 4 } }"
+    beam = _load(tmp_path, f'[beam]\n{own}\n[beam.spark]\njob_endpoint = "b:1"\n')
+    with pytest.raises(ValidationError, match=r"components\.Transform\.parallelism is a setting"):
+        beam.all_on("spark")
+
+
 def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
     flink = _load(
         tmp_path, '[beam.flink]\nsetup_file = "setup.py"\nstaging = "/s"\njob_server = "j.jar"\n'
@@ -54,9 +62,6 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
         ('flink = { master = "http://flink:8081" }', "beam.flink.master"),
         ("flink = { parallelism = 0 }", "beam.flink.parallelism"),
         ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
-        ('flink = { environment = "loopback" }', "'external' or 'docker'"),
-        ('flink = { environment = "docker" }', 'environment = "docker" needs an image'),
-        ('flink = { image = "a" }', 'image is for environment = "docker"'),
         ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
         ('flink = { staging = "a", job_endpoint = "b:1" }', "of the job server that runs already"),
         ('flink = { arguments = ["--runner=X"] }', "--runner follows from the settings"),

@@ -64,8 +64,9 @@ def test_what_others_do_is_theirs(line: str, tmp_path: Path) -> None:
 def test_nothing_to_look_through_is_no_success(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "set-up.log").touch()
     assert own_warnings.main(tmp_path) == 1
-    assert "there is no log" in capsys.readouterr().out
+    assert "there is no log of a run" in capsys.readouterr().out
 
 
 def test_what_python_prints_of_a_file_of_this_checkout_is_found(tmp_path: Path) -> None:
