@@ -23,6 +23,7 @@ from serving import store
 from serving.errors import StoreError
 from serving.manifest import Blessing, Facts
 from serving.verify import in_fresh_process
+from tests.coverage import untraced
 
 FACTS = Facts(name="tiny", blessing=Blessing(blessed=True))
 
@@ -75,6 +76,7 @@ class Publishers:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.serving.publishers"],
             cwd=Path(__file__).parent.parent.parent,
+            env=untraced(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

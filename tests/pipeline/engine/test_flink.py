@@ -116,3 +116,9 @@ class TestFlink(runs.SameAsHere):
         base = there.workspace / "models" / "flights"
         assert store.versions(base) == [1]
         assert aliases.of_model(base).aliases == {"stable": 1}
+
+    def test_a_run_is_cached_wherever_it_was_done(self, there: Run) -> None:
+        """The results are the same, so there is no reason to do them again elsewhere."""
+        again = runs.run(there.workspace.parent, "")
+        states = {step["name"]: step["state"] for step in again.result["steps"]}
+        assert {name: states[name] for name in runs.BEAM} == dict.fromkeys(runs.BEAM, "cached")
