@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RUN, copy_project
+from tests.conftest import PROJECT, RUN, Run, copy_project
 
 pytestmark = pytest.mark.slow
 
@@ -31,13 +31,14 @@ def _ran(clone: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project that ran once, with one epoch and easy bounds."""
+def clone(flights_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, whose workspace the original has run in."""
     folder = copy_project(tmp_path_factory.mktemp("cache") / "clone")
     (folder / "taxiway.toml").write_text(
-        "[train]\nepochs = 1\n[evaluate]\nmin_auc = 0.5\nmin_slice_auc = 0.0\nmax_auc_drop = 0.5\n"
+        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
+        f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n'
+        f'policy_file = "{PROJECT}/schema/policy.toml"\n'
     )
-    assert "Pusher" in _ran(folder)
     return folder
 
 

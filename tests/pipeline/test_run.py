@@ -8,6 +8,7 @@ import html
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -179,17 +180,20 @@ def test_a_model_that_misses_bounds_and_is_worse_than_the_one_before_is_refused(
 def test_data_that_breaks_the_schema_stops_the_run(flights_run: Run, tmp_path: Path) -> None:
     schema = (PROJECT / "schema/schema.pbtxt").read_text()
     assert '  value: "EWR"\n' in schema
-    (tmp_path / "schema.pbtxt").write_text(schema.replace('  value: "EWR"\n', ""))
-    (tmp_path / "taxiway.toml").write_text(
-        f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
-        'schema_file = "schema.pbtxt"\n'
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    (folder / "schema.pbtxt").write_text(schema.replace('  value: "EWR"\n', ""))
+    (folder / "taxiway.toml").write_text(
+        f'features = "{PROJECT}/models/flights.toml"\nschema_file = "schema.pbtxt"\n'
     )
     transformed = flights_run.artifact("Transform", "transform_graph")
-    refused = taxiway(*RUN, "--settings", tmp_path / "taxiway.toml")
+    options = ("--settings", folder / "taxiway.toml", "--workspace", flights_run.workspace)
+    refused = taxiway(*RUN, *options)
     assert refused.returncode == 3
     error = json.loads(refused.stdout)
     assert error["exit_code"] == 3
-    assert error["next"].startswith("taxiway schema diff --settings ")
+    shows_the_change = shlex.join(["taxiway", "schema", "diff", *map(str, options), *RUN[2:]])
+    assert error["next"].partition("   (")[0] == shows_the_change
     assert error["next"] in html.unescape(Path(error["report"]).read_text())
     [train, eval_] = error["findings"]
     assert (train["kind"], train["feature"], train["split"]) == ("domain", "origin", "train")

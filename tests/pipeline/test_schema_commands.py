@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from pipeline import cli
 from pipeline.errors import DataRefused, UsageError
 from schema import columns
-from tests.conftest import PROJECT, taxiway
+from tests.conftest import PROJECT
 
 _SCHEMA = """\
 # Written by hand.
@@ -181,18 +181,6 @@ def test_what_holds_no_rows_is_refused(
     refused = command("validate", rows)
     assert isinstance(refused.exception, UsageError)
     assert str(refused.exception).startswith(message)
-
-
-@pytest.mark.slow
-def test_a_refused_run_names_the_command_that_shows_the_change(project: Path) -> None:
-    (project / "features.toml").write_text(
-        'label = "late"\ncategorical = ["carrier"]\nbuckets = { hour = 24 }\n'
-    )
-    (project / "taxiway.toml").write_text(f'features = "features.toml"\n{_SETTINGS}')
-    refused = taxiway("run", "--workspace", "my work", "--span", "2", cwd=project)
-    assert refused.returncode == 3, refused.stderr
-    [next_] = re.findall(r"^Next   (.*?)   \(", refused.stderr, re.MULTILINE)
-    assert next_ == "taxiway schema diff --workspace 'my work' --span 2"
 
 
 def test_each_command_in_the_guide_is_one() -> None:
