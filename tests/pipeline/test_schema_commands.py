@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from pipeline import cli
 from pipeline.errors import DataRefused, UsageError
 from schema import columns
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, taxiway
 
 _SCHEMA = """\
 # Written by hand.
