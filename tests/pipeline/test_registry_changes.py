@@ -86,6 +86,19 @@ def test_a_rollback_lets_the_version_of_before_serve(
     assert "p99 doubled" in command("history").output
 
 
+def test_which_version_serves_is_changed_without_ml_metadata(
+    command: Command, tmp_path: Path
+) -> None:
+    """As a pod on Kubernetes does, which has no password of its server."""
+    settings = tmp_path / "kubeflow.toml"
+    settings.write_text('[metadata]\nhost = "nowhere.invalid"\n')
+    elsewhere = ("--settings", str(settings))
+    assert "Version 1 is stable now" in command("rollback", *elsewhere).output
+    assert "Version 2 is stable now" in command("promote", "2", *elsewhere).output
+    for words in (("list",), ("show", "2"), ("compare", "1", "2"), ("history",)):
+        assert command(*words, *elsewhere).exit_code == 0
+
+
 def test_a_version_is_promoted_under_a_name(command: Command) -> None:
     assert "Version 1 is canary now." in command("promote", "1", "--alias", "canary").output
     assert _states(command)[1] == ("serving", ["canary"])

@@ -18,7 +18,7 @@ from tests.conftest import PROJECT
 
 FOLDER = PROJECT / "serving" / "k8s"
 SERVERS = ("development", "production", "canary")
-ALL = ("volume", *(f"overlays/{name}" for name in (*SERVERS, "kserve")))
+ALL = ("volume", "admin", *(f"overlays/{name}" for name in (*SERVERS, "kserve")))
 
 # 5.0 refuses a file that holds two patches.
 _OLDEST = (5, 4)

@@ -16,15 +16,36 @@ from tests.serving.k8s import rendered
 _DOCUMENT = Document(PROJECT / "docs" / "kubernetes.md")
 
 
-@pytest.mark.parametrize("words", _DOCUMENT.commands("taxiway"), ids=" ".join)
+def _in_pods() -> list[list[str]]:
+    """Return what is run in a pod, behind the pod's name."""
+    return [
+        [words[2], *words[words.index("--") + 1 :]]
+        for words in _DOCUMENT.commands("kubectl")
+        if words[1] == "exec"
+    ]
+
+
+_OF_TAXIWAY = [words for _, *words in _in_pods() if words[0] == "taxiway"]
+
+
+@pytest.mark.parametrize("words", _DOCUMENT.commands("taxiway") + _OF_TAXIWAY, ids=" ".join)
 def test_a_command_of_taxiway_takes_these_words(words: list[str]) -> None:
     documents.parse(words)
+
+
+def test_only_the_pod_of_taxiway_s_image_runs_taxiway() -> None:
+    pods = {pod for pod, program, *_ in _in_pods() if program == "taxiway"}
+    [admin] = rendered.pods("admin")
+    assert pods == {admin.name}
+    [mount] = [each for each in admin.containers[0]["volumeMounts"] if each["name"] == "workspace"]
+    places = {words[words.index("--workspace") + 1] for words in _OF_TAXIWAY}
+    assert places == {mount["mountPath"]}
 
 
 def test_the_folders_applied_are_rendered_by_the_tests() -> None:
     applied = {words[3] for words in _DOCUMENT.commands() if words[2:3] == ["-k"]}
     assert applied <= {f"serving/k8s/{name}" for name in rendered.ALL}
-    assert len(applied) == 4
+    assert len(applied) == 5
 
 
 def test_the_objects_named_are_rendered() -> None:

@@ -136,12 +136,25 @@ def test_its_data_are_kept_and_what_it_names_is_there() -> None:
     assert spec["serviceName"] == service["metadata"]["name"]
 
 
-def test_tasks_and_servers_share_one_volume() -> None:
+def test_tasks_servers_and_people_share_one_volume() -> None:
     [claim] = rendered.of_kind("PersistentVolumeClaim", "volume")
     assert KubeflowSettings().volume_claim == claim["metadata"]["name"]
-    [copy_pod] = rendered.pods("volume")
-    [mount] = copy_pod.containers[0]["volumeMounts"]
-    assert mount["mountPath"] == str(KubeflowSettings().workspace)
+    for folder in ("volume", "admin"):
+        [pod] = rendered.pods(folder)
+        [name] = [
+            each["name"]
+            for each in pod.spec["volumes"]
+            if each.get("persistentVolumeClaim") == {"claimName": claim["metadata"]["name"]}
+        ]
+        mounts = {each["name"]: each["mountPath"] for each in pod.containers[0]["volumeMounts"]}
+        assert mounts[name] == str(KubeflowSettings().workspace)
+
+
+def test_the_pod_for_the_registry_is_no_task_for_the_database() -> None:
+    [policy] = rendered.of_kind("NetworkPolicy", _ALL)
+    [peer] = policy["spec"]["ingress"][0]["from"]
+    [admin] = rendered.pods("admin")
+    assert not peer["podSelector"]["matchLabels"].items() <= admin.labels.items()
 
 
 def test_one_place_says_which_image() -> None:
