@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings, Toleration
 
-# Cores and GB by node: the peaks of all flights, docs/kubeflow.md, and a quarter more or so. To
-# import TensorFlow and TFX alone takes 0.6 GB.
+# Cores and GB by node: the peaks of all flights, docs/kubeflow.md, and 27 to 45 % more. To import
+# TensorFlow and TFX alone takes 0.6 GB.
 _LIGHT = (0.25, 0.8)
 _MEASURED = {
     "Start": (0.5, 0.6),
@@ -19,7 +19,8 @@ _MEASURED = {
     "Tuner": (2.0, 1.25),
     "Trainer": (2.0, 1.25),
     "Evaluator": (1.0, 1.25),
-    # A model may take infra.max_memory_mb, and is then refused and not the pod killed.
+    # About twice the peak: a model that takes more than infra.max_memory_mb is to be refused before
+    # the pod is killed.
     "InfraCheck": (1.0, 1.75),
     "Pusher": (0.5, 1.25),
 }
