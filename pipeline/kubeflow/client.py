@@ -79,7 +79,7 @@ class Client:
         if settings.host is None:
             raise UsageError(
                 "kubeflow.host: there is no address of a Kubeflow Pipelines server.",
-                'add host = "https://..." under [kubeflow] in taxiway.toml, or give --host',
+                'add host = "https://..." under [kubeflow] in the settings file, or give --host',
             )
         if not settings.host.startswith(("http://", "https://")):
             raise UsageError(f"kubeflow.host: {settings.host} begins with no http:// or https://.")

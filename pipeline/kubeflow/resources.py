@@ -68,7 +68,7 @@ def image_of(settings: KubeflowSettings) -> str:
     if settings.image is None:
         raise UsageError(
             "kubeflow.image: no image is set; tasks need one with Taxiway and this project in it.",
-            'add image = "registry/name:tag" under [kubeflow] in taxiway.toml',
+            'add image = "registry/name:tag" under [kubeflow] in the settings file',
         )
     return settings.image
 

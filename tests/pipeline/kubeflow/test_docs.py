@@ -23,6 +23,7 @@ from tests.serving.k8s import rendered
 _DOCUMENT = Document(PROJECT / "docs" / "kubeflow.md")
 _SHOWN = _DOCUMENT.blocks("")
 _OURS = "pipeline/kubeflow/k8s"
+_SETTINGS = "kubeflow.toml"
 
 
 def _applied() -> list[str]:
@@ -36,10 +37,10 @@ def _rendered(folder: str) -> list[rendered.Object]:
 
 @pytest.fixture
 def shown(tmp_path: Path) -> Settings:
-    """The settings of step 6."""
-    [text] = _DOCUMENT.blocks("toml")
-    file = tmp_path / "taxiway.toml"
-    file.write_text(text, encoding="utf-8")
+    """The settings of step 6: those of this project, and what is added to a copy of them."""
+    [added] = _DOCUMENT.blocks("toml")
+    file = tmp_path / _SETTINGS
+    file.write_text(f"{rendered.text(PROJECT / 'taxiway.toml')}\n{added}", encoding="utf-8")
     return settings.load_plain(file)
 
 
@@ -55,6 +56,20 @@ def test_there_are_ten_steps() -> None:
 @pytest.mark.parametrize("words", _DOCUMENT.commands("taxiway"), ids=" ".join)
 def test_a_command_of_taxiway_takes_these_words(words: list[str]) -> None:
     documents.parse(words)
+
+
+def test_each_command_of_kubeflow_reads_the_settings_shown() -> None:
+    """Those of `taxiway run` on one machine name no database that only a cluster reaches."""
+    assert ["cp", "taxiway.toml", _SETTINGS] in _DOCUMENT.commands()
+    commands = _DOCUMENT.commands("taxiway")
+    assert {words[1] for words in commands} == {"kubeflow"}
+    for words in commands:
+        assert words[words.index("--settings") + 1] == _SETTINGS
+
+
+def test_the_pod_for_the_registry_has_the_tasks_image(shown: Settings) -> None:
+    [admin] = rendered.pods("admin")
+    assert admin.containers[0]["image"] == shown.kubeflow.image
 
 
 def test_the_image_is_built_with_what_the_dockerfile_takes(shown: Settings) -> None:
