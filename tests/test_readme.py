@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from pipeline import settings
 from serving.ports import free_port
 from tests.conftest import PROJECT, copy_project
+from tests.documents import Document
 
 _README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -87,28 +89,60 @@ def test_the_next_commands_work(command: str, clone: Path) -> None:
     _run(command, clone)
 
 
-@pytest.mark.slow
-def test_what_is_served_answers_as_shown(clone: Path) -> None:
-    [block] = _blocks("console")
-    serve, said, predict, answer = block.splitlines()
+@pytest.fixture(scope="module")
+def rest_port(clone: Path) -> Iterator[int]:
+    """Where the command shown serves the clone's model; the usual ports may be in use."""
+    serve, said, _, _ = _console()
     port, rest_port = free_port(), free_port()
     ports = [f"--port={port}", f"--rest_api_port={rest_port}"]
     command = [*shlex.split(serve.removeprefix("$ ")), *ports]
     with subprocess.Popen(command, cwd=clone, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        shown = server.stdout.readline().strip()
-        assert shown == said.replace("8500", str(port)).replace("8501", str(rest_port))
-        words = [
-            *shlex.split(predict.removeprefix("$ ")),
-            "--rest",
-            f"http://127.0.0.1:{rest_port}",
-        ]
-        done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
-        server.send_signal(signal.SIGINT)
-    assert (done.returncode, server.returncode) == (0, 0), done.stderr
+        try:
+            shown = server.stdout.readline().strip()
+            assert shown == said.replace("8500", str(port)).replace("8501", str(rest_port))
+            yield rest_port
+        finally:
+            server.send_signal(signal.SIGINT)
+    assert server.returncode == 0
+
+
+def _console() -> list[str]:
+    [block] = _blocks("console")
+    return block.splitlines()
+
+
+def _predicted(clone: Path, rest_port: int) -> str:
+    _, _, predict, _ = _console()
+    words = [*shlex.split(predict.removeprefix("$ ")), "--rest", f"http://127.0.0.1:{rest_port}"]
+    done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_what_is_served_answers_as_shown(clone: Path, rest_port: int) -> None:
+    *_, answer = _console()
     # The model of the tests learned less than the one that answers in the page.
-    assert re.fullmatch(r"0\.\d{6}", done.stdout.strip())
+    assert re.fullmatch(r"0\.\d{6}", _predicted(clone, rest_port))
     assert re.fullmatch(r"0\.\d{6}", answer)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
+def test_curl_is_answered_as_the_guide_to_serving_has_it(clone: Path, rest_port: int) -> None:
+    """Here and not beside the other clients, because here a model of the flights is served."""
+    guide = Document(PROJECT / "docs" / "serving.md")
+    [block] = [each for each in guide.blocks("sh") if each.startswith("curl")]
+    script = block.replace("localhost:8501", f"127.0.0.1:{rest_port}")
+    done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, check=True)
+    answers = re.sub(r"}\s*{", "},{", done.stdout)
+    predicted, status, metadata = json.loads(f"[{answers}]")
+    # The same flight as in the README.
+    [score] = predicted["predictions"]
+    assert f"{score:.6f}" == _predicted(clone, rest_port)
+    assert "AVAILABLE" in {each["state"] for each in status["model_version_status"]}
+    assert metadata["model_spec"]["name"] == "flights"
 
 
 def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:
