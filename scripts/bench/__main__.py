@@ -42,7 +42,7 @@ Not entirely equal:
 - Taxiway and the stock chain measure AUC while they train; the plain script does not.
 - The stock chain puts 0 for a missing number before it normalises, the others the mean. It judges
   AUC overall only, and takes precision and recall at a score of 0.5.
-- Taxiway is timed without its command line, whose start is the first of the manners below.
+- Taxiway is timed without its command line, whose start is the first row of Command times.
 - The plain script always goes first, and so is the one that finds a cold file cache.
 """
 _BOOSTING = """\
@@ -82,10 +82,10 @@ def main(
             usual = _size(size, repeat, scratch / size)
             parts.append(_comparison(usual))
             promised += targets.of_size(size, usual.contenders)
-        manners = _manners(scratch)
-        parts.append(report.manners(*manners))
-        promised += targets.of_manners(*manners)
-        served = serving.measure(scratch / "manners" / "models" / "flights" / "1")
+        commands = _commands(scratch)
+        parts.append(report.commands(*commands))
+        promised += targets.of_commands(*commands)
+        served = serving.measure(scratch / "commands" / "models" / "flights" / "1")
         parts.append(report.serving(served))
         promised += targets.of_serving(served)
         if with_engines:
@@ -131,9 +131,9 @@ def _comparison(usual: _Usual) -> str:
     )
 
 
-def _manners(scratch: Path) -> tuple[float, float]:
+def _commands(scratch: Path) -> tuple[float, float]:
     taxiway = Path(sys.executable).with_name("taxiway")
-    run: list[str | Path] = [taxiway, "run", "--workspace", scratch / "manners"]
+    run: list[str | Path] = [taxiway, "run", "--workspace", scratch / "commands"]
     measure.wall_of(run)
     return measure.wall_of([taxiway, "--help"]), measure.wall_of(run)
 

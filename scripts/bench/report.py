@@ -102,13 +102,13 @@ def boosting(months: Sequence[Month]) -> str:
     )
 
 
-def manners(help_seconds: float, cached_seconds: float) -> str:
+def commands(help_seconds: float, cached_seconds: float) -> str:
     """Return the section on commands that should not keep anyone waiting."""
     rows = [
         ["`taxiway --help`", f"{help_seconds:.2f}"],
         ["`taxiway run`, all cached", f"{cached_seconds:.1f}"],
     ]
-    return "## Manners\n\n" + table(["command", "wall s"], rows)
+    return "## Command times\n\n" + table(["command", "wall s"], rows)
 
 
 def serving(found: Serving) -> str:

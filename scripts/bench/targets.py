@@ -90,7 +90,7 @@ def of_serving(found: Serving) -> list[Target]:
         by_hand = found.loads[FASTAPI, batch]
         for name in (REST, GRPC):
             ours = found.loads[name, batch]
-            what = f"{name}, {batch} rows a request"
+            what = f"{name}, {batch} {'row' if batch == 1 else 'rows'} a request"
             ratio = ours.per_second / by_hand.per_second
             targets += [
                 Target(f"{what}: requests / {FASTAPI}'s", _MIN_SERVING_SPEED_UP, ratio, True),
@@ -99,7 +99,7 @@ def of_serving(found: Serving) -> list[Target]:
     return targets
 
 
-def of_manners(help_seconds: float, cached_seconds: float) -> list[Target]:
+def of_commands(help_seconds: float, cached_seconds: float) -> list[Target]:
     """Compare the two commands that should not keep anyone waiting with what is promised."""
     return [
         Target("`taxiway --help`: wall s", _MAX_HELP_SECONDS, help_seconds),
