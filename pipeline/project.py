@@ -115,7 +115,7 @@ def curated_schema(settings: Settings) -> Any:
         raise UsageError(f"{file}: not a usable schema: {error}") from error
 
 
-def _missing(setting: str, file: Path) -> UsageError:
+def _missing(setting: str, file: Path | None) -> UsageError:
     return UsageError(
         f"{setting}: there is no file {file}.",
         f"correct {setting}, or go to the project's folder, or name its settings with --settings",

@@ -18,6 +18,9 @@ from serving.ports import free_port
 _FOLDER = Path(__file__).parent
 # As flink-conf.yaml says.
 _FRAMEWORK_HEAP_MB = 128
+_FRAMEWORK_OFF_HEAP_MB, _NETWORK_MB = 128, 256
+# Of a slot, for what goes to Python and comes back: without it, 3 million rows were too many.
+_OFF_HEAP_MB = 512
 _JVM = "org.apache.flink.runtime"
 
 
@@ -87,12 +90,15 @@ class Flink:
         """Start a TaskManager, and wait until the JobManager counts its slots."""
         name = f"taskmanager-{time.monotonic_ns()}"
         self._slots[name] = slots
+        heap, off_heap = self._heap_mb + _FRAMEWORK_HEAP_MB, _OFF_HEAP_MB * slots
+        direct = _FRAMEWORK_OFF_HEAP_MB + _NETWORK_MB + off_heap
         self._java(
             name,
-            [f"-Xmx{self._heap_mb + _FRAMEWORK_HEAP_MB}m", "-XX:MaxDirectMemorySize=448m"],
+            [f"-Xmx{heap}m", f"-XX:MaxDirectMemorySize={direct}m"],
             f"{_JVM}.taskexecutor.TaskManagerRunner",
             f"-Dtaskmanager.numberOfTaskSlots={slots}",
             f"-Dtaskmanager.memory.task.heap.size={self._heap_mb}m",
+            f"-Dtaskmanager.memory.task.off-heap.size={off_heap}m",
         )
         self._wait_for_slots()
 

@@ -61,7 +61,10 @@ def test_the_cluster_has_what_the_settings_shown_ask_for(tmp_path: Path) -> None
     cluster, _ = _manifest()
     spec = cluster["spec"]
     assert spec["mode"] == "standalone", "else there are no task slots before the first job"
-    slots = int(spec["flinkConfiguration"]["taskmanager.numberOfTaskSlots"])
+    configuration = spec["flinkConfiguration"]
+    slots = int(configuration["taskmanager.numberOfTaskSlots"])
+    off_heap = int(configuration["taskmanager.memory.task.off-heap.size"].removesuffix("g"))
+    assert off_heap * 1024 >= 512 * slots, "as the document says"
     assert flink.parallelism is not None
     assert spec["taskManager"]["replicas"] * slots >= flink.parallelism
     assert f"v{spec['image'].removeprefix('flink:')}".replace(".", "_") == spec["flinkVersion"]
