@@ -8,7 +8,7 @@ NEWEST_KFP := tests/pipeline/kubeflow/newest/requirements
 CLUSTERS := scripts/clusters
 
 # A file's tests stay together, because they share what is slow to make.
-PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile
+PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests' models lie in temporary folders, and each server has ports of its own.
 TF_SERVING ?= docker run --rm --init --network=host --volume=/tmp:/tmp:ro \

@@ -39,10 +39,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what looks at a finished run among the slow ones, because it may be the first."""
+    """Count what looks at a finished run among the slow ones, because it may be the first.
+
+    Files with slow tests go first, so that quick ones fill up the end.
+    """
     for item in items:
         if flights_run.__name__ in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
