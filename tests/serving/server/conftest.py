@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -38,11 +39,13 @@ class Server:
       rest: of REST, without a path.
       channel: of gRPC.
       pid: its process.
+      log: file of what it prints.
     """
 
     rest: str
     channel: grpc.Channel
     pid: int
+    log: Path
 
     @property
     def prediction(self) -> Any:
@@ -87,6 +90,10 @@ class Server:
             return {}
         return {int(e["version"]): e["state"] for e in content["model_version_status"]}
 
+    def said(self) -> str:
+        """Return what it has printed so far."""
+        return self.log.read_text("utf-8", "replace")
+
     def memory(self) -> int:
         """Return the bytes that the server occupies."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
@@ -112,15 +119,17 @@ def serving(command: str, *flags: str) -> Iterator[Server]:
     """Start a server with TF Serving's flags; end it afterwards."""
     port, rest_port = free_port(), free_port()
     words = [*shlex.split(command), f"--port={port}", f"--rest_api_port={rest_port}", *flags]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-    try:
-        grpc.channel_ready_future(channel).result(_SECONDS)
-        yield Server(f"http://127.0.0.1:{rest_port}", channel, process.pid)
-    finally:
-        channel.close()
-        process.terminate()
-        process.communicate(timeout=_SECONDS)
+    # A file and no pipe, which would hold up a server that prints more than fits.
+    with tempfile.NamedTemporaryFile(prefix="taxiway-server-") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+        channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        try:
+            grpc.channel_ready_future(channel).result(_SECONDS)
+            yield Server(f"http://127.0.0.1:{rest_port}", channel, process.pid, Path(log.name))
+        finally:
+            channel.close()
+            process.terminate()
+            process.wait(_SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,9 @@ def export(folder: Path, factor: float = 0.5) -> Path:
         value = parsed["value"]
         signatures = {
             "serving_default": _signature({"x": x}, {"y": x * weight}),
+            "together": _signature(
+                {"x": x}, {"y": x * weight, "rows": tf.fill(tf.shape(x), tf.size(x))}
+            ),
             "two": _signature({"a": a, "b": b}, {"sum": a + b, "product": a * b}),
             "whole": _signature({"n": whole}, {"n": whole * 2, "half": whole / 2}),
             "text": _signature(

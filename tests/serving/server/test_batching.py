@@ -160,11 +160,12 @@ def test_parameters_that_cannot_be_used_are_named(text: str, message: str) -> No
         parameters(messages.parse("BatchingParameters", text, "batching_parameters_file"))
 
 
-def test_a_server_with_batching_answers_each_request_with_its_own_rows(
+def test_a_server_with_batching_runs_requests_together_and_each_gets_its_own_rows(
     exported: dict[int, Path], tmp_path: Path
 ) -> None:
+    """What is sent at once fills a batch in any order, and without that each waits for minutes."""
     file = tmp_path / "batching.config"
-    file.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 2000 }")
+    file.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 120000000 }")
     manager = ModelManager(
         options.parse([
             "--model_name=m", f"--model_base_path={exported[1].parent}",
@@ -172,15 +173,16 @@ def test_a_server_with_batching_answers_each_request_with_its_own_rows(
         ])
     )  # fmt: skip
     manager.start()
+    sizes = (1, 3, 2, 2)
 
-    def ask(number: int) -> list[float]:
-        rows = np.arange(number, number + 1 + number % 3, dtype=np.float32)
+    def ask(number: int, size: int) -> dict[str, Any]:
+        rows = np.arange(number, number + size, dtype=np.float32)
         with manager.lease("m") as (servable, _):
-            return servable.run("serving_default", {"x": rows})["y"].tolist()
+            return servable.run("together", {"x": rows})
 
-    with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(ask, range(200)))
-    assert answers == [
-        [each * 0.25 for each in range(number, number + 1 + number % 3)] for number in range(200)
-    ]
+    with ThreadPoolExecutor(len(sizes)) as threads:
+        for number in range(50):
+            for answer, size in zip(threads.map(ask, [number] * len(sizes), sizes), sizes):
+                assert answer["y"].tolist() == [0.25 * (number + row) for row in range(size)]
+                assert answer["rows"].tolist() == [sum(sizes)] * size
     manager.stop()

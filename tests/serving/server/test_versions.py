@@ -106,6 +106,11 @@ def test_the_config_file_is_followed_and_a_bad_one_is_not(
         _until(lambda: _answer(server, "/labels/stable") == 0.25)
         assert _answer(server, "/labels/old") == 0.5
         file.write_text("no config {")
+        # In TF Serving's words; said only after it was looked at.
+        _until(lambda: "Invalid protobuf file" in server.said())
+        assert server.states("m") == {1: "AVAILABLE", 2: "AVAILABLE"}
+        assert _answer(server, "/labels/stable") == 0.25
+        assert _answer(server, "/labels/old") == 0.5
         file.write_text(_config(base, [2], stable=2))
         server.wait("m", v1="END", v2="AVAILABLE")
         assert _answer(server, "/versions/1") is None
