@@ -23,6 +23,7 @@ def export(
     weight: float = 0.25,
     embedding: float = 0.5,
     rare: float = 0.5,
+    empty: float = 0.0,
     finish: Callable[[Any], dict[str, Any]] | None = None,
 ) -> Path:
     """Export a model that takes serialized examples, raw tensors, or a matrix.
@@ -32,6 +33,7 @@ def export(
       weight: of each number.
       embedding: of each carrier but one.
       rare: embedding of the one.
+      empty: added to the embedding where the carrier is an empty text.
       finish: makes the outputs from the scores; float32 `scores` when None.
 
     Returns:
@@ -68,6 +70,8 @@ def export(
 
     def transform(distance: Any, carrier: Any) -> Any:
         embedded = tf.gather(module.embedding, module.vocabulary.lookup(carrier))[:, 0]
+        if empty:
+            embedded += empty * tf.cast(tf.equal(carrier, ""), tf.float32)
         return tf.stack([distance, embedded, tf.ones_like(distance)], axis=1)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
