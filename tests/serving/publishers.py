@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -36,10 +37,12 @@ class Job:
       model: the SavedModel's folder.
       base: TF Serving's model base path.
       how: `kill` before the call, `tear` a write in half and kill, `once` fail the call, `on` fail
-        it and every one of its kind after it, `short` take half of what is written.
+        it and every one of its kind after it, `short` take half of what is written, `verifying`
+        kill while TensorFlow is at work on what was copied.
       at: number of the call; 0 for none.
       error: number of the error that a failing call raises.
-      delay: seconds after which the publisher is killed from outside; 0 for never.
+      delay: seconds after which the publisher is killed from outside; 0 for never. With
+        `verifying`, seconds of TensorFlow's work.
       real: verify with TensorFlow.
     """
 
@@ -59,7 +62,7 @@ class Outcome:
     Args:
       status: its exit code, or minus the signal that ended it.
       said: the version's folder, or the name of the error.
-      calls: the kinds of calls it made, in order.
+      calls: the kinds of calls it made, in order; with `verifying`, `tensorflow` too.
       seconds: how long it took.
     """
 
@@ -67,6 +70,11 @@ class Outcome:
     said: str
     calls: list[str]
     seconds: float
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was."""
+        return self.status == -signal.SIGKILL
 
 
 class Publishers:
@@ -161,13 +169,39 @@ def _publish(job: Job, report: int) -> None:
     def quick(_: Path) -> None:
         hooks.passed("verify")
 
+    def real(folder: Path) -> None:
+        if job.how == "verifying":
+            threading.Thread(target=_die_of, args=(job.delay, hooks), daemon=True).start()
+        in_fresh_process(folder)
+        hooks.passed("verified")
+
     hooks.install()
     try:
-        verify = in_fresh_process if job.real else quick
+        verify = real if job.real else quick
         said = str(store.publish(Path(job.model), Path(job.base), FACTS, verify))
     except StoreError as error:
         said = type(error).__name__
     hooks.report(f"said {said}")
+
+
+def _die_of(delay: float, hooks: _Hooks) -> None:
+    """Wait until a child has loaded TensorFlow, and some more; then kill this process."""
+    while not any(map(_has_tensorflow, _children())):
+        time.sleep(0.01)
+    hooks.report("tensorflow")
+    time.sleep(delay)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _children() -> list[str]:
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+
+def _has_tensorflow(pid: str) -> bool:
+    try:
+        return "libtensorflow" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:  # it ended
+        return False
 
 
 def _start(job: Job) -> tuple[int, int, float]:
@@ -185,7 +219,7 @@ def _start(job: Job) -> tuple[int, int, float]:
         finally:
             os._exit(status)
     os.close(writer)
-    if job.delay:
+    if job.delay and job.how != "verifying":
         time.sleep(job.delay)
         os.kill(pid, signal.SIGKILL)
     return pid, reader, began

@@ -76,11 +76,19 @@ def test_with_tensorflow_at_work(
 ) -> None:
     base = tmp_path / "base"
     crowd = 5 if full else 2
-    done = publishers.run(*(Job(str(another(n)), str(base), real=True) for n in range(crowd)))
+    models = [another(n) for n in range(crowd)]
+    # A model of which nobody but TensorFlow knows that it is none.
+    spoiled = another("spoiled")
+    graph = (spoiled / "saved_model.pb").read_bytes()
+    (spoiled / "saved_model.pb").write_bytes(graph.replace(b"Sigmoid", b"Sigmund"))
+    (spoiled / "fingerprint.pb").unlink()
+    jobs = [Job(str(model), str(base), real=True) for model in (spoiled, *models)]
+    refused, *done = publishers.run(*jobs)
     broken = violations(base, crowd, clean=True)
     proof.case(f"{crowd} publishers at once, verified with TensorFlow", broken)
     assert not broken
     assert len({each.said for each in done}) == crowd
+    assert refused.said == "DamagedModel"
 
 
 def test_who_waits_too_long_is_told(saved_model: Path, tmp_path: Path) -> None:
