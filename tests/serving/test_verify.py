@@ -16,7 +16,7 @@ from serving.errors import DamagedModel
 from serving.manifest import model_id
 from tests.conftest import PROJECT
 from tests.serving.publishers import FACTS
-from tests.serving.tiny import SIGNATURES
+from tests.serving.tiny import SIGNATURES, export, hang
 
 
 def test_a_good_model_has_no_problems(saved_model: Path) -> None:
@@ -45,10 +45,11 @@ def test_the_command_says_what_is_wrong(saved_model: Path, tmp_path: Path) -> No
     ]
 
 
-def test_a_model_that_hangs_is_given_up(saved_model: Path) -> None:
+def test_a_model_that_hangs_is_given_up(tmp_path: Path) -> None:
+    model = export(tmp_path / "model", finish=hang)
     before = _children()
     with pytest.raises(DamagedModel, match=r"not loaded and called within 0\.4 s"):
-        verify.in_fresh_process(saved_model, timeout=0.4)
+        verify.in_fresh_process(model, timeout=0.4)
     assert _children() == before, "its process is ended"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,16 @@ def export(
         ),
     )
     return folder
+
+
+def hang(scores: Any) -> dict[str, Any]:
+    """Return the scores after minutes, on the quickest machine too; a `finish` of `export`.
+
+    Not never, so that whoever waits for it is a test that fails, and no test that hangs.
+    """
+    import tensorflow as tf
+
+    end = time.time() + 300
+    now = tf.while_loop(lambda now: now < end, lambda _: tf.timestamp(), [tf.timestamp()])
+    with tf.control_dependencies(now):
+        return {"scores": tf.identity(scores)}
