@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,9 +37,12 @@ class Heard:
     """What an observer heard."""
 
     steps: list[str] = field(default_factory=list)
+    loading: threading.Event = field(default_factory=threading.Event)
 
     def started(self, name: str) -> None:
         """Hear that a step began."""
+        if name.startswith("Round"):
+            self.loading.set()
 
     def finished(self, name: str, seconds: float, decision: str) -> None:
         """Hear what came of a step."""
@@ -62,8 +67,8 @@ def served(models: Path) -> Iterator[Callable[[str], ModelServer]]:
     """Serve one of the models under the name `tiny`."""
     started: list[ModelServer] = []
 
-    def serve(model: str = "tiny") -> ModelServer:
-        words = ["--model_name=tiny", f"--model_base_path={models / model}", "--port=0"]
+    def serve(model: str = "tiny", *flags: str) -> ModelServer:
+        words = ["--model_name=tiny", f"--model_base_path={models / model}", "--port=0", *flags]
         found = ModelServer(options.parse([*words, f"--rest_api_port={free_port()}"]))
         started.append(found)
         return found
@@ -132,17 +137,37 @@ def test_errors_of_grpc_are_counted_although_their_status_is_200(
 
 
 def test_a_server_that_goes_away_meanwhile_is_an_error_and_no_figure(
-    served: Callable[..., ModelServer],
+    served: Callable[..., ModelServer], tmp_path: Path
 ) -> None:
-    found = served()
+    (tmp_path / "monitoring.config").write_text("prometheus_config { enable: true }")
+    found = served("tiny", f"--monitoring_config_file={tmp_path / 'monitoring.config'}")
     bench = _bench(found, None, protocols=("rest",), seconds=5.0, repeats=9)
-    ending = threading.Timer(1.0, found.stop)
+    heard = bench.observer
+    assert isinstance(heard, Heard)
+    stopped: list[int] = []
+
+    def end_under_load() -> None:
+        assert heard.loading.wait(60)
+        # More than what is sent to find out how much to send.
+        while (answered := _answered(found)) < 300:
+            threading.Event().wait(0.02)
+        found.stop()
+        stopped.append(answered)
+
+    ending = threading.Thread(target=end_under_load, daemon=True)
     ending.start()
     with pytest.raises(NotServed, match=r"no answer|does not answer"):
         bench.measure(_nothing_yet())
-    ending.join()
-    assert isinstance(bench.observer, Heard)
-    assert bench.observer.steps[-1].endswith("failed")
+    ending.join(60)
+    assert stopped
+    assert re.fullmatch(r"Round \d of 9 failed", heard.steps[-1])
+
+
+def _answered(found: ModelServer) -> int:
+    address = f"http://127.0.0.1:{found.rest_port}/monitoring/prometheus/metrics"
+    with urllib.request.urlopen(address) as answer:
+        counts = re.findall(r"request_count\{.*\} (\d+)", answer.read().decode())
+    return sum(map(int, counts))
 
 
 def test_a_command_that_ends_is_quoted(models: Path, tmp_path: Path) -> None:
