@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,18 +54,19 @@ def test_the_package_is_the_one_that_was_reviewed(package: Package) -> None:
 @pytest.mark.slow
 def test_the_command_writes_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     """With another hash seed, sets and dictionaries have another order."""
-    file = PROJECT / ".kubeflow-test.toml"
+    file = tmp_path / "taxiway.toml"
     plain = packages.plain(KubeflowSettings(image="registry.example/taxiway:1"))
     file.write_text(settings.as_toml(plain), encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [sys.executable, "kubeflow_runner.py", "compile", "--settings", file.name,
-             "-o", tmp_path / "flights.yaml", "--json"],
-            cwd=PROJECT, env=os.environ | {"PYTHONHASHSEED": "7"},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    finally:
-        file.unlink()
+    # What settings name is found from where they are.
+    for name in filter(None, (plain.features, plain.schema_file, plain.policy_file)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    done = subprocess.run(
+        [sys.executable, "kubeflow_runner.py", "compile", "--settings", file,
+         "-o", tmp_path / "flights.yaml", "--json"],
+        cwd=PROJECT, env=os.environ | {"PYTHONHASHSEED": "7"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["tasks"] == 17
     written = (tmp_path / "flights.yaml").read_text(encoding="utf-8")
