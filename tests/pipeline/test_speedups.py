@@ -35,21 +35,31 @@ def _read(source: Any, pattern: str, kept: Path, *flags: str) -> list[pa.RecordB
     return [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
 
 
-@pytest.mark.parametrize("flags", [[], APART], ids=["here", "workers apart"])
-def test_the_native_reader_reads_what_beam_reads(
-    flights: Layout, tmp_path: Path, flags: list[str]
-) -> None:
-    examples = tmp_path / "examples"
+_STOCK = tf_example_record.TFExampleRecord.BeamSource
+
+
+@pytest.fixture(scope="module")
+def stock(flights: Layout, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, set[bytes]]:
+    """Files of a month's examples, and the rows that Beam reads there."""
+    folder = tmp_path_factory.mktemp("stock")
+    examples = folder / "examples"
     write_examples([flights.base.parent / "spans" / "201302.parquet"], examples, 500_000)
     assert len(list(examples.iterdir())) > 1
     pattern = str(examples / "*")
+    return pattern, _rows(_read(_STOCK, pattern, folder / "theirs"))
+
+
+# One worker apart is as far as two.
+@pytest.mark.parametrize(
+    "flags", [[], [*APART, "--direct_num_workers=1"]], ids=["here", "a worker apart"]
+)
+def test_the_native_reader_reads_what_beam_reads(
+    stock: tuple[str, set[bytes]], tmp_path: Path, flags: list[str]
+) -> None:
+    pattern, theirs = stock
     ours = _rows(_read(speedups._beam_source, pattern, tmp_path / "ours", *flags))
-    theirs = _rows(_read(_STOCK, pattern, tmp_path / "theirs"))
     assert len(ours) == 23_611
     assert ours == theirs
-
-
-_STOCK = tf_example_record.TFExampleRecord.BeamSource
 
 
 def _rows(batches: list[pa.RecordBatch]) -> set[bytes]:

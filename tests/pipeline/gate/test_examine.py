@@ -83,7 +83,7 @@ def test_real_months_pass(flights: Layout, tmp_path: Path, span: int) -> None:
         SCHEMA,
         POLICY,
         span=span,
-        accepted=statistics(tmp_path / "before.parquet", tmp_path / "before", SCHEMA),
+        accepted=statistics(tmp_path / "before.parquet", SCHEMA),
     )
     assert _found(seen) == []
     assert seen.passed
@@ -159,7 +159,7 @@ def test_drift_is_found_against_training_and_against_the_last_span(
     from_newark = pc.equal(tables["eval"]["origin"], "EWR")
     file = tmp_path / "accepted.parquet"
     pq.write_table(tables["eval"], file)
-    accepted = statistics(file, tmp_path / "accepted", SCHEMA)
+    accepted = statistics(file, SCHEMA)
     tables["eval"] = tables["eval"].filter(from_newark)
     seen = look(tmp_path, tables, SCHEMA, LENIENT, accepted=accepted)
     drifts = [each.finding for each in seen.of("stop") if each.finding.kind == "drift"]
@@ -173,7 +173,7 @@ def test_drift_is_found_against_training_and_against_the_last_span(
 def test_skew_is_found_against_what_was_served(tables: Tables, tmp_path: Path) -> None:
     file = tmp_path / "served.parquet"
     pq.write_table(tables["eval"].filter(pc.equal(tables["eval"]["origin"], "EWR")), file)
-    served = statistics(file, tmp_path / "served", SCHEMA)
+    served = statistics(file, SCHEMA)
     seen = look(tmp_path, tables, SCHEMA, LENIENT, served=served)
     assert "origin" in {feature for kind, feature, _, _ in _found(seen) if kind == "skew"}
 
