@@ -122,6 +122,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Team]:
 
 
 @pytest.fixture(scope="module")
+def somebody(alone: Callable[[], Team]) -> tuple[Team, str]:
+    """One of them for runs that end early and leave nothing to each other, and the package."""
+    found = alone()
+    return found, found.package()
+
+
+@pytest.fixture(scope="module")
 def first(team: Team) -> dict[str, Pod]:
     """A first run, whose pods are killed, evicted and killed in the middle of a publication."""
     base = team.workspace / "models"
@@ -339,28 +346,28 @@ def _only(package: str, *tasks: str) -> str:
     return yaml.safe_dump_all([pipeline, platform])
 
 
-def test_a_task_whose_inputs_are_not_there_fails(alone: Callable[[], Team]) -> None:
-    somebody = alone()
-    pods = somebody.run("unresolvable", _only(somebody.package(), "schema-gen"))
+def test_a_task_whose_inputs_are_not_there_fails(somebody: tuple[Team, str]) -> None:
+    team, package = somebody
+    pods = team.run("unresolvable", _only(package, "schema-gen"))
     assert pods["schema-gen"].codes == [5]
     assert "SchemaGen could not run: its inputs are not there." in pods["schema-gen"].log
-    assert somebody.executions("unresolvable") == {"SchemaGen": [mlmd.Execution.FAILED]}
+    assert team.executions("unresolvable") == {"SchemaGen": [mlmd.Execution.FAILED]}
 
 
 @pytest.mark.parametrize(
-    ("parameters", "says"),
+    ("run_id", "parameters", "says"),
     [
-        ({"tune": True, "warm_start": True}, "tune and warm_start exclude each other"),
-        ({"window": 0}, "the parameter window is 0"),
-        ({"span": 209901}, "there is no span 209901"),
-        ({"warm_start": True}, "no model is blessed yet"),
+        ("both", {"tune": True, "warm_start": True}, "tune and warm_start exclude each other"),
+        ("window", {"window": 0}, "the parameter window is 0"),
+        ("span", {"span": 209901}, "there is no span 209901"),
+        ("warm", {"warm_start": True}, "no model is blessed yet"),
     ],
 )
 def test_what_cannot_be_run_is_said_by_the_first_task(
-    alone: Callable[[], Team], parameters: dict[str, Any], says: str
+    somebody: tuple[Team, str], run_id: str, parameters: dict[str, Any], says: str
 ) -> None:
-    somebody = alone()
-    pods = somebody.run("wrong", somebody.package(), parameters)
+    team, package = somebody
+    pods = team.run(run_id, package, parameters)
     assert pods.keys() == {"start", "record"}
     assert pods["start"].codes == [2]
     assert says in pods["start"].log
