@@ -102,10 +102,17 @@ def taxi_csv() -> Path:
 
 @dataclass(frozen=True)
 class Run:
-    """One finished `taxiway run --json`."""
+    """One finished `taxiway run --json`.
+
+    Args:
+      workspace: its folder of all state.
+      result: the object that it printed.
+      errors: what was on standard error.
+    """
 
     workspace: Path
     result: dict[str, Any]
+    errors: str = ""
 
     def artifact(self, node: str, output: str) -> Path:
         """Return the newest folder that a node wrote for an output."""
@@ -122,7 +129,7 @@ def _first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     done = taxiway(*RUN, "--workspace", workspace)
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.copytree(workspace, workspace.with_name("as-it-was"), symlinks=True)
-    return Run(workspace, json.loads(done.stdout))
+    return Run(workspace, json.loads(done.stdout), done.stderr)
 
 
 @pytest.fixture(scope="module")

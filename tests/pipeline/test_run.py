@@ -100,6 +100,8 @@ def test_learning_curves_are_kept(flights_run: Run) -> None:
 
 def test_what_libraries_print_is_in_the_log(flights_run: Run) -> None:
     assert "Warning" in Path(flights_run.result["log_file"]).read_text()
+    # Nor is any of it on standard output, which was read as JSON.
+    assert flights_run.errors == ""
 
 
 def test_of_two_unchanged_reruns_at_once_one_is_refused_and_the_other_is_all_cached(
