@@ -86,7 +86,9 @@ def test_what_runs_this_and_what_runs_before_it_are_there(command: str, does: st
     "command", [each for each in _COMMANDS if each not in ("make run", "make test", "make check")]
 )
 def test_the_next_commands_work(command: str, clone: Path) -> None:
-    _run(command, clone)
+    output = _run(command, clone)
+    if "--json" in command:
+        assert json.loads(output)["outcome"]
 
 
 @pytest.fixture(scope="module")
