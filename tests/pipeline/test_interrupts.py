@@ -11,8 +11,7 @@ import pytest
 _RUN = """
 import signal, sys, time
 from pipeline import interrupts
-if sys.argv[1] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 try:
     with interrupts.remembered():
         print("runs", flush=True)
