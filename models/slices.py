@@ -9,6 +9,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.api.types import VarLenTensorValue
 from tensorflow_model_analysis.extractors.slice_key_extractor import (
     SLICE_KEY_EXTRACTOR_STAGE_NAME,
 )
@@ -43,6 +44,7 @@ class _Divide(beam.DoFn):
         self._eval_config = eval_config
 
     def process(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        batch = batch | {name: _dense(batch[name]) for name in _PER_ROW}
         rows_of = defaultdict(list)
         for row, keys in enumerate(self._slice_keys(batch)):
             for key in keys:
@@ -58,15 +60,34 @@ class _Divide(beam.DoFn):
             {key for spec in self._eval_config.slicing_specs for key in spec.feature_keys}
         )
         columns = {name: batch[tfma.constants.FEATURES_KEY][name] for name in names}
-        if not columns:
-            yield from [[()]] * len(batch[tfma.constants.LABELS_KEY])
+        present = {name: column for name, column in columns.items() if not _is_empty(column)}
+        # TFMA makes no rows at all of columns without a value, and they count overall.
+        rows = util.split_extracts(present) if present else [{}] * _count(batch)
         known: dict[Any, list[Any]] = {}
-        for row in util.split_extracts(columns):
+        for row in rows:
             values = tuple(_values(row.get(name)) for name in names)
             if values not in known:
                 keys = slicer.get_slices_for_features_dicts([], row, specs)
                 known[values] = sorted(set(keys))
             yield known[values]
+
+
+def _count(batch: dict[str, Any]) -> int:
+    labels = batch[tfma.constants.LABELS_KEY]
+    return len(next(iter(labels.values())) if isinstance(labels, dict) else labels)
+
+
+def _is_empty(column: Any) -> bool:
+    return isinstance(column, VarLenTensorValue) and not len(column.values)
+
+
+def _dense(batch: Any) -> Any:
+    """Return a value for each row; a label whose schema has no shape comes as a sparse one."""
+    if isinstance(batch, dict):  # by model
+        return {name: _dense(of_model) for name, of_model in batch.items()}
+    if isinstance(batch, VarLenTensorValue):
+        return np.reshape(batch.values, (batch.dense_shape[0], -1))
+    return batch
 
 
 def _values(of_feature: Any) -> tuple[Any, ...]:

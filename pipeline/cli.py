@@ -46,8 +46,7 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def taxiway() -> None:
     """Take a model from data to take-off.
 
-    Exit codes: 0 done, 2 usage, 3 data refused, 4 model not blessed, 5 infrastructure, 130
-    interrupted.
+    Exit codes: 0 done, 2 usage, 3 data refused, 4 model not blessed, 5 infrastructure.
     """
 
 

@@ -156,7 +156,8 @@ def _evaluator(outputs: Outputs) -> str:
     auc, baseline = (each.get("auc") for each in evaluation.load(outputs["evaluation"].uri).shown())
     against = "" if baseline is None else f" against {baseline:.3f}"
     blessed = outputs["blessing"].custom_properties["blessed"].int_value
-    return f"AUC {auc:.3f}{against}, {'blessed' if blessed else 'not blessed'}"
+    reached = "no AUC" if auc is None else f"AUC {auc:.3f}"
+    return f"{reached}{against}, {'blessed' if blessed else 'not blessed'}"
 
 
 def _pusher(outputs: Outputs) -> str:

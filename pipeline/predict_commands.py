@@ -13,7 +13,7 @@ import click
 from pipeline import addresses
 from pipeline.errors import DataRefused, InfrastructureError, UsageError
 from pipeline.options import json_option, load, settings_option
-from pipeline.quiet import quieten
+from pipeline.quiet import quieten, unheard
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -134,7 +134,10 @@ def _client(rest: str, grpc: str | None, model: str, options: dict[str, Any]) ->
     addresses.check(rest, grpc)
     if grpc:
         quieten()
-    client = Client.grpc(grpc, model, **options) if grpc else Client.rest(rest, model, **options)
+        with unheard():  # it imports TensorFlow
+            client = Client.grpc(grpc, model, **options)
+    else:
+        client = Client.rest(rest, model, **options)
     try:
         yield client
     except BadRequest as error:

@@ -55,11 +55,11 @@ def reach(beam: BeamSettings) -> str:
 
 def _check_arguments(beam: BeamSettings) -> None:
     """Let Beam read the flags now: where it cannot, it ends the process."""
-    from apache_beam.options.pipeline_options import PipelineOptions
-
     for component, engine in beam.engines.items():
         if engine == "local" or not (arguments := beam.arguments_of(component)):
             continue
+        from apache_beam.options.pipeline_options import PipelineOptions
+
         said = io.StringIO()
         try:
             with redirect_stderr(said):

@@ -192,6 +192,11 @@ def _end(span: int) -> float | None:
     return end.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
+def _environment(schema: schema_pb2.Schema) -> str | None:
+    """Return the environment that training data is held to; a schema need not have any."""
+    return _ENVIRONMENT if _ENVIRONMENT in schema.default_environment else None
+
+
 def _comparisons(
     splits: Mapping[str, Split],
     schema: schema_pb2.Schema,
@@ -204,12 +209,12 @@ def _comparisons(
     for control, words in ((splits["train"].statistics, "train"), (accepted, "the last span")):
         if control is not None and _has_rows(control):
             compared = tfdv.validate_statistics(
-                current, schema, environment=_ENVIRONMENT, previous_statistics=control
+                current, schema, environment=_environment(schema), previous_statistics=control
             )
             yield from findings.of_comparison(compared, "drift", "eval", words)
     if served is not None and _has_rows(served):
         compared = tfdv.validate_statistics(
-            current, schema, environment=_ENVIRONMENT, serving_statistics=served
+            current, schema, environment=_environment(schema), serving_statistics=served
         )
         yield from findings.of_comparison(compared, "skew", "eval", "what was served")
 

@@ -1,0 +1,79 @@
+"""Every row of a batch is counted, whatever it lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.api.types import VarLenTensorValue
+
+from models import evaluation, features, slices
+
+_BOUNDS = {
+    "min_auc": 0.5,
+    "max_auc_drop": 0.01,
+    "min_slice_auc": 0.55,
+    "min_slice_rows": 100,
+    "decision_threshold": 0.4,
+}
+_FOUND: list[dict[str, Any]] = []
+
+
+def _keep(part: dict[str, Any]) -> None:
+    _FOUND.append(part)
+
+
+def _sparse(rows: list[list[Any]]) -> VarLenTensorValue:
+    """Return a column as it comes when the schema gives it no shape."""
+    places = [(row, at) for row, values in enumerate(rows) for at in range(len(values))]
+    return VarLenTensorValue(
+        values=np.array([value for values in rows for value in values]),
+        indices=np.array(places, np.int64).reshape(-1, 2),
+        dense_shape=np.array([len(rows), max(map(len, rows))]),
+    )
+
+
+def _divided(origin: list[list[str]]) -> dict[tuple[Any, ...], list[float]]:
+    """Return the labels of a batch by slice."""
+    learned = features.Features(label="late", numeric=["distance"], slices=["origin"])
+    batch = {
+        tfma.constants.LABELS_KEY: _sparse([[0], [1], [1]]),
+        tfma.constants.PREDICTIONS_KEY: np.array([[0.1], [0.2], [0.3]]),
+        tfma.constants.FEATURES_KEY: {"origin": _sparse(origin)},
+    }
+    _FOUND.clear()
+    with beam.Pipeline() as pipeline:
+        _ = (
+            pipeline
+            | beam.Create([batch])
+            | slices.divide(evaluation.eval_config(learned, _BOUNDS)).ptransform
+            | beam.Map(_keep)
+        )
+    return {
+        tuple(each[tfma.constants.SLICE_KEY_TYPES_KEY][0]): np.ravel(
+            each[tfma.constants.LABELS_KEY]
+        ).tolist()
+        for each in _FOUND
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "slice_", "labels"),
+    [
+        ([[], [], []], None, None),
+        ([["JFK"], [], []], (("origin", "JFK"),), [0]),
+        ([["JFK"], ["LGA"], ["JFK"]], (("origin", "JFK"),), [0, 1]),
+    ],
+)
+def test_every_row_counts_overall(
+    origin: list[list[str]], slice_: tuple[Any, ...] | None, labels: list[float] | None
+) -> None:
+    found = _divided(origin)
+    assert found[()] == [0, 1, 1]
+    if slice_ is None:
+        assert found.keys() == {()}
+    else:
+        assert found[slice_] == labels
