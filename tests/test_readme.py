@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from models.columns import mismatches
+from models.features import Features
 from pipeline import settings
+from schema import columns
 from serving.ports import free_port
 from tests.conftest import PROJECT, copy_project
 from tests.documents import Document
@@ -154,6 +157,13 @@ def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:
     file.write_text(shown, encoding="utf-8")
     loaded = settings.load(file)
     assert (loaded.name, loaded.source.kind) == ("rides", "folder")
+
+
+def test_the_schema_shown_for_own_data_fits_what_it_is_learned_from(tmp_path: Path) -> None:
+    [shown] = _blocks("pbtxt")
+    (tmp_path / "rides.pbtxt").write_text(shown, encoding="utf-8")
+    learned = Features(label="cancelled", numeric=["distance_km"], categorical=["city"])
+    assert list(mismatches(learned, columns.load(tmp_path / "rides.pbtxt"))) == []
 
 
 def test_folders_and_files_that_are_named_exist() -> None:
