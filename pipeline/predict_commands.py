@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import click
 from pipeline import addresses
 from pipeline.errors import DataRefused, InfrastructureError, UsageError
 from pipeline.options import json_option, load, settings_option
-from pipeline.quiet import quieten, unheard
+from pipeline.quiet import quieten
+from pipeline.terminal import library_output_to
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
@@ -134,7 +136,8 @@ def _client(rest: str, grpc: str | None, model: str, options: dict[str, Any]) ->
     addresses.check(rest, grpc)
     if grpc:
         quieten()
-        with unheard():  # it imports TensorFlow
+        # It imports TensorFlow, whose newer releases heed no setting.
+        with library_output_to(Path(os.devnull)):
             client = Client.grpc(grpc, model, **options)
     else:
         client = Client.rest(rest, model, **options)

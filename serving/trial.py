@@ -218,7 +218,7 @@ def _changed_since_export(folder: Path) -> Iterator[str]:
     try:
         if not SavedModel.FromString(graph.read_bytes()).meta_graphs:
             raise ValueError  # of which TensorFlow would end the process
-    except Exception:
+    except Exception:  # whatever stands in a damaged file
         yield "saved_model.pb holds no graph"
         return
     try:

@@ -14,7 +14,7 @@ from pipeline import metadata
 
 SUCCESSFUL = (mlmd.Execution.COMPLETE, mlmd.Execution.CACHED)
 
-_RUN, _NODE = "pipeline_run", "node"
+_RUN = "pipeline_run"
 
 
 def of_run(store: metadata_store.MetadataStore, run_id: str) -> Mapping[str, list[mlmd.Execution]]:
@@ -31,9 +31,9 @@ def of_run(store: metadata_store.MetadataStore, run_id: str) -> Mapping[str, lis
         return {}
     found: dict[str, list[mlmd.Execution]] = {}
     for execution in sorted(store.get_executions_by_context(context.id), key=lambda each: each.id):
-        for each in store.get_contexts_by_execution(execution.id):
-            if each.type == _NODE:
-                found.setdefault(each.name.rpartition(".")[2], []).append(execution)
+        _, node, _ = metadata.origin(store, execution)
+        if node:
+            found.setdefault(node, []).append(execution)
     return found
 
 
@@ -90,10 +90,7 @@ def fail_abandoned(
     """
     earliest = (time.time() - longest_seconds) * 1e3
     abandoned = [
-        each
-        for each in store.get_executions()
-        if each.last_known_state in (mlmd.Execution.NEW, mlmd.Execution.RUNNING)
-        and each.last_update_time_since_epoch < earliest
+        each for each in metadata.unfinished(store) if each.last_update_time_since_epoch < earliest
     ]
     metadata.fail(store, artifacts, abandoned)
     return len(abandoned)
