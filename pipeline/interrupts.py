@@ -5,19 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
 @contextmanager
-def remembered() -> Iterator[Callable[[], None]]:
+def remembered() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     """Treat Ctrl-C, a polite kill and a terminal that closes alike, and remember them.
 
-    Python drops a KeyboardInterrupt that is raised in a callback from native code, and TensorFlow
-    calls back often.
+    Native code drops a KeyboardInterrupt that is raised while it calls back into Python, or makes
+    another error of it, and TensorFlow calls back often.
 
     Yields:
-      A function that raises KeyboardInterrupt when one came and was dropped.
+      A context that ends with KeyboardInterrupt when one came, whatever became of it.
     """
     came = False
 
@@ -26,9 +26,13 @@ def remembered() -> Iterator[Callable[[], None]]:
         came = True
         raise KeyboardInterrupt
 
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
+    @contextmanager
+    def kept() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if came:
+                raise KeyboardInterrupt
 
     # Only the main thread may say what a signal does.
     in_main = threading.current_thread() is threading.main_thread()
@@ -37,7 +41,7 @@ def remembered() -> Iterator[Callable[[], None]]:
         signals.append(signal.SIGHUP)
     before = {each: signal.signal(each, interrupt) for each in signals}
     try:
-        yield check
+        yield kept
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

@@ -183,10 +183,10 @@ class _Run:
                 if interrupted
                 else ""
             )
-        with interrupts.remembered() as check_interrupt, work.of_run(self._settings.beam) as beam:
+        with interrupts.remembered() as kept, work.of_run(self._settings.beam) as beam:
             for node in ir.nodes:
-                self._launch(ir, node.pipeline_node, store, beam, files.features)
-                check_interrupt()
+                with self._step(node.pipeline_node.node_info.id) as step, kept():
+                    self._launch(ir, node.pipeline_node, store, beam, files.features, step)
         decisions.check_pushed(self._outputs)
 
     def _lay_out_data(self, schema: Any) -> Any:
@@ -213,25 +213,24 @@ class _Run:
             error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
             write_quarantine(error.quarantine, error.rows)
 
-    def _launch(self, ir: Any, node: Any, store: Any, beam: Work, features: Any) -> None:
+    def _launch(self, ir: Any, node: Any, store: Any, beam: Work, features: Any, step: Any) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
         from pipeline import decisions, metadata
         from pipeline.infra import process
 
         name = node.node_info.id
-        with self._step(name) as step:
-            connection = metadata.connection(self._settings)
-            execution = launching.launch(ir, node, store, connection, beam)
-            outcome = metadata.state(store, execution)
-            outputs = self._outputs[name] = metadata.outputs(store, execution)
-            if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
-                # Then the Trainer runs too, and leaves a core free.
-                process.prepare()
-            if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
-                self._begin_rehearsal(features)
-            step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
-            decisions.check(name, outputs, self._settings.schema_file)
+        connection = metadata.connection(self._settings)
+        execution = launching.launch(ir, node, store, connection, beam)
+        outcome = metadata.state(store, execution)
+        outputs = self._outputs[name] = metadata.outputs(store, execution)
+        if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
+            # Then the Trainer runs too, and leaves a core free.
+            process.prepare()
+        if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
+            self._begin_rehearsal(features)
+        step(decisions.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
+        decisions.check(name, outputs, self._settings.schema_file)
 
     def _begin_rehearsal(self, features: Any) -> None:
         """Let InfraCheck's work go on beside the Evaluator, which leaves a core free."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+
+from pipeline import interrupts
 
 _RUN = """
 import signal, sys, time
@@ -39,3 +42,22 @@ def test_what_ends_a_run_is_an_interruption(how: str, sent: signal.Signals, said
         assert run.stdout.readline() == "runs\n"
         run.send_signal(sent)
         assert run.stdout.read() == f"{said}\n"
+
+
+def test_an_interruption_that_native_code_made_another_error_of_stays_one() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts.remembered() as kept, kept():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as interruption:
+            raise SystemError("returned a result with an exception set") from interruption
+
+
+def test_an_interruption_that_native_code_dropped_is_not_lost() -> None:
+    interrupted = pytest.raises(KeyboardInterrupt)
+    with interrupted, interrupts.remembered() as kept, kept(), suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_another_error_stays_what_it_is() -> None:
+    with pytest.raises(SystemError), interrupts.remembered() as kept, kept():
+        raise SystemError("no interruption")

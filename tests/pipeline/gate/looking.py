@@ -57,6 +57,7 @@ def look(
         file = folder / f"{name}.parquet"
         pq.write_table(table, file)
         measured = statistics(file, schema)
-        anomalies = tfdv.validate_statistics(measured, schema, environment="TRAINING")
+        environment = "TRAINING" if "TRAINING" in schema.default_environment else None
+        anomalies = tfdv.validate_statistics(measured, schema, environment=environment)
         splits[name] = Split(str(file), measured, anomalies)
     return examine(splits, schema, policy, label, span, **known)

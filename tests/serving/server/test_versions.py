@@ -124,20 +124,19 @@ def _until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to that")
 
 
-def test_a_reload_request_waits_for_the_models(server: Server, exported: dict[int, Path]) -> None:
-    """What the request leaves out is let go; here that is the broken model."""
-    request = model_management_pb2.ReloadConfigRequest()
-    for name in ("contract", "second"):
+@pytest.mark.slow
+def test_a_reload_request_waits_for_the_models(command: str, exported: dict[int, Path]) -> None:
+    base = exported[1].parent
+    flags = ("--model_name=first", f"--model_base_path={base}")
+    with serving(command, *flags) as server:
+        server.wait("first", v2="AVAILABLE")
+        request = model_management_pb2.ReloadConfigRequest()
         model = request.config.model_config_list.config.add()
-        model.name, model.base_path = name, str(exported[1].parent)
-        model.model_platform = "tensorflow"
-        if name == "contract":
-            model.model_version_policy.all.SetInParent()
-            model.version_labels["stable"], model.version_labels["canary"] = 1, 2
-    answer = server.models.HandleReloadConfigRequest(request)
-    assert answer.status.error_code == 0, answer.status.error_message
-    assert server.states("second") == {2: "AVAILABLE"}
-    assert server.states("broken") == {}
+        model.name, model.base_path, model.model_platform = "second", str(base), "tensorflow"
+        answer = server.models.HandleReloadConfigRequest(request)
+        assert answer.status.error_code == 0, answer.status.error_message
+        assert server.states("second") == {2: "AVAILABLE"}
+        assert server.states("first") == {}, "what the request leaves out is let go"
 
 
 def test_a_label_on_a_version_that_is_not_there_is_refused(
