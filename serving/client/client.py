@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 from serving.client.errors import BadRequest, ClientError, TooLate, Unreachable
@@ -15,8 +17,15 @@ SCORES = "scores"
 
 _AVAILABLE = "AVAILABLE"
 _MISSING: Mapping[str, Any] = {"DT_STRING": "", "DT_FLOAT": float("nan"), "DT_DOUBLE": float("nan")}
+_KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "DT_STRING": ((str, bytes), "text"), "DT_FLOAT": (Real, "a number"),
+    "DT_DOUBLE": (Real, "a number"), "DT_INT64": (Integral, "a whole number"),
+    "DT_INT32": (Integral, "a whole number"),
+}  # fmt: skip
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _POLL_SECONDS = 0.1
+# Of two names, from 0 to 1; a letter too much, too little or another one is above it.
+_ALIKE = 0.8
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -100,7 +109,8 @@ class Client:
         """Return the score of each row.
 
         Args:
-          rows: values by column; a column that is left out is missing, where the model allows it.
+          rows: values by column; a column that is left out is missing, where the model allows it,
+            and what is no input of the model is left alone.
 
         Raises:
           BadRequest: a row is not what the model takes.
@@ -193,18 +203,34 @@ def columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any
       types: TensorFlow's name of a type, such as `DT_FLOAT`, by input.
 
     Raises:
-      BadRequest: a value is missing that must be there.
+      BadRequest: a value is missing that must be there, is none that the input can take, or a
+        column seems to be misspelt.
     """
+    for place, row in enumerate(rows, 1):
+        if misspelt := _misspelt(row, types):
+            raise BadRequest(f"row {place}: {misspelt}")
     return {
         name: [_value(row, place, name, kind) for place, row in enumerate(rows, 1)]
         for name, kind in types.items()
     }
 
 
+def _misspelt(row: Row, types: Mapping[str, str]) -> str:
+    """Say which column would be missing only because its name is written otherwise."""
+    absent = types.keys() - row.keys()
+    for name in sorted(row.keys() - types.keys()) if absent else ():
+        if close := difflib.get_close_matches(name, sorted(absent), n=1, cutoff=_ALIKE):
+            return f"the model has no input {name}; did you mean {close[0]}? If not, give that null"
+    return ""
+
+
 def _value(row: Row, place: int, name: str, kind: str) -> Any:
     value = row.get(name)
-    if value is None:
+    if value is None or (isinstance(value, Real) and value != value):  # NaN, as pandas has it
         if kind not in _MISSING:
             raise BadRequest(f"row {place}: {name} is missing, and must be there")
         return _MISSING[kind]
+    wanted, words = _KINDS.get(kind, (object, ""))
+    if not isinstance(value, wanted) or (wanted is not object and isinstance(value, bool)):
+        raise BadRequest(f"row {place}: {name} is {value!r}, {words} expected")
     return value

@@ -126,7 +126,10 @@ def _request(model: Model, signature: str, columns: Columns, types: Mapping[str,
     request.model_spec.signature_name = signature
     for name, values in columns.items():
         dtype = tf.as_dtype(types_pb2.DataType.Value(types[name]))
-        array = np.array(values, dtype.as_numpy_dtype)
+        try:
+            array = np.array(values, dtype.as_numpy_dtype)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BadRequest(f"{name}: {error}") from error
         request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
     return request
 

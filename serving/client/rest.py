@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -100,8 +101,14 @@ class RestTransport:
 
 
 def _predict(model: Model, signature: str, columns: Columns) -> tuple[str, bytes]:
-    body = json.dumps({"signature_name": signature, "inputs": columns})
+    body = json.dumps({"signature_name": signature, "inputs": columns}, default=_plain)
     return f"{_path(model)}:predict", body.encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"b64": base64.b64encode(value).decode()}
+    return value.tolist()  # a number or an array of NumPy's
 
 
 def _path(model: Model) -> str:

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -105,9 +107,33 @@ def test_what_is_not_served_is_not_found(client: MakeClient) -> None:
             client(**given).predict(_ROWS)
 
 
-def test_rows_that_the_model_does_not_take_are_refused(client: MakeClient) -> None:
-    with pytest.raises((BadRequest, ValueError)):
-        client().predict([{"distance": "far", "carrier": "AA"}])
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"distance": "far", "carrier": "AA"}, "row 2: distance is 'far', a number expected"),
+        ({"distance": True, "carrier": "AA"}, "row 2: distance is True, a number expected"),
+        ({"distance": 1, "carrier": 7}, "row 2: carrier is 7, text expected"),
+        ({"distence": 1, "carrier": "AA"}, "row 2: .* no input distence; did you mean distance?"),
+    ],
+)
+def test_rows_that_the_model_does_not_take_are_refused(
+    row: dict[str, object], said: str, client: MakeClient
+) -> None:
+    with pytest.raises(BadRequest, match=said):
+        client().predict([_ROWS[0], row])
+
+
+def test_what_is_no_input_and_no_misspelt_one_is_left_alone(client: MakeClient) -> None:
+    more = [{**row, "late": 1, "distances": 3} for row in _ROWS]
+    assert client().predict(more) == client().predict(_ROWS)
+
+
+def test_rows_of_numpy_and_pandas_are_taken(client: MakeClient) -> None:
+    frame = pd.DataFrame({"distance": np.float32([2, -2]), "carrier": ["AA", None]})
+    rows = frame.astype({"distance": object}).to_dict("records")
+    rows += [{"distance": np.int64(2), "carrier": b"AA"}, {"distance": -2, "carrier": float("nan")}]
+    scores = client().predict(rows)
+    assert scores[:2] == scores[2:]
 
 
 def test_rows_are_validated_before_they_are_sent(client: MakeClient) -> None:
