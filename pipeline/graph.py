@@ -93,6 +93,7 @@ def create_pipeline(
         accepted=accepted.outputs[DECISIONS],
         policy=policy,
         label=features.label,
+        inputs=features.inputs,
         span=data.span,
         serving_logs=settings.source.serving_logs,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,8 @@ class DataGateExecutor(BaseExecutor):
           input_dict: `examples`, `statistics`, `schema`, `anomalies`; `accepted`, the decision on
             an earlier span, may be missing.
           output_dict: `decision`.
-          exec_properties: `policy` (JSON), `label`, `span`, `serving_logs` ("" for none).
+          exec_properties: `policy` (JSON), `label`, `inputs` (JSON), `span`, `serving_logs` ("" for
+            none).
         """
         examples, statistics, anomalies, schema_artifact = (
             artifact_utils.get_single_instance(input_dict[name])
@@ -66,6 +69,7 @@ class DataGateExecutor(BaseExecutor):
             span,
             _statistics(Path(accepted[0].uri, decision.STATISTICS_FILE)) if accepted else None,
             logs.statistics(Path(folder), schema) if folder else None,
+            json.loads(exec_properties["inputs"]),
         )
         self._conclude(
             artifact_utils.get_single_instance(output_dict["decision"]),
@@ -92,6 +96,7 @@ class _DataGateSpec(ComponentSpec):
     PARAMETERS = {  # noqa: RUF012
         "policy": ExecutionParameter(type=str),
         "label": ExecutionParameter(type=str),
+        "inputs": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=int),
         "serving_logs": ExecutionParameter(type=str),
         # In TFX's cache key, so that new logs in the same folder are looked at.
@@ -110,6 +115,7 @@ class DataGate(BaseComponent):
       accepted: the decision on an earlier span, to compare with.
       policy: what stops a run.
       label: the label's column.
+      inputs: columns that the model learns from.
       span: the span's number.
       serving_logs: folder of TFRecords of what was served, to compare with; None for none.
     """
@@ -126,6 +132,7 @@ class DataGate(BaseComponent):
         accepted: Channel,
         policy: Policy,
         label: str,
+        inputs: Sequence[str],
         span: int,
         serving_logs: Path | None,
     ) -> None:
@@ -137,6 +144,7 @@ class DataGate(BaseComponent):
             accepted=accepted,
             policy=policy.model_dump_json(),
             label=label,
+            inputs=json.dumps(inputs),
             span=span,
             serving_logs=str(serving_logs or ""),
             serving_logs_state=logs.state(serving_logs) if serving_logs else "",

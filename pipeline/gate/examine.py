@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -78,6 +78,7 @@ def examine(
     span: int,
     accepted: Statistics | None = None,
     served: Statistics | None = None,
+    inputs: Sequence[str] = (),
 ) -> Examination:
     """Look at all splits of a span.
 
@@ -89,6 +90,8 @@ def examine(
       span: the span's number: a year, month or day where freshness is asked for.
       accepted: of the eval split of the last span that passed.
       served: of what was served.
+      inputs: columns that the model learns from: they must not be empty, even where single values
+        may be missing.
 
     Returns:
       What was found.
@@ -98,6 +101,8 @@ def examine(
     for name, split in splits.items():
         found += findings.of_anomalies(split.anomalies, schema, name)
         found += rows[name].numbers()
+        if _has_rows(split.statistics):
+            found += rows[name].empty(_optional(inputs, schema))
         found += _of_rows(rows[name], name, policy.limits, label)
     found += _freshness(rows["eval"], span, policy.limits)
     found += _comparisons(splits, schema, accepted, served)
@@ -117,6 +122,16 @@ def examine(
     return Examination(
         tuple(verdicts), tuple(offending), {name: each.count() for name, each in rows.items()}
     )
+
+
+def _optional(inputs: Sequence[str], schema: schema_pb2.Schema) -> list[str]:
+    """Return the inputs of which ExampleValidator says nothing when they are empty."""
+    asked = {
+        feature.name
+        for feature in schema.feature
+        if feature.presence.min_fraction or feature.presence.min_count
+    }
+    return [name for name in inputs if name not in asked]
 
 
 def _with_rows(finding: Finding, rows: int | None) -> Finding:

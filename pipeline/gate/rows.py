@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -62,6 +62,14 @@ class Rows:
                     "a finite number of 32 bits",
                     rows,
                 )
+
+    def empty(self, names: Sequence[str]) -> Iterator[Finding]:
+        """Find columns that have no value at all."""
+        for name in names:
+            filled = f"{identifier(name)} IS NOT NULL" if name in self._kinds else "false"
+            if not self.count(filled):
+                wanted = expected("presence", self._schema, self._features[name])
+                yield Finding("presence", name, self._split, "no value in any row", wanted)
 
     def newest(self, column: str) -> float | None:
         """Return the time of the newest row in seconds since 1970; None without a time.

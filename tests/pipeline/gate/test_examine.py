@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.gate.examine import Examination
 from pipeline.sources.layout import Layout
@@ -130,6 +131,27 @@ def test_what_is_wrong_in_a_split_stops_the_run(
     assert (kind, column, "train", rows) in _found(seen)
     [finding] = [each.finding for each in seen.of("stop") if each.finding.kind == kind]
     assert finding.found and finding.expected
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [lambda t: _set(t, "seats", pa.nulls(len(t), pa.int64())), lambda t: t.drop(["seats"])],
+    ids=["every value missing", "no column"],
+)
+def test_an_input_may_miss_values_but_not_all(
+    tables: Tables, tmp_path: Path, empty: Callable[[pa.Table], pa.Table]
+) -> None:
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(SCHEMA)
+    next(each for each in schema.feature if each.name == "seats").ClearField("presence")
+    some = {**tables, "train": _first(tables["train"], "seats", None)}
+    assert look(tmp_path, some, schema, LENIENT, inputs=("seats",)).passed
+    none = {**tables, "train": empty(tables["train"])}
+    seen = look(tmp_path, none, schema, LENIENT, inputs=("seats",))
+    [verdict] = seen.of("stop")
+    assert (verdict.finding.kind, verdict.finding.feature) == ("presence", "seats")
+    assert verdict.finding.expected == "a value in some of the rows"
+    assert look(tmp_path, none, schema, LENIENT).passed, "what is not learned may be empty"
 
 
 def test_offending_rows_are_named_by_file_and_row(tables: Tables, tmp_path: Path) -> None:
