@@ -17,6 +17,8 @@ from pipeline.gate import decision
 from pipeline.infra import report
 
 Outputs = Mapping[str, Any]
+# Of a pushed model: why it does not become stable by itself.
+WAITS_PROPERTY = "waits"
 
 
 def describe(node: str, outputs: Outputs) -> str:
@@ -164,7 +166,10 @@ def _pusher(outputs: Outputs) -> str:
     properties = outputs["pushed_model"].custom_properties
     if not properties["pushed"].int_value:
         return "not pushed"
-    return f"pushed as version {properties['pushed_version'].string_value}"
+    version = properties["pushed_version"].string_value
+    waits = properties[WAITS_PROPERTY].string_value if WAITS_PROPERTY in properties else ""
+    later = f", not promoted: {waits}; taxiway registry promote {version}" if waits else ""
+    return f"pushed as version {version}{later}"
 
 
 _DESCRIBERS: dict[str, Callable[[Outputs], str]] = {

@@ -1,12 +1,16 @@
-"""What the settings say of the TF Serving that follows the aliases."""
+"""When a new version gets the stable alias, and the TF Serving that follows the aliases."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from pipeline.settings import PublishSettings
+from serving import aliases, manifest
 from serving.aliases import Server
+from serving.errors import UnreadableManifest
+from serving.manifest import Spans
 
 
 def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep) -> Server:
@@ -23,3 +27,25 @@ def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep
         settle_seconds=publish.settle_seconds,
         sleep=sleep,
     )
+
+
+def waits(publish: PublishSettings, base: Path, spans: Spans) -> str:
+    """Say why a new version does not become stable by itself; "" when it does.
+
+    Args:
+      publish: settings.
+      base: TF Serving's model base path.
+      spans: of the new version.
+    """
+    if not publish.promote:
+        return "publish.promote is false"
+    stable = aliases.of_model(base).aliases.get(aliases.STABLE)
+    if stable is None or spans.eval is None:
+        return ""
+    try:
+        judged_on = manifest.read(base / str(stable)).spans.eval
+    except UnreadableManifest:
+        return ""
+    if judged_on is None or judged_on <= spans.eval:
+        return ""
+    return f"version {stable}, which is stable, is of newer data (span {judged_on})"

@@ -14,6 +14,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from pipeline import evaluation, metadata, promotion
+from pipeline.decisions import WAITS_PROPERTY
 from pipeline.index import MODEL_ID
 from pipeline.infra.report import HAS_MODEL_PROPERTY
 from pipeline.settings import PublishSettings
@@ -56,13 +57,18 @@ class VersionedPusherExecutor(executor.Executor):
             | _of_training(input_dict[specs.MODEL_KEY])
             | _of_evaluation(input_dict.get(specs.MODEL_BLESSING_KEY, []))
         )
-        version = store.publish(model, base, facts)
         publish = PublishSettings.model_validate(known.get("publish", {}))
-        if publish.promote:
+        server = promotion.server(publish)
+        waits = promotion.waits(publish, base, facts.spans)
+        if waits:
+            aliases.hold_back(base, server)
+        version = store.publish(model, base, facts)
+        if not waits:
             aliases.promote(
                 base, int(version.name), facts.published_by, action="publish",
-                server=promotion.server(publish), verify=_verified_just_now,
+                server=server, verify=_verified_just_now,
             )  # fmt: skip
+        pushed.set_string_custom_property(WAITS_PROPERTY, waits)
         pushed.set_string_custom_property(MODEL_ID, manifest.read(version).model_id)
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)

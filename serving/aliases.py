@@ -10,7 +10,8 @@ for some time:
 
 - The version an alias had before, when it is older: it answers until the label has moved, and again
   at once after a rollback. A newer one would get all requests that name no label.
-- The number that the next version will have: a server loads it as soon as it is published.
+- The number that the next version will have: a server loads it as soon as it is published. It is
+  taken off the list before a version is published that is not promoted at once.
 - What a person promotes from elsewhere is listed first, and gets its label when it can be loaded.
 """
 
@@ -19,8 +20,8 @@ from __future__ import annotations
 import datetime
 import json
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -223,31 +224,63 @@ def promote(
     """
     folder = base.parent
     _check_known(base, version)
+    with _changing(folder):
+        config = read(folder)
+        seen_at = server.base_path or str(base.resolve())
+        served = config.models.get(base.name, Served(base_path=seen_at))
+        before = served.aliases.get(alias)
+        check(base, version, verify)
+        if before == version and served.base_path == seen_at:
+            return None
+        if action == "publish" and before != version and served.had(alias, version):
+            return None
+        if before is not None:
+            served = _let_load(folder, config, base.name, version, server)
+        event = Event(
+            at=server.now().isoformat(timespec="seconds"), who=who, action=action, alias=alias,
+            version=version, before=before, why=why,
+        )  # fmt: skip
+        changed = Served(
+            base_path=seen_at,
+            aliases={**served.aliases, alias: version},
+            listed=served.listed,
+            history=(*served.history, event),
+        )
+        _write(folder, config, base.name, _listing(base, changed, server))
+        return event
+
+
+def hold_back(base: Path, server: Server = Server()) -> None:
+    """Have no server load the next version before it is promoted.
+
+    Where the file lists that version already, this waits until the server has read the new file.
+
+    Args:
+      base: TF Serving's model base path.
+      server: that reads the file.
+
+    Raises:
+      ChangedByHand: the configuration is not what this release wrote.
+      StoreBusy: another process changes the configuration.
+      StoreUnwritable: the disk did not take it.
+    """
+    folder = base.parent
+    with _changing(folder):
+        config = read(folder)
+        served = config.models.get(base.name)
+        following = max(store.versions(base), default=0) + 1
+        if served is None or following not in served.listed:
+            return
+        listed = {each: since for each, since in served.listed.items() if each != following}
+        _write(folder, config, base.name, served.model_copy(update={"listed": listed}))
+    server.sleep(server.settle_seconds)
+
+
+@contextmanager
+def _changing(folder: Path) -> Iterator[None]:
     try:
         with lock.exclusive(folder, store.WAIT_SECONDS):
-            config = read(folder)
-            seen_at = server.base_path or str(base.resolve())
-            served = config.models.get(base.name, Served(base_path=seen_at))
-            before = served.aliases.get(alias)
-            check(base, version, verify)
-            if before == version and served.base_path == seen_at:
-                return None
-            if action == "publish" and before != version and served.had(alias, version):
-                return None
-            if before is not None:
-                served = _let_load(folder, config, base.name, version, server)
-            event = Event(
-                at=server.now().isoformat(timespec="seconds"), who=who, action=action, alias=alias,
-                version=version, before=before, why=why,
-            )  # fmt: skip
-            changed = Served(
-                base_path=seen_at,
-                aliases={**served.aliases, alias: version},
-                listed=served.listed,
-                history=(*served.history, event),
-            )
-            _write(folder, config, base.name, _listing(base, changed, server))
-            return event
+            yield
     except OSError as error:
         raise StoreUnwritable(
             folder, f"{error.strerror or error} while {CONFIG} was written",

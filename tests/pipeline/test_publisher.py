@@ -11,7 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from pipeline import publisher
+from pipeline import decisions, publisher
 from pipeline.publisher import VersionedPusherExecutor
 from serving import aliases, manifest
 from serving.errors import DamagedModel, Unblessed
@@ -47,8 +47,9 @@ def _artifact(kind: Any, uri: Path, number: int, **properties: Any) -> list[Any]
 
 
 def _push(tmp_path: Path, base: str = "flights", config: Any = None, **inputs: list[Any]) -> Any:
-    (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
-    (tmp_path / "model" / "Format-Serving" / "saved_model.pb").touch()
+    (tmp_path / "model" / "Format-Serving").mkdir(parents=True, exist_ok=True)
+    # Another run makes another model.
+    (tmp_path / "model" / "Format-Serving" / "saved_model.pb").write_text(json.dumps(config))
     model = _artifact(standard_artifacts.Model, tmp_path / "model", 7)
     (pushed,) = _artifact(standard_artifacts.PushedModel, tmp_path / "pushed", 9)
     destination = pusher_pb2.PushDestination()
@@ -120,6 +121,26 @@ def test_a_version_waits_for_its_alias_when_the_settings_say_so(
     _push(tmp_path, config={"publish": {"promote": False}}, model_blessing=blessing)
     assert (tmp_path / "flights" / "1").exists()
     assert aliases.of_model(tmp_path / "flights").aliases == {}
+
+
+def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
+    published: Published, tmp_path: Path
+) -> None:
+    blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=1)
+    base = tmp_path / "flights"
+    stable = {}
+    for version, span in enumerate((201304, 201302, 201305), 1):
+        config = {"spans": {"eval": span}, "publish": {"settle_seconds": 0}}
+        pushed = _push(tmp_path, config=config, model_blessing=blessing)
+        assert (base / str(version)).exists()
+        stable[version] = aliases.of_model(base).aliases["stable"]
+        if span == 201302:
+            assert aliases.of_model(base).loads == {1}, "no server takes it for the newest"
+            assert decisions.describe("Pusher", {"pushed_model": pushed.mlmd_artifact}) == (
+                "pushed as version 2, not promoted: version 1, which is stable, is of newer data "
+                "(span 201304); taxiway registry promote 2"
+            )
+    assert stable == {1: 1, 2: 1, 3: 3}
 
 
 def test_what_nobody_judged_is_not_blessed(published: Published, tmp_path: Path) -> None:

@@ -221,6 +221,21 @@ def test_where_a_person_decides_nothing_is_loaded_before(base: Path) -> None:
     assert aliases.of_model(base).loads == {2}
 
 
+def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: Another) -> None:
+    follower, server, waits = _patient(base)
+    aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good, server=server)
+    follower.pass_time(60)
+    for content in ("held back", "held back too"):
+        aliases.hold_back(base, server)
+        store.publish(another(content), base, FACTS, _good)
+        follower.pass_time(60)
+        assert (follower.labels, follower.answers()) == ({"stable": 3}, 3)
+    assert waits == [20], "a file that does not list the next version need not be read again"
+    aliases.promote(base, 5, "ann", verify=_good, server=server)
+    follower.pass_time(60)
+    assert (follower.labels, follower.answers()) == ({"stable": 5}, 5)
+
+
 def test_a_kill_while_a_server_loads_leaves_the_labels(base: Path) -> None:
     aliases.promote(base, 3, "ann", verify=_good)
 
