@@ -211,7 +211,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _unexpected(error: Exception, log_file: Path) -> InfrastructureError:
     first_line = next(iter(str(error).splitlines()), "no message")
     unexpected = InfrastructureError(
-        f"something unexpected went wrong: {type(error).__name__}: {first_line}", "taxiway doctor"
+        f"something unexpected went wrong: {type(error).__name__}: {first_line}",
+        "read the end of the log; `taxiway doctor` looks at the machine",
     )
     unexpected.log_file = log_file
     return unexpected

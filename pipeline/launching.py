@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError
@@ -11,6 +13,9 @@ from serving.errors import DamagedModel, StoreError
 
 if TYPE_CHECKING:
     from pipeline.engine.work import Work
+
+# Packages that nobody changes to bring data and a model of their own.
+_MACHINERY = frozenset({"pipeline", "schema", "serving", "__main__"})
 
 
 def substitute(ir: Any, run_id: str) -> None:
@@ -91,10 +96,24 @@ def explained(name: str) -> Iterator[None]:
         raise refused(f"{error.where}: {error.what}.", error.next_step) from error
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
         raise InfrastructureError(
-            f"{name} failed: {_first_line(error)}", "taxiway doctor"
+            f"{name} failed: {_first_line(error)}{_place(error)}",
+            "read the end of the log; `taxiway doctor` looks at the machine",
         ) from error
 
 
 def _first_line(error: BaseException) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
+
+
+def _place(error: BaseException) -> str:
+    """Say where in the user's own code it happened; "" when it was not there."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = Path(frame.f_code.co_filename)
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in _MACHINERY and file.is_relative_to(Path.cwd()):
+            inside = file.relative_to(Path.cwd())
+            if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder
+                place = f" ({inside}, line {line})"
+    return place
