@@ -113,16 +113,16 @@ def _rows(texts: Sequence[str], file: Path | None, settings: Settings) -> list[A
 
 
 def _checked(settings: Settings) -> Any:
-    from pipeline.project import curated_schema
+    from pipeline import project
     from schema.rows import SERVING
     from schema.rows import check as check_rows
 
-    curated = curated_schema(settings)
+    curated, inputs = project.curated_schema(settings), project.inputs(settings)
 
     def validate(rows: Sequence[Any]) -> list[str]:
         return [
             f"row {each.row}: {each.column} is {each.found}, {each.expected} expected"
-            for each in check_rows(rows, curated, SERVING)
+            for each in check_rows(rows, curated, SERVING, inputs)
         ]
 
     return validate

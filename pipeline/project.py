@@ -81,6 +81,18 @@ def check_warm_start(settings: Settings, store: Any, features: Features) -> None
         )
 
 
+def inputs(settings: Settings) -> tuple[str, ...] | None:
+    """Return the columns that the model learns from; None before there is a features file.
+
+    Args:
+      settings: that name the file.
+
+    Raises:
+      UsageError: it is wrong.
+    """
+    return _features(settings).inputs if settings.features.exists() else None
+
+
 def _features(settings: Settings) -> Features:
     from models import features
 

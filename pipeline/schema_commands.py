@@ -123,8 +123,8 @@ def show(settings_file: Path | None, as_json: bool) -> None:
 @settings_option
 @click.option(
     "--environment",
-    help="The schema's environment to check against.  [default: SERVING for JSON, where the label "
-    "may be absent, TRAINING for a file]",
+    help="The schema's environment to check against.  [default: SERVING for JSON, where only "
+    "what the model learns from must be there, TRAINING for a file]",
 )
 @json_option
 def validate(rows: str, settings_file: Path | None, environment: str | None, as_json: bool) -> None:
@@ -133,12 +133,12 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     A file is CSV, Parquet, JSON or JSON lines. A request is JSON: a row as an object, a list of
     rows, or TF Serving's own {"instances": [...]}; - reads it from standard input.
     """
-    from pipeline.project import curated_schema
+    from pipeline import project
     from schema import requests
     from schema.rows import SERVING, TRAINING, check
 
     settings = load(settings_file, None)
-    curated = curated_schema(settings)
+    curated = project.curated_schema(settings)
     request = rows == "-" or rows.lstrip().startswith(("{", "["))
     try:
         if request:
@@ -148,7 +148,8 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
         if not found_rows:
             raise ValueError(f"{rows}: there are no rows in it")
         environment = environment or (SERVING if request else TRAINING)
-        findings = check(found_rows, curated, environment)
+        asked = project.inputs(settings) if environment == SERVING else None
+        findings = check(found_rows, curated, environment, asked)
     except OSError as error:
         raise UsageError(f"{rows}: cannot be read: {error.strerror}.") from error
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,10 @@ class RowFinding:
 
 
 def check(
-    rows: Iterable[Row], schema: schema_pb2.Schema, environment: str = TRAINING
+    rows: Iterable[Row],
+    schema: schema_pb2.Schema,
+    environment: str = TRAINING,
+    asked: Collection[str] | None = None,
 ) -> list[RowFinding]:
     """Compare rows with a schema.
 
@@ -49,6 +52,7 @@ def check(
       rows: values by column; None, and a column that is left out, is a missing value.
       schema: the curated schema.
       environment: one of the schema's: a column that is not in it may be missing.
+      asked: columns that the environment asks for, where the schema asks for more; None for all.
 
     Returns:
       What is wrong, in the order of the rows; nothing when they are as the schema says.
@@ -60,6 +64,13 @@ def check(
     if environment not in known:
         raise ValueError(f"no environment {environment}; there are {', '.join(sorted(known))}")
     features = {feature.name: feature for feature in schema.feature}
+    expected_here = {
+        name
+        for name, feature in features.items()
+        if feature.presence.min_fraction == 1
+        and _expected_in(feature, schema, environment)
+        and (asked is None or name in asked)
+    }
     present = dict.fromkeys(features, 0)
     found: list[RowFinding] = []
     count = 0
@@ -72,7 +83,7 @@ def check(
                 present[name] += 1
                 if expected := mismatch(value, schema, feature):
                     found.append(RowFinding(count, name, _short(value), expected))
-            elif feature.presence.min_fraction == 1 and _expected_in(feature, schema, environment):
+            elif name in expected_here:
                 found.append(RowFinding(count, name, "nothing", "a value in every row"))
     found += _too_often_missing(schema, present, count, environment)
     return found

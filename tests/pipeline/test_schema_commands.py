@@ -151,6 +151,21 @@ def test_good_rows_and_requests_pass(command: Command, project: Path) -> None:
     assert command("validate", "-", stdin='{"instances": [{"carrier": "UA"}]}').exit_code == 0
 
 
+def test_a_request_needs_only_what_the_model_learns_from(command: Command, project: Path) -> None:
+    schema = project / "schema.pbtxt"
+    schema.write_text(
+        "".join(line for line in _SCHEMA.splitlines(True) if "environment" not in line)
+    )
+    without_label = command("validate", '{"carrier": "UA"}')
+    assert isinstance(without_label.exception, DataRefused), "every column may be learned from"
+    (project / "features.toml").write_text('label = "late"\ncategorical = ["carrier"]\n')
+    settings = project / "taxiway.toml"
+    settings.write_text(f'features = "features.toml"\n{settings.read_text()}')
+    assert command("validate", '{"carrier": "UA"}').exit_code == 0
+    without_input = command("validate", '{"hour": 5}')
+    assert isinstance(without_input.exception, DataRefused)
+
+
 def test_wrong_rows_are_shown_with_what_was_expected(command: Command, project: Path) -> None:
     done = command("validate", "rows/2.csv")
     assert isinstance(done.exception, DataRefused)

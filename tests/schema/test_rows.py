@@ -70,6 +70,13 @@ def test_a_label_may_be_absent_when_serving() -> None:
         check([request], _schema(), "PROD")
 
 
+def test_what_is_not_asked_for_may_be_absent() -> None:
+    request = {name: value for name, value in _GOOD.items() if name != "late"}
+    assert check([request], _schema(), asked=["hour", "carrier"]) == []
+    found = check([{}], _schema(), SERVING, asked=["carrier"])
+    assert [each.column for each in found] == ["carrier"]
+
+
 def test_a_share_of_missing_values_is_a_matter_of_all_rows() -> None:
     still = {**_GOOD, "wind": None}
     assert check([_GOOD, still], _schema()) == []
