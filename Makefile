@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check proof contract bench lines lock clean setup setup-dev
+.PHONY: help run test test-fast test-clusters check proof contract bench lines lock clean setup setup-dev
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
@@ -15,19 +15,22 @@ TF_SERVING ?= docker run --rm --init --network=host --volume=/tmp:/tmp:ro \
   --entrypoint=tensorflow_model_server tensorflow/serving:2.19.1
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup  ## Run the whole pipeline and publish a blessed model
 	@$(BIN)/taxiway run
 
-test: setup-dev  ## Run every test, with coverage
+test: setup-dev  ## Run every test that needs no cluster, with coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(PARALLEL)
+	@$(BIN)/coverage run -m pytest -m "not cluster" $(PARALLEL)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 test-fast: setup-dev  ## Run the tests that take less than two minutes together
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+
+test-clusters: setup-dev  ## Run the pipeline on a real Flink and a real Spark, downloaded once
+	@$(BIN)/python -m pytest -m cluster $(PARALLEL)
 
 check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/ruff check .

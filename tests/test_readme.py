@@ -73,7 +73,7 @@ def test_the_first_command_prints_the_steps_shown(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "does"),
     [
-        ("make test", "coverage run -m pytest --numprocesses"),
+        ("make test", 'coverage run -m pytest -m "not cluster" --numprocesses'),
         ("make check", "ruff check .\n"),
     ],
 )

@@ -19,7 +19,7 @@ from serving import aliases, store
 from tests.conftest import Run, taxiway
 from tests.pipeline.engine import runs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from scripts.clusters.spark import Spark, running
 from tests.conftest import Run
 from tests.pipeline.engine import runs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 
 @pytest.fixture(scope="module")
