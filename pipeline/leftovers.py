@@ -14,7 +14,7 @@ from pipeline.engine.names import job_name
 from pipeline.engine.settings import BeamSettings
 
 
-def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettings) -> int:
+def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettings) -> list[str]:
     """End it all, and mark the executions as failed.
 
     Args:
@@ -23,12 +23,12 @@ def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettin
       beam: settings that say where jobs may run.
 
     Returns:
-      How many executions there were.
+      The nodes that were at it, in the order in which they began.
     """
     found = metadata.unfinished(store)
     end_jobs(store, found, beam)
     metadata.fail(store, artifacts, found)
-    return len(found)
+    return [metadata.origin(store, execution)[1] for execution in found]
 
 
 def end_jobs(

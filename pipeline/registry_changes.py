@@ -136,7 +136,7 @@ def gc(
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
-        closed = 0 if dry_run else leftovers.close(store, place.artifacts, settings.beam)
+        closed = 0 if dry_run else len(leftovers.close(store, place.artifacts, settings.beam))
         found = collection.garbage(
             place, store, keep or settings.publish.keep, promotion.server(settings.publish)
         )

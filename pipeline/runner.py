@@ -178,11 +178,7 @@ class _Run:
             metadata.reserve_lost(store, self._workspace)
             if self._warm_start:
                 project.check_warm_start(self._settings, store, files.features)
-            start(
-                f"{interrupted} interrupted components of an earlier run closed"
-                if interrupted
-                else ""
-            )
+            start(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
         with interrupts.remembered() as kept, work.of_run(self._settings.beam) as beam:
             for node in ir.nodes:
                 with self._step(node.pipeline_node.node_info.id) as step, kept():

@@ -211,7 +211,10 @@ def load_plain(path: Path | None = None) -> Settings:
             f"{file}: no such settings file.", f"taxiway settings > {shlex.quote(str(file))}"
         ) from None
     except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: not a readable TOML file: {error}.") from error
+        raise UsageError(
+            f"{file}: not a readable TOML file: {error}.",
+            "correct it; `taxiway settings` shows how",
+        ) from error
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -300,7 +303,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _explain(error: dict[str, Any], model: type[BaseModel]) -> str:
     where = [str(part) for part in error["loc"]]
     if error["type"] != "extra_forbidden":
-        return f"{'.'.join(where)}: {error['msg']} (got {error['input']!r})"
+        said = error["msg"].removeprefix("Value error, ")
+        return f"{'.'.join(where)}: {said} (got {error['input']!r})"
     known = _keys(where[:-1], model)
     close = difflib.get_close_matches(where[-1], known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"

@@ -101,4 +101,6 @@ def somebody_else(name: str, kind: str, place: str) -> InfrastructureError:
 
 def _nobody(name: str, place: str, error: Exception, next_step: str = "") -> InfrastructureError:
     why = str(error).rpartition(": ")[2].rpartition("] ")[2] or type(error).__name__
+    if "(" not in why:
+        why = why.rstrip(")")  # of what stood before it
     return InfrastructureError(f"{name}: nothing answers at {place}: {why}.", next_step)

@@ -6,11 +6,33 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from pipeline.engine.names import CLUSTERS, COMPONENTS, Cluster, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
+
+
+def _host_and_port(value: str) -> str:
+    if not re.match(_HOST_AND_PORT, value):
+        raise ValueError("host:port expected")
+    return value
+
+
+_Place = Annotated[
+    str,
+    AfterValidator(_host_and_port),
+    WithJsonSchema({"type": "string", "pattern": _HOST_AND_PORT}),
+]
+
 # Java's properties are there for every user of a machine to read.
 _SECRET = re.compile(r"secret|password|token|credential", re.IGNORECASE)
 _COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
@@ -65,7 +87,7 @@ class ComponentSettings(_Frozen):
 class ClusterSettings(_Frozen):
     """What is the same for every cluster that Beam hands jobs to."""
 
-    master: str | None = Field(None, pattern=_HOST_AND_PORT)
+    master: _Place | None = None
     parallelism: int | None = Field(
         None, ge=1, description="parts that work is done in at once; all that there are by default"
     )
@@ -74,15 +96,13 @@ class ClusterSettings(_Frozen):
         description="jar that hands jobs to the cluster: a file, or group:artifact:version in "
         "Maven Central; Beam's own by default",
     )
-    job_endpoint: str | None = Field(
+    job_endpoint: _Place | None = Field(
         None,
-        pattern=_HOST_AND_PORT,
         description="of a job server that runs already: host:port; by default a run starts one "
         "of its own, which needs Java",
     )
-    worker_pool: str = Field(
+    worker_pool: _Place = Field(
         "localhost:50000",
-        pattern=_HOST_AND_PORT,
         description="starts Python on each machine that works; as these machines see it",
     )
     setup_file: Path | None = Field(
@@ -114,20 +134,15 @@ class ClusterSettings(_Frozen):
 class FlinkSettings(ClusterSettings):
     """How a Flink cluster is reached, and what it runs Python with. For engine = "flink"."""
 
-    master: str | None = Field(
-        None, pattern=_HOST_AND_PORT, description="of the JobManager's REST API: host:port"
-    )
+    master: _Place | None = Field(None, description="of the JobManager's REST API: host:port")
 
 
 class SparkSettings(ClusterSettings):
     """How a standalone Spark 3.5 is reached, and what it runs Python with. For engine = "spark"."""
 
-    master: str | None = Field(
-        None, pattern=_HOST_AND_PORT, description="of the master: host:port, as in spark://…"
-    )
-    web_ui: str | None = Field(
+    master: _Place | None = Field(None, description="of the master: host:port, as in spark://…")
+    web_ui: _Place | None = Field(
         None,
-        pattern=_HOST_AND_PORT,
         description="of the master's web page: host:port; with it, a run first makes sure that "
         "there are enough cores",
     )

@@ -246,7 +246,7 @@ def test_an_interrupted_run_resumes(flights_run: Run, tmp_path: Path) -> None:
     again = taxiway(*RUN, "--workspace", workspace)
     assert again.returncode == 0, again.stdout + again.stderr
     steps = {step["name"]: step for step in json.loads(again.stdout)["steps"]}
-    assert steps["Start"]["decision"] == "1 interrupted components of an earlier run closed"
+    assert steps["Start"]["decision"] == "interrupted earlier: Trainer"
     states = [steps[name]["state"] for name in ("StatisticsGen", "Transform", "Trainer")]
     assert states == ["cached", "cached", "done"]
     for where in ("Transform", "Trainer"):

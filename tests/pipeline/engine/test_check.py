@@ -212,6 +212,14 @@ def test_a_place_that_is_no_name_is_nobody() -> None:
     assert "beam.spark.master: nothing answers at a..b:1" in _refused(_spark("a..b:1"))
 
 
+@pytest.mark.parametrize("beam", [_beam, _spark])
+def test_a_name_that_nobody_has_is_told_as_such(beam: Any) -> None:
+    said = _refused(beam("nobody.invalid:1"))
+    assert said.endswith("nothing answers at nobody.invalid:1: Name or service not known.") or (
+        "Temporary failure in name resolution." in said  # where no name server answers
+    )
+
+
 def test_a_setup_file_has_to_be_there(master: str, jar: str, tmp_path: Path) -> None:
     file = tmp_path / "setup.py"
     assert f"there is no file {file}" in _refused(_beam(master, job_server=jar, setup_file=file))

@@ -59,7 +59,10 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
         ("components = { Transform = { paralelism = 2 } }", "did you mean parallelism?"),
         ("shard_mb = 0", "greater than or equal to 0.01"),
         ("shard_mb = inf", "less than or equal to 2048"),
-        ('flink = { master = "http://flink:8081" }', "beam.flink.master"),
+        (
+            'flink = { master = "http://flink:8081" }',
+            "beam.flink.master: host:port expected (got 'http://flink:8081')",
+        ),
         ("flink = { parallelism = 0 }", "beam.flink.parallelism"),
         ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
         ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
