@@ -32,6 +32,7 @@ def install() -> None:
     worker_handlers.STATE_CACHE_SIZE_MB = 0
     userstate.get_dofn_specs = _specs
     # dill's trace switch, which Beam turns at each pickle, empties the cache of every logger.
+    # The Beam of TFX 1.21 brings no dill.
     if hasattr(dill_pickler, "dill"):
         dill_pickler.dill.dill._trace = lambda *_: None
 

@@ -155,17 +155,18 @@ def engines(runs: Sequence[beam.Run]) -> str:
     here, there = (beam.cost(runs, engine) for engine in (beam.HERE, beam.on_flink(1)))
     pays = "; ".join(_pays(slots, beam.pays_from(here, there, slots)) for slots in _SHARED_OUT)
     parts.append(
-        f"So this process takes {here.fixed:.0f} s and {here.per_million:.0f} s for each million "
-        f"rows, and a slot {there.fixed:.0f} s and {there.per_million:.0f} s. If slots on "
-        f"machines like this one shared the rows evenly: {pays}.\n"
+        f"So this process takes {here.fixed:.0f} s however few the rows, and "
+        f"{here.per_million:.0f} s more for each million; Flink with one slot {there.fixed:.0f} s "
+        f"and {there.per_million:.0f} s. Reckoned from that, and not measured: with each slot on a "
+        f"machine of its own like this one, and rows shared evenly, {pays}.\n"
     )
     return "\n".join(parts)
 
 
 def _pays(slots: int, rows: float | None) -> str:
     if rows is None:
-        return f"{slots} would never be quicker than this process"
-    return f"{slots} would be from {rows / 1e6:,.1f} million rows on"
+        return f"{slots} slots would never overtake this process"
+    return f"{slots} slots would overtake this process at {rows / 1e6:,.1f} million rows"
 
 
 _SHARED_OUT = (2, 4, 8, 16)

@@ -47,8 +47,9 @@ def _differences(one: Path, other: Path) -> Iterator[str]:
         rows = [_examples(each, split) for each in (one, other)]
         if rows[0] != rows[1]:
             yield f"examples of {split}"
-    for folder, elsewhere in ((one, "answers-1.21.json"), (other, "answers-1.16.json")):
-        answers = [json.loads((folder / name).read_text()) for name in ("answers.json", elsewhere)]
+    for folder, server in ((one, other), (other, one)):
+        files = ("answers.json", f"answers-{server.name}.json")
+        answers = [json.loads((folder / name).read_text()) for name in files]
         apart = [abs(a - b) for a, b in zip(*answers, strict=True)]
         model = f"{len(answers[0])} rows, model of {folder.name} on both lines"
         print(f"{model}: at most {max(apart):.1e} apart")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Holds the newer TFX line to the older one, on a system whose glibc is too old for the newer: that
 # one runs in a root of Debian trixie, which is made once. Changes nothing outside of its two folders.
-# usage: [PYTHONS="3.13 3.12 3.11"] scripts/lines/trixie.sh        3.13 is always among them
+# usage: [PYTHONS="3.13 3.12 3.11"] scripts/lines/trixie.sh     the first runs checks and tests too
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -17,6 +17,9 @@ main() {
   [[ $(id -u) == 0 ]] || skip "it takes root to make a root of Debian"
   command -v debootstrap >/dev/null || skip "debootstrap is not installed"
   unshare --mount true 2>/dev/null || skip "this system allows no mount namespace"
+  local version versions
+  versions=$(newer_pythons)
+  [[ -n $versions ]] || skip "there is no Python $PYTHONS"
   need_committed
   need_older_line
   make_root
@@ -27,16 +30,17 @@ main() {
 
   echo "TFX 1.16"
   scripts/lines/steps.sh "$folder/1.16" runs
-  for version in $(newer_pythons); do
+  for version in $versions; do
     check_out "$version"
     echo "TFX 1.21, Python $version"
-    inside "$version" scripts/lines/steps.sh "$folder/$version" "$([[ $version == 3.13 ]] || echo runs)"
+    inside "$version" scripts/lines/steps.sh "$folder/$version" "$([[ $versions == "$version"* ]] || echo runs)"
+    echo "Each line serves the other's model"
+    .venv/bin/python -m scripts.lines.answers "$folder/$version/workspace" "$folder/$version/answers-1.16.json"
+    inside "$version" .venv/bin/python -m scripts.lines.answers "$folder/1.16/workspace" "$folder/1.16/answers-$version.json"
+    .venv/bin/python -m scripts.lines.compare "$folder/1.16" "$folder/$version"
   done
-  echo "Each line serves the other's model, and the newer goes on in the older's workspace"
-  .venv/bin/python -m scripts.lines.answers "$folder/3.13/workspace" "$folder/3.13/answers-1.16.json"
-  inside 3.13 .venv/bin/python -m scripts.lines.answers "$folder/1.16/workspace" "$folder/1.16/answers-1.21.json"
-  .venv/bin/python -m scripts.lines.compare "$folder/1.16" "$folder/3.13"
-  go_on
+  echo "The newer line goes on in the older's workspace"
+  go_on "$version"
 }
 
 # One line runs the files that lie here, the other those of HEAD.
@@ -62,7 +66,7 @@ need_older_line() {
 # the baseline.
 go_on() {
   local code=0 span=201304 workspace=$folder/1.16/workspace
-  inside 3.13 .venv/bin/taxiway run --workspace "$workspace" --span "$span" --window 1 \
+  inside "$1" .venv/bin/taxiway run --workspace "$workspace" --span "$span" --window 1 \
     >"$folder/log" 2>&1 || code=$?
   # 4: the model is not blessed.
   if [[ $code != 0 && $code != 4 ]]; then

@@ -108,4 +108,4 @@ def test_engines_have_a_table_of_each_size_with_the_sum() -> None:
         "2.0",
         "3.0",
     ]
-    assert "2 would be from 0.0 million rows on" in section
+    assert "2 slots would overtake this process at 0.0 million rows; 4 slots" in section
