@@ -132,10 +132,12 @@ class Flink:
 
     def _java(self, name: str, options: list[str], entry: str, *words: str) -> None:
         conf = self._processes.folder / "conf"
+        # As Flink's scripts have it with the jar in HADOOP_CLASSPATH: it holds an older Flink too.
+        classes = f"{self._jars}/lib/*:{self._job_server}"
         logging = f"-Dlog4j.configurationFile=file:{conf}/log4j2.properties"
         self._processes.java(
             name,
-            [*options, logging, "-cp", f"{self._jars}/lib/*:{self._job_server}"],
+            [*options, logging, "-cp", classes],
             [entry, "--configDir", str(conf), *words],
         )
 
