@@ -13,11 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tomli
 
+from pipeline.engine.settings import BeamSettings, ComponentSettings
+from pipeline.kubeflow.plan import Run as RunFolder
+from pipeline.kubeflow.settings import KubeflowSettings
 from scripts.clusters.flink import Flink, running
 from serving import aliases, store
-from tests.conftest import Run, taxiway
+from tests.conftest import PROJECT, Run, taxiway
 from tests.pipeline.engine import runs
+from tests.pipeline.kubeflow import packages
+from tests.pipeline.kubeflow.cluster import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -122,3 +128,21 @@ class TestFlink(runs.SameAsHere):
         again = runs.run(there.workspace.parent, "")
         states = {step["name"]: step["state"] for step in again.result["steps"]}
         assert {name: states[name] for name in runs.BEAM} == dict.fromkeys(runs.BEAM, "cached")
+
+
+def test_a_task_on_kubeflow_has_its_work_done_there(flink: Flink, tmp_path: Path) -> None:
+    beam = BeamSettings.model_validate(
+        tomli.loads(flink.settings(parallelism=2))["beam"]
+        | {"components": {"StatisticsGen": ComponentSettings(engine="flink")}}
+    )
+    workspace = tmp_path / "workspace"
+    kubeflow = KubeflowSettings(image="taxiway", project=PROJECT, workspace=workspace, retries=0)
+    package = packages.compiled(kubeflow, beam=beam).to_yaml()
+    before = flink.ended_well()
+    cluster = Cluster(tmp_path / "kfp", parallel=2, preloaded=True)
+    pods = cluster.run(package, "one", {"span": 201302, "window": 1})
+    assert {name: pod.log for name, pod in pods.items() if not pod.succeeded} == {}
+    plan = RunFolder(workspace, "one").known()
+    assert plan is not None
+    assert flink.end_of(f"flights-StatisticsGen-{plan.run_id}") == "FINISHED"
+    assert flink.ended_well() == before + 1, "the others work where their tasks are"
