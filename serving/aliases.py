@@ -253,20 +253,23 @@ def promote(
 def hold_back(base: Path, server: Server = Server()) -> None:
     """Have no server load the next version before it is promoted.
 
-    Where the file lists that version already, this waits until the server has read the new file.
+    Where the file lists that version already, this waits until the server has read the new file. A
+    file that somebody wrote by hand is left alone.
 
     Args:
       base: TF Serving's model base path.
       server: that reads the file.
 
     Raises:
-      ChangedByHand: the configuration is not what this release wrote.
       StoreBusy: another process changes the configuration.
       StoreUnwritable: the disk did not take it.
     """
     folder = base.parent
     with _changing(folder):
-        config = read(folder)
+        try:
+            config = read(folder)
+        except ChangedByHand:
+            return
         served = config.models.get(base.name)
         following = max(store.versions(base), default=0) + 1
         if served is None or following not in served.listed:

@@ -236,6 +236,13 @@ def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: A
     assert (follower.labels, follower.answers()) == ({"stable": 5}, 5)
 
 
+def test_a_file_of_somebody_elses_stays_as_it_is_when_nothing_is_promoted(base: Path) -> None:
+    file = base.parent / aliases.CONFIG
+    file.write_text("model_config_list {}\n")
+    aliases.hold_back(base)
+    assert file.read_text() == "model_config_list {}\n"
+
+
 def test_a_kill_while_a_server_loads_leaves_the_labels(base: Path) -> None:
     aliases.promote(base, 3, "ann", verify=_good)
 
