@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import io
 from contextlib import redirect_stderr
 
@@ -10,6 +12,10 @@ from pipeline.engine.calls import connect, is_here
 from pipeline.engine.cluster import Cluster
 from pipeline.engine.settings import BeamSettings, ClusterSettings
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
+
+# From here on, a name that Beam does not know is one that it knows, misspelt. What else the job
+# servers of Flink and Spark take is less alike, such as gcp_temp_location and temp_location.
+_ALIKE = 0.9
 
 
 def settings(beam: BeamSettings) -> None:
@@ -54,22 +60,38 @@ def reach(beam: BeamSettings) -> str:
 
 
 def _check_arguments(beam: BeamSettings) -> None:
-    """Let Beam read the flags now: where it cannot, it ends the process."""
     for component, engine in beam.engines.items():
         if engine == "local" or not (arguments := beam.arguments_of(component)):
             continue
-        from apache_beam.options.pipeline_options import PipelineOptions
-
-        said = io.StringIO()
-        try:
-            with redirect_stderr(said):
-                PipelineOptions(list(arguments)).get_all_options()
-        except SystemExit as error:
-            why = said.getvalue().strip().rpartition("error: ")[2]
+        if why := _why_not_read(arguments):
             raise UsageError(
-                f"beam.{engine}.arguments, as {component} has them: {why}.",
+                f"beam.{engine}.arguments, as {component} has them: {why}",
                 f"correct [beam.{engine}] (docs/engines.md)",
-            ) from error
+            )
+
+
+def _why_not_read(arguments: tuple[str, ...]) -> str:
+    """Let Beam read flags now: it would end the process over one, and drop another unseen.
+
+    Returns:
+      What is wrong; "" when nothing is, or only the job server can tell.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    parsers: list[argparse.ArgumentParser] = []
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            PipelineOptions(list(arguments)).get_all_options(add_extra_args_fn=parsers.append)
+    except SystemExit:
+        return said.getvalue().strip().rpartition("error: ")[2] + "."
+    (parser,) = parsers
+    known = [name.removeprefix("--") for name in parser._option_string_actions]
+    for flag in parser.parse_known_args(arguments)[1]:
+        name = flag.removeprefix("--").partition("=")[0]
+        if close := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
+            return f"--{name} is no flag of Beam; did you mean --{close[0]}?"
+    return ""
 
 
 def _reach(cluster: Cluster) -> str:

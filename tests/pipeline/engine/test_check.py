@@ -162,6 +162,11 @@ def test_an_answer_that_is_an_error_is_told_as_it_is() -> None:
     [
         ("--max_parallelism=many", "argument --max_parallelism: invalid int value: 'many'"),
         ("--streaming=", "argument --streaming: ignored explicit argument ''"),
+        (
+            "--sdk_worker_paralelism=4",
+            "--sdk_worker_paralelism is no flag of Beam; did you mean --sdk_worker_parallelism?",
+        ),
+        ("--no_pipeline_typecheck", "did you mean --no_pipeline_type_check?"),
     ],
 )
 def test_flags_that_beam_cannot_read_are_usage(master: str, argument: str, says: str) -> None:
@@ -169,6 +174,13 @@ def test_flags_that_beam_cannot_read_are_usage(master: str, argument: str, says:
         check.reach(_beam(master, arguments=(argument,)))
     assert raised.value.what.startswith("beam.flink.arguments, as ExampleGen has them: ")
     assert says in raised.value.what
+
+
+@pytest.mark.parametrize(
+    "argument", ["--state_backend=rocksdb", "--gcp_temp_location=gs://t", "--operator_chaining"]
+)
+def test_flags_that_only_the_job_server_knows_pass(master: str, jar: str, argument: str) -> None:
+    check.reach(_beam(master, job_server=jar, arguments=("--sdk_worker_parallelism=4", argument)))
 
 
 def test_a_job_server_that_is_no_jar(master: str, jar: str, tmp_path: Path) -> None:
