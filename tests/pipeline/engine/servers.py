@@ -1,4 +1,4 @@
-"""A server that answers everything alike."""
+"""A server that answers everything alike, and what a Flink answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+
+# What Flink 1.19 answers to GET /overview.
+OVERVIEW = {
+    "taskmanagers": 1, "slots-total": 2, "slots-available": 2, "jobs-running": 0,
+    "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "1.19.3",
+    "flink-commit": "4105f8d",
+}  # fmt: skip
 
 
 @contextmanager

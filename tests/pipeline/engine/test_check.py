@@ -21,20 +21,13 @@ from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings import Settings
 from serving.ports import free_port
 from tests.conftest import taxiway
-from tests.pipeline.engine.servers import answering
-
-# What Flink 1.19 answers to GET /overview.
-_OVERVIEW = {
-    "taskmanagers": 1, "slots-total": 2, "slots-available": 2, "jobs-running": 0,
-    "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "1.19.3",
-    "flink-commit": "4105f8d",
-}  # fmt: skip
+from tests.pipeline.engine.servers import OVERVIEW, answering
 
 
 @pytest.fixture
 def master() -> Iterator[str]:
     """Something that answers as a Flink of 2 slots does."""
-    with answering(json.dumps(_OVERVIEW).encode()) as place:
+    with answering(json.dumps(OVERVIEW).encode()) as place:
         yield place
 
 
@@ -138,13 +131,13 @@ def test_another_page_than_sparks(body: bytes) -> None:
 
 def test_the_job_server_is_of_the_cluster_s_version() -> None:
     for version in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS:
-        overview = _OVERVIEW | {"flink-version": f"{version}.1"}
+        overview = OVERVIEW | {"flink-version": f"{version}.1"}
         with answering(json.dumps(overview).encode()) as place:
             assert f":{version}:job-server" in Flink(_beam(place)).published_jar()
 
 
 def test_a_version_that_beam_has_no_job_server_for(jar: str) -> None:
-    overview = _OVERVIEW | {"flink-version": "1.2.0"}
+    overview = OVERVIEW | {"flink-version": "1.2.0"}
     with answering(json.dumps(overview).encode()) as place:
         assert f"Flink at {place} is version 1.2; this Beam publishes" in _refused(_beam(place))
         check.reach(_beam(place, job_server=jar))  # it knows itself

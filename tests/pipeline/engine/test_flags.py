@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.engine.flags import flags
 from pipeline.engine.names import CLUSTERS, Cluster, Component
 from pipeline.engine.settings import BeamSettings, ComponentSettings
 from pipeline.errors import InfrastructureError
+from tests.pipeline.engine.servers import OVERVIEW, answering
 
 _COMPONENTS = {
     "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming",)),
@@ -81,6 +83,18 @@ def test_a_component_may_differ() -> None:
     assert options.view_as(FlinkRunnerOptions).parallelism == 2
     assert {"--parallelism=16", "--streaming"} <= set(_flags(_beam("flink"), "ExampleGen"))
     assert clusters.of(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
+
+
+def test_a_job_on_flink_takes_all_slots_by_default() -> None:
+    with answering(json.dumps(OVERVIEW | {"slots-total": 7}).encode()) as place:
+        asked = _flags(_beam("flink", master=place, parallelism=None))
+    assert PipelineOptions(asked).view_as(FlinkRunnerOptions).parallelism == 7
+
+
+def test_a_job_on_spark_takes_all_cores_by_default() -> None:
+    beam = _beam("spark", parallelism=None)
+    assert not [option for option in _java(beam) if "cores" in option]
+    assert not [flag for flag in _flags(beam) if "parallelism" in flag]
 
 
 def test_flags_of_the_users_own_come_last() -> None:
