@@ -110,7 +110,7 @@ def _check_job_server(cluster: Cluster) -> None:
     if endpoint:
         connect(f"beam.{cluster.name}.job_endpoint", endpoint, "start the job server")
         return
-    job_server.check(cluster)
+    job_server.jar(cluster)  # if need be, it is downloaded now
 
 
 def _check_workers(name: str, said: ClusterSettings) -> None:

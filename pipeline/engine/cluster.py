@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from pipeline.engine.names import Cluster as Name
-from pipeline.engine.names import Component
+from pipeline.engine.names import ClusterName, Component
 from pipeline.engine.settings import BeamSettings, ClusterSettings
 from pipeline.errors import InfrastructureError
 
@@ -17,7 +16,7 @@ class Cluster(ABC):
       beam: settings, in which at least one component works there.
     """
 
-    name: Name
+    name: ClusterName
 
     def __init__(self, beam: BeamSettings) -> None:
         self.beam = beam

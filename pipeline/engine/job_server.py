@@ -97,14 +97,14 @@ def command(cluster: Cluster, component: Component) -> list[str]:
     Raises:
       InfrastructureError: there is no Java, or the jar cannot be had.
     """
-    return ["java", *cluster.java(component), "-jar", check(cluster), *cluster.words()]
+    return ["java", *cluster.java(component), "-jar", jar(cluster), *cluster.words()]
 
 
-def check(cluster: Cluster) -> str:
-    """Make sure that there is what a job server is started with.
+def jar(cluster: Cluster) -> str:
+    """Return the file that a job server is started from, once there is a Java that starts it.
 
-    Returns:
-      The file of its jar.
+    Args:
+      cluster: that it hands jobs to.
 
     Raises:
       InfrastructureError: there is no Java, or the jar cannot be had.
@@ -115,7 +115,7 @@ def check(cluster: Cluster) -> str:
             "install Java 11 or 17 (Debian 12: apt install openjdk-17-jre-headless), "
             f"or name a beam.{cluster.name}.job_endpoint",
         )
-    return _jar(cluster)
+    return _file(cluster)
 
 
 def cancel(name: str, endpoint: str, job: str) -> None:
@@ -145,7 +145,7 @@ def cancel(name: str, endpoint: str, job: str) -> None:
         raise InfrastructureError(f"{name}: {endpoint} does not end a job: {why}.") from error
 
 
-def _jar(cluster: Cluster) -> str:
+def _file(cluster: Cluster) -> str:
     """Return the file of a cluster's job server; Beam downloads and keeps what is no file."""
     from apache_beam.utils.subprocess_server import JavaJarServer
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Cluster = Literal["flink", "spark"]
-CLUSTERS: tuple[Cluster, ...] = get_args(Cluster)
+ClusterName = Literal["flink", "spark"]
+CLUSTERS: tuple[ClusterName, ...] = get_args(ClusterName)
 
 Engine = Literal["local", "flink", "spark"]
 ENGINES: tuple[Engine, ...] = get_args(Engine)

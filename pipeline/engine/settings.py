@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.engine.names import CLUSTERS, COMPONENTS, Cluster, Component, Engine
+from pipeline.engine.names import CLUSTERS, COMPONENTS, ClusterName, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
 
@@ -219,7 +219,7 @@ class BeamSettings(_Frozen):
             own["engine"] = None
         return BeamSettings.model_validate({**said, "engine": engine})
 
-    def of_cluster(self, name: Cluster) -> ClusterSettings:
+    def of_cluster(self, name: ClusterName) -> ClusterSettings:
         """Return how a cluster is reached."""
         found: ClusterSettings = getattr(self, name)
         return found

@@ -19,7 +19,7 @@ from tfx.utils import dependency_utils
 
 from pipeline.engine import clusters
 from pipeline.engine.flags import flags
-from pipeline.engine.names import CLUSTERS, Cluster, Component
+from pipeline.engine.names import CLUSTERS, ClusterName, Component
 from pipeline.engine.settings import BeamSettings, ComponentSettings
 from pipeline.errors import InfrastructureError
 from tests.pipeline.engine.servers import OVERVIEW, answering
@@ -30,7 +30,7 @@ _COMPONENTS = {
 }
 
 
-def _beam(name: Cluster, **said: Any) -> BeamSettings:
+def _beam(name: ClusterName, **said: Any) -> BeamSettings:
     said = {"master": "localhost:1", "parallelism": 2, **said}
     return BeamSettings.model_validate({"engine": name, name: said, "components": _COMPONENTS})
 
@@ -54,7 +54,7 @@ def test_work_in_this_process_has_no_cluster() -> None:
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_every_setting_that_clusters_share_reaches_beam(name: Cluster) -> None:
+def test_every_setting_that_clusters_share_reaches_beam(name: ClusterName) -> None:
     options = PipelineOptions(_flags(_beam(name, setup_file=Path("/taxiway/setup.py"))))
     portable = options.view_as(PortableOptions)
     assert options.view_as(StandardOptions).runner == "PortableRunner"
@@ -68,7 +68,7 @@ def test_every_setting_that_clusters_share_reaches_beam(name: Cluster) -> None:
     ("said", "pool"), [({}, "localhost:50000"), ({"worker_pool": "10.0.0.7:1"}, "10.0.0.7:1")]
 )
 def test_python_runs_in_the_pool_that_the_settings_name(
-    name: Cluster, said: dict[str, Any], pool: str
+    name: ClusterName, said: dict[str, Any], pool: str
 ) -> None:
     options = PipelineOptions(_flags(_beam(name, **said)))
     portable = options.view_as(PortableOptions)
@@ -125,7 +125,7 @@ def test_a_master_that_nobody_knows_is_told_of() -> None:
 
 @pytest.mark.parametrize("name", CLUSTERS)
 @pytest.mark.parametrize("said", [{}, {"setup_file": Path("setup.py")}])
-def test_tfx_packs_nothing_for_workers(name: Cluster, said: dict[str, Any]) -> None:
+def test_tfx_packs_nothing_for_workers(name: ClusterName, said: dict[str, Any]) -> None:
     asked = _flags(_beam(name, **said))
     # What TFX puts every component's flags through; it would add the package that it had built.
     assert dependency_utils.make_beam_dependency_flags(asked) == asked
