@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,18 +27,6 @@ def master() -> Iterator[str]:
     """Something that answers as a Flink of 2 slots does."""
     with answering(json.dumps(OVERVIEW).encode()) as place:
         yield place
-
-
-@pytest.fixture
-def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A jar, as far as one can tell from outside, and something that is called java."""
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(java.parent), prepend=os.pathsep)
-    with zipfile.ZipFile(tmp_path / "server.jar", "w") as file:
-        file.writestr("META-INF/MANIFEST.MF", "")
-    return str(tmp_path / "server.jar")
 
 
 def _nobody() -> str:
