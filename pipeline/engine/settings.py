@@ -51,10 +51,6 @@ _OURS = frozenset(
 )  # fmt: skip
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 def _flag(argument: str) -> str:
     found = re.fullmatch(r"--(\w+)(=.*)?", argument, re.DOTALL)
     if found is None:
@@ -65,17 +61,19 @@ def _flag(argument: str) -> str:
     return argument
 
 
+_Flag = Annotated[str, AfterValidator(_flag)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class ComponentSettings(_Frozen):
     """What one component's Beam work has otherwise than the others."""
 
     engine: Engine | None = Field(None, description="instead of beam.engine")
     parallelism: int | None = Field(None, ge=1, description="instead of the engine's own")
-    arguments: tuple[str, ...] = Field((), description="added to those of the engine")
-
-    @field_validator("arguments")
-    @classmethod
-    def _flags(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_flag, arguments))
+    arguments: tuple[_Flag, ...] = Field((), description="added to those of the engine")
 
     @model_validator(mode="after")
     def _fits(self) -> ComponentSettings:
@@ -115,12 +113,7 @@ class ClusterSettings(_Frozen):
         description="folder for what workers install, where they see it too; with setup_file "
         "and more than one machine",
     )
-    arguments: tuple[str, ...] = Field((), description="further flags of Beam's pipeline options")
-
-    @field_validator("arguments")
-    @classmethod
-    def _flags(cls, arguments: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_flag, arguments))
+    arguments: tuple[_Flag, ...] = Field((), description="further flags of Beam's pipeline options")
 
     @model_validator(mode="after")
     def _fits(self) -> ClusterSettings:

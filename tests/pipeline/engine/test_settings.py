@@ -67,7 +67,10 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
         ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
         ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
         ('flink = { staging = "a", job_endpoint = "b:1" }', "of the job server that runs already"),
-        ('flink = { arguments = ["--runner=X"] }', "--runner follows from the settings"),
+        (
+            'flink = { arguments = ["--streaming", "--runner=X"] }',
+            "beam.flink.arguments.1: --runner follows from the settings",
+        ),
         ('flink = { arguments = ["--no_wait_until_finish"] }', "leave it out"),
         ('spark = { arguments = ["--output_executable_path=x"] }', "leave it out"),
         ('flink = { arguments = ["--no_wait_until_f"] }', "leave it out"),
