@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
     SetupOptions,
     StandardOptions,
 )
+from apache_beam.runners.portability.stager import Stager
 from tfx.utils import dependency_utils
 
 from pipeline.engine import clusters
@@ -129,3 +130,10 @@ def test_tfx_packs_nothing_for_workers(name: ClusterName, said: dict[str, Any]) 
     asked = _flags(_beam(name, **said))
     # What TFX puts every component's flags through; it would add the package that it had built.
     assert dependency_utils.make_beam_dependency_flags(asked) == asked
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_workers_unpack_nothing_by_default(name: ClusterName, tmp_path: Path) -> None:
+    """So a cluster's machines share no folder but the workspace."""
+    options = PipelineOptions(_flags(_beam(name)))
+    assert Stager.create_job_resources(options, str(tmp_path)) == []
