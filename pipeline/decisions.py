@@ -55,10 +55,14 @@ def check(node: str, outputs: Outputs, schema_file: Path) -> None:
     if node == "DataGate" and not outputs["decision"].properties["passed"].int_value:
         folder = Path(outputs["decision"].uri)
         quarantine = folder / decision.QUARANTINE_FILE
+        findings = tuple(decision.stopped_by(folder))
+        nothing_learned = all(found.kind == "empty" for found in findings)
         raise DataRefused(
             f"the data is not what {schema_file} says.",
-            f"correct the data, or change {schema_file} when the data is right",
-            findings=tuple(decision.stopped_by(folder)),
+            "correct the data, or have nothing learned from the column: take it out of the features"
+            if nothing_learned
+            else f"correct the data, or change {schema_file} when the data is right",
+            findings=findings,
             quarantine=quarantine if quarantine.exists() else None,
         )
 

@@ -95,9 +95,12 @@ def explained(name: str) -> Iterator[None]:
         refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
         raise refused(f"{error.where}: {error.what}.", error.next_step) from error
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
+        place = _place(error)
         raise InfrastructureError(
-            f"{name} failed: {_first_line(error)}{_place(error)}",
-            "read the end of the log; `taxiway doctor` looks at the machine",
+            f"{name} failed: {_first_line(error)}{f' ({place})' if place else ''}",
+            "correct that file; what was done before is not done again"
+            if place
+            else "read the end of the log; `taxiway doctor` looks at the machine",
         ) from error
 
 
@@ -115,5 +118,5 @@ def _place(error: BaseException) -> str:
         if package not in _MACHINERY and file.is_relative_to(Path.cwd()):
             inside = file.relative_to(Path.cwd())
             if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder
-                place = f" ({inside}, line {line})"
+                place = f"{inside}, line {line}"
     return place

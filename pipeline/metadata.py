@@ -141,20 +141,27 @@ def _password(server: MetadataSettings) -> str:
 
 
 def claim(store: metadata_store.MetadataStore, settings: Settings) -> None:
-    """Refuse a server's database that another workspace uses.
+    """Refuse a workspace of another pipeline, and a server's database that another workspace uses.
 
-    What follows closes executions and marks artifacts whose files are not here.
+    What follows closes executions, marks artifacts whose files are not here, and removes what the
+    pipeline does not need.
 
     Args:
       store: ML Metadata.
       settings: of the pipeline.
 
     Raises:
-      UsageError: the database holds artifacts of another workspace.
+      UsageError: it knows only another pipeline, or artifacts of another workspace.
     """
+    root = Workspace(settings.workspace, settings.name).root.resolve()
+    pipelines = sorted(context.name for context in store.get_contexts_by_type("pipeline"))
+    if pipelines and settings.name not in pipelines:
+        raise UsageError(
+            f"workspace: {root} is pipeline {', '.join(pipelines)}'s, and not {settings.name}'s.",
+            f'give it one of its own: workspace = "workspace-{settings.name}"',
+        )
     if settings.metadata.host is None:
         return
-    root = Workspace(settings.workspace, settings.name).root.resolve()
     for artifact in store.get_artifacts():
         ours = not artifact.uri or Path(artifact.uri).resolve().is_relative_to(root)
         if not ours and artifact.state == mlmd.Artifact.LIVE:

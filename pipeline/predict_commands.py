@@ -119,9 +119,13 @@ def _checked(settings: Settings) -> Any:
 
     curated, inputs = project.curated_schema(settings), project.inputs(settings)
 
+    known = {feature.name for feature in curated.feature}
+
     def validate(rows: Sequence[Any]) -> list[str]:
         return [
-            f"row {each.row}: {each.column} is {each.found}, {each.expected} expected"
+            f"row {each.row}: {each.column}: {each.expected}"
+            if each.column not in known
+            else f"row {each.row}: {each.column} is {each.found}, {each.expected} expected"
             for each in check_rows(rows, curated, SERVING, inputs)
         ]
 
@@ -144,8 +148,9 @@ def _client(rest: str, grpc: str | None, model: str, options: dict[str, Any]) ->
     try:
         yield client
     except BadRequest as error:
-        # The server does not say which row and column it is that it refuses.
-        more = "taxiway schema show" if "validate" in options else "the same with --check"
+        # A server does not say which row and column it is that it refuses.
+        known = "validate" in options or str(error).startswith("row ")
+        more = "taxiway schema show" if known else "the same with --check"
         raise DataRefused(f"{error}", more) from error
     except ModelNotFound as error:
         raise UsageError(f"{error}", "taxiway status") from error

@@ -59,7 +59,7 @@ def serve(
     """Serve models over gRPC and REST, as TF Serving does.
 
     Without flags that name a model, it serves the workspace's, on ports 8500 (gRPC) and 8501
-    (REST).
+    (REST); --port and --rest_api_port name others.
     """
     words = list(context.args)
     if not _named(words, "model_base_path") and not _named(words, "model_config_file"):
@@ -127,7 +127,8 @@ def _serve_here(words: Sequence[str]) -> None:
     try:
         options = parse(words)
     except UnusableFlags as error:
-        raise UsageError(f"{error}.", "taxiway serve --help") from error
+        end = "" if str(error).endswith("?") else "."
+        raise UsageError(f"{error}{end}", "taxiway serve --help") from error
     quieten()
     from serving.server import server  # TensorFlow takes seconds to import
 

@@ -47,6 +47,7 @@ class Kinds(_Frozen):
     new_column: Rule = Field(Rule(), description="the data has it, the schema does not")
     type: Rule = Field(Rule(), description="text where a number should be, and the like")
     presence: Rule = Field(Rule(), description="too many rows without a value")
+    empty: Rule = Field(Rule(), description="no value at all in what the model learns from")
     domain: Rule = Field(Rule(), description="a category that the schema does not know")
     range: Rule = Field(Rule(), description="a number below or above what the schema allows")
     number: Rule = Field(Rule(), description="not a number, infinite, or beyond 32-bit floats")

@@ -100,8 +100,6 @@ def expected(kind: str, schema: schema_pb2.Schema, feature: schema_pb2.Feature |
         )
     if kind == "presence":
         share = feature.presence.min_fraction
-        if not share:
-            return "a value in some of the rows"
         return "a value in every row" if share == 1 else f"a value in {share:.0%} of the rows"
     if kind == "number":
         return "a finite number of 32 bits"

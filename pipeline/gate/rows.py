@@ -68,8 +68,9 @@ class Rows:
         for name in names:
             filled = f"{identifier(name)} IS NOT NULL" if name in self._kinds else "false"
             if not self.count(filled):
-                wanted = expected("presence", self._schema, self._features[name])
-                yield Finding("presence", name, self._split, "no value in any row", wanted)
+                yield Finding(
+                    "empty", name, self._split, "no value in any row", "a value in some of the rows"
+                )
 
     def newest(self, column: str) -> float | None:
         """Return the time of the newest row in seconds since 1970; None without a time.

@@ -220,7 +220,10 @@ def _misspelt(row: Row, types: Mapping[str, str]) -> str:
     absent = types.keys() - row.keys()
     for name in sorted(row.keys() - types.keys()) if absent else ():
         if close := difflib.get_close_matches(name, sorted(absent), n=1, cutoff=_ALIKE):
-            return f"the model has no input {name}; did you mean {close[0]}? If not, give that null"
+            return (
+                f"the model has no input {name}; did you mean {close[0]}? Where that is missing, "
+                f"give it as null"
+            )
     return ""
 
 

@@ -12,7 +12,7 @@ from pipeline import launching
 from pipeline.errors import InfrastructureError
 
 
-def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureError:
     """Fail in a module of the folder, while the project's folder is the one above."""
     folder.mkdir(parents=True)
     (folder / "own_code.py").write_text("def learn(row):\n\n    return row['fare']\n")
@@ -21,7 +21,7 @@ def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.delitem(sys.modules, "own_code")
     with pytest.raises(InfrastructureError) as caught, launching.explained("Trainer"):
         own_code.learn({})
-    return caught.value.what
+    return caught.value
 
 
 def test_a_failure_in_the_users_code_says_where(
@@ -29,7 +29,8 @@ def test_a_failure_in_the_users_code_says_where(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = _fail_in(tmp_path / "models", monkeypatch)
-    assert said == "Trainer failed: KeyError: 'fare' (models/own_code.py, line 3)"
+    assert said.what == "Trainer failed: KeyError: 'fare' (models/own_code.py, line 3)"
+    assert said.next_step == "correct that file; what was done before is not done again"
 
 
 def test_a_failure_in_a_library_names_no_line(
@@ -37,7 +38,8 @@ def test_a_failure_in_a_library_names_no_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said = _fail_in(tmp_path / ".venv/lib/python3.10/site-packages", monkeypatch)
-    assert said == "Trainer failed: KeyError: 'fare'"
+    assert said.what == "Trainer failed: KeyError: 'fare'"
+    assert said.next_step.startswith("read the end of the log")
 
 
 def test_an_interruption_stays_one() -> None:

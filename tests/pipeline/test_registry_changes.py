@@ -228,6 +228,15 @@ def test_a_database_that_cannot_be_read_leaves_the_manifest(tmp_path: Path) -> N
     assert done.stdout.endswith("This is what the manifest says.\n")
 
 
+def test_another_pipeline_s_workspace_is_not_cleared_up(flights_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").write_text('name = "rides"\n')
+    words = ("registry", "gc", "--settings", tmp_path / "taxiway.toml")
+    done = taxiway(*words, "--workspace", flights_run.workspace)
+    assert done.returncode == 2
+    assert f"{flights_run.workspace} is pipeline flights's, and not rides's." in done.stderr
+    assert 'workspace = "workspace-rides"' in done.stderr
+
+
 @pytest.mark.slow
 def test_after_a_collection_an_unchanged_run_is_all_cached(flights_run: Run) -> None:
     done = taxiway("registry", "gc", "--keep", "1", "--workspace", flights_run.workspace)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from serving.client import BadRequest, Client, ModelNotFound, TooLate, Unreachable
+from serving.client import BadRequest, Client, ModelNotFound, ServerFailed, TooLate, Unreachable
 from serving.ports import free_port
 from serving.server import options
 from serving.server.server import ModelServer
@@ -158,6 +158,11 @@ def test_a_server_that_is_not_there_is_unreachable() -> None:
             absent.wait_ready(0.3)
 
 
+def test_the_port_of_grpc_is_told_from_that_of_rest(server: ModelServer) -> None:
+    with pytest.raises(ServerFailed, match="is this the port of gRPC"):
+        Client.rest(f"http://127.0.0.1:{server.port}", "tiny").predict(_ROWS)
+
+
 def test_a_server_that_says_nothing_is_too_late() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -216,6 +221,8 @@ def test_the_command_prints_a_probability_a_row(
     refused = taxiway(*words, "--check", "--row", '{"carrier": "ZZ"}')
     assert refused.returncode == 3
     assert "row 1: carrier is ZZ, one of 9E, AA" in refused.stderr
+    misspelt = taxiway(*words, "--check", "--row", '{"carier": "AA"}')
+    assert "row 1: carier: no such column; did you mean carrier?" in misspelt.stderr
 
 
 def test_the_command_prints_the_state_of_each_version(server: ModelServer) -> None:
