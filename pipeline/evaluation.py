@@ -74,11 +74,12 @@ class Evaluation:
         if not any(changes.values()):
             return f"{words}; the same on each of {len(changes)} slices"
         better = sum(change > 0 for change in changes.values())
-        worst, best = min(changes, key=changes.__getitem__), max(changes, key=changes.__getitem__)
-        return (
-            f"{words}; better on {better} of {len(changes)} slices, "
-            f"most on {best} ({changes[best]:+.4f}), least on {worst} ({changes[worst]:+.4f})"
+        most, least = (
+            f"{where} ({changes[where]:+.4f}, {self.candidate[where]['example_count']:,.0f} rows)"
+            for where in (pick(changes, key=changes.__getitem__) for pick in (max, min))
         )
+        extremes = f"most on {most}, least on {least}"
+        return f"{words}; better on {better} of {len(changes)} slices, {extremes}"
 
 
 def load(folder: str) -> Evaluation:

@@ -23,7 +23,7 @@ def _of(**aucs: float) -> dict[str, dict[str, float]]:
         (
             _of(overall=0.69, a=0.7, b=0.6),
             "AUC +0.0100 against the latest blessed model; better on 1 of 2 slices, "
-            "most on b (+0.0500), least on a (-0.0100)",
+            "most on b (+0.0500, 1,200 rows), least on a (-0.0100, 1,200 rows)",
         ),
         (
             _of(overall=0.7, a=0.69, b=0.65),
