@@ -172,7 +172,7 @@ def _pusher(outputs: Outputs) -> str:
         return "not pushed"
     version = properties["pushed_version"].string_value
     waits = properties[WAITS_PROPERTY].string_value if WAITS_PROPERTY in properties else ""
-    later = f", not promoted: {waits}; taxiway registry promote {version}" if waits else ""
+    later = f", not promoted at once: {waits}; taxiway registry promote {version}" if waits else ""
     return f"pushed as version {version}{later}"
 
 

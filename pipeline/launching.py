@@ -96,10 +96,13 @@ def explained(name: str) -> Iterator[None]:
         raise refused(f"{error.where}: {error.what}.", error.next_step) from error
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
         place = _place(error)
+        of_the_machine = isinstance(error, OSError | MemoryError) or (
+            type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
+        )
         raise InfrastructureError(
             f"{name} failed: {_first_line(error)}{f' ({place})' if place else ''}",
             "correct that file; what was done before is not done again"
-            if place
+            if place and not of_the_machine
             else "read the end of the log; `taxiway doctor` looks at the machine",
         ) from error
 
@@ -114,7 +117,7 @@ def _place(error: BaseException) -> str:
     place = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = Path(frame.f_code.co_filename)
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if package not in _MACHINERY and file.is_relative_to(Path.cwd()):
             inside = file.relative_to(Path.cwd())
             if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder

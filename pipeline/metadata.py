@@ -153,20 +153,26 @@ def claim(store: metadata_store.MetadataStore, settings: Settings) -> None:
     Raises:
       UsageError: it knows only another pipeline, or artifacts of another workspace.
     """
-    root = Workspace(settings.workspace, settings.name).root.resolve()
+    server, name = settings.metadata, settings.name
+    root = Workspace(settings.workspace, name).root.resolve()
     pipelines = sorted(context.name for context in store.get_contexts_by_type("pipeline"))
-    if pipelines and settings.name not in pipelines:
-        raise UsageError(
-            f"workspace: {root} is pipeline {', '.join(pipelines)}'s, and not {settings.name}'s.",
-            f'give it one of its own: workspace = "workspace-{settings.name}"',
+    if pipelines and name not in pipelines:
+        what, one = (
+            (f"metadata.database: {server.database}", "database")
+            if server.host
+            else (f"workspace: {root}", f'workspace: workspace = "workspace-{name}"')
         )
-    if settings.metadata.host is None:
+        raise UsageError(
+            f"{what} belongs to pipeline {', '.join(pipelines)}, not to {name}.",
+            f"give each pipeline a {one}",
+        )
+    if server.host is None:
         return
     for artifact in store.get_artifacts():
         ours = not artifact.uri or Path(artifact.uri).resolve().is_relative_to(root)
         if not ours and artifact.state == mlmd.Artifact.LIVE:
             raise UsageError(
-                f"metadata.database: {settings.metadata.database} belongs to another workspace "
+                f"metadata.database: {server.database} belongs to another workspace "
                 f"than {root}: it knows {artifact.uri}.",
                 "name a database of its own for each workspace",
             )

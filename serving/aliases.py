@@ -253,8 +253,8 @@ def promote(
 def hold_back(base: Path, server: Server = Server()) -> None:
     """Have no server load the next version before it is promoted.
 
-    Where the file lists that version already, this waits until the server has read the new file. A
-    file that somebody wrote by hand is left alone.
+    Where the file lists that version already, this waits until the server has read the new file,
+    and nobody lists it again meanwhile. A file that somebody wrote by hand is left alone.
 
     Args:
       base: TF Serving's model base path.
@@ -265,6 +265,8 @@ def hold_back(base: Path, server: Server = Server()) -> None:
       StoreUnwritable: the disk did not take it.
     """
     folder = base.parent
+    if not (folder / CONFIG).exists():
+        return
     with _changing(folder):
         try:
             config = read(folder)
@@ -276,7 +278,7 @@ def hold_back(base: Path, server: Server = Server()) -> None:
             return
         listed = {each: since for each, since in served.listed.items() if each != following}
         _write(folder, config, base.name, served.model_copy(update={"listed": listed}))
-    server.sleep(server.settle_seconds)
+        server.sleep(server.settle_seconds)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Callable, Mapping, Sequence, Set
+from numbers import Real
 from typing import Any, TypeVar
 
 from serving.client.errors import BadRequest, ClientError, TooLate, Unreachable
@@ -19,9 +19,11 @@ _AVAILABLE = "AVAILABLE"
 _MISSING: Mapping[str, Any] = {"DT_STRING": "", "DT_FLOAT": float("nan"), "DT_DOUBLE": float("nan")}
 _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "DT_STRING": ((str, bytes), "text"), "DT_FLOAT": (Real, "a number"),
-    "DT_DOUBLE": (Real, "a number"), "DT_INT64": (Integral, "a whole number"),
-    "DT_INT32": (Integral, "a whole number"),
+    "DT_DOUBLE": (Real, "a number"), "DT_INT64": (Real, "a whole number"),
+    "DT_INT32": (Real, "a whole number"),
 }  # fmt: skip
+# Where a column has gaps, pandas makes floats of its whole numbers.
+_WHOLE = frozenset({"DT_INT64", "DT_INT32"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _POLL_SECONDS = 0.1
 # Of two names, from 0 to 1; a letter too much, too little or another one is above it.
@@ -206,20 +208,23 @@ def columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any
       BadRequest: a value is missing that must be there, is none that the input can take, or a
         column seems to be misspelt.
     """
+    seen = set()  # most rows have the same columns
     for place, row in enumerate(rows, 1):
-        if misspelt := _misspelt(row, types):
+        names = frozenset(row)
+        if names not in seen and (misspelt := _misspelt(names, types.keys())):
             raise BadRequest(f"row {place}: {misspelt}")
+        seen.add(names)
     return {
         name: [_value(row, place, name, kind) for place, row in enumerate(rows, 1)]
         for name, kind in types.items()
     }
 
 
-def _misspelt(row: Row, types: Mapping[str, str]) -> str:
+def _misspelt(names: Set[str], inputs: Set[str]) -> str:
     """Say which column would be missing only because its name is written otherwise."""
-    absent = types.keys() - row.keys()
-    for name in sorted(row.keys() - types.keys()) if absent else ():
-        if close := difflib.get_close_matches(name, sorted(absent), n=1, cutoff=_ALIKE):
+    absent = sorted(inputs - names)
+    for name in sorted(map(str, names - inputs)) if absent else ():
+        if close := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
             return (
                 f"the model has no input {name}; did you mean {close[0]}? Where that is missing, "
                 f"give it as null"
@@ -228,12 +233,26 @@ def _misspelt(row: Row, types: Mapping[str, str]) -> str:
 
 
 def _value(row: Row, place: int, name: str, kind: str) -> Any:
-    value = row.get(name)
-    if value is None or (isinstance(value, Real) and value != value):  # NaN, as pandas has it
+    value: Any = row.get(name)
+    if _is_missing(value):
         if kind not in _MISSING:
             raise BadRequest(f"row {place}: {name} is missing, and must be there")
         return _MISSING[kind]
-    wanted, words = _KINDS.get(kind, (object, ""))
-    if not isinstance(value, wanted) or (wanted is not object and isinstance(value, bool)):
+    of_many = isinstance(value, list | tuple) or (hasattr(value, "ndim") and value.ndim > 0)
+    if kind not in _KINDS or of_many:
+        return value
+    wanted, words = _KINDS[kind]
+    fits = isinstance(value, wanted) and not isinstance(value, bool)
+    if not fits or (kind in _WHOLE and value != value // 1):
         raise BadRequest(f"row {place}: {name} is {value!r}, {words} expected")
-    return value
+    return int(value) if kind in _WHOLE else value
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether it is None, NaN, or what pandas has in their place."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA says neither yes nor no
+        return True
+    except ValueError:  # an array
+        return False

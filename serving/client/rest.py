@@ -114,7 +114,8 @@ def _predict(model: Model, signature: str, columns: Columns) -> tuple[str, bytes
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
-    return value.tolist()  # a number or an array of NumPy's
+    # A number or an array of NumPy's; Python has other numbers too.
+    return value.tolist() if hasattr(value, "tolist") else float(value)
 
 
 def _path(model: Model) -> str:

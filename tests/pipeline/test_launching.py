@@ -18,7 +18,7 @@ def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureErr
     (folder / "own_code.py").write_text("def learn(row):\n\n    return row['fare']\n")
     monkeypatch.syspath_prepend(str(folder))
     own_code = importlib.import_module("own_code")
-    monkeypatch.delitem(sys.modules, "own_code")
+    del sys.modules["own_code"]
     with pytest.raises(InfrastructureError) as caught, launching.explained("Trainer"):
         own_code.learn({})
     return caught.value

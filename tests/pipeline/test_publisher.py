@@ -137,8 +137,8 @@ def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
         if span == 201302:
             assert aliases.of_model(base).loads == {1}, "no server takes it for the newest"
             assert decisions.describe("Pusher", {"pushed_model": pushed.mlmd_artifact}) == (
-                "pushed as version 2, not promoted: version 1, which is stable, is of newer data "
-                "(span 201304); taxiway registry promote 2"
+                "pushed as version 2, not promoted at once: version 1, which is stable, is of "
+                "newer data (span 201304); taxiway registry promote 2"
             )
     assert stable == {1: 1, 2: 1, 3: 3}
 

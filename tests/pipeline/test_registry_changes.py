@@ -233,8 +233,8 @@ def test_another_pipeline_s_workspace_is_not_cleared_up(flights_run: Run, tmp_pa
     words = ("registry", "gc", "--settings", tmp_path / "taxiway.toml")
     done = taxiway(*words, "--workspace", flights_run.workspace)
     assert done.returncode == 2
-    assert f"{flights_run.workspace} is pipeline flights's, and not rides's." in done.stderr
-    assert 'workspace = "workspace-rides"' in done.stderr
+    assert f"{flights_run.workspace} belongs to pipeline flights, not to rides." in done.stderr
+    assert 'give each pipeline a workspace: workspace = "workspace-rides"' in done.stderr
 
 
 @pytest.mark.slow

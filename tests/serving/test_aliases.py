@@ -236,6 +236,11 @@ def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: A
     assert (follower.labels, follower.answers()) == ({"stable": 5}, 5)
 
 
+def test_before_anything_is_published_there_is_nothing_to_hold_back(tmp_path: Path) -> None:
+    aliases.hold_back(tmp_path / "models" / "flights")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_of_somebody_elses_stays_as_it_is_when_nothing_is_promoted(base: Path) -> None:
     file = base.parent / aliases.CONFIG
     file.write_text("model_config_list {}\n")

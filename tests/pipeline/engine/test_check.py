@@ -205,9 +205,9 @@ def test_a_place_that_is_no_name_is_nobody() -> None:
 
 @pytest.mark.parametrize("beam", [_beam, _spark])
 def test_a_name_that_nobody_has_is_told_as_such(beam: Any) -> None:
-    said = _refused(beam("nobody.invalid:1"))
-    assert said.endswith("nothing answers at nobody.invalid:1: Name or service not known.") or (
-        "Temporary failure in name resolution." in said  # where no name server answers
+    # What a resolver says of it differs; here it is a sentence, without what urllib3 has around it.
+    assert re.search(
+        r"nothing answers at nobody\.invalid:1: [\w' -]+\.$", _refused(beam("nobody.invalid:1"))
     )
 
 

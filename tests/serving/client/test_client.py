@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from serving.client import BadRequest, Client, ModelNotFound, ServerFailed, TooLate, Unreachable
+from serving.client.client import columns
 from serving.ports import free_port
 from serving.server import options
 from serving.server.server import ModelServer
@@ -128,12 +130,29 @@ def test_what_is_no_input_and_no_misspelt_one_is_left_alone(client: MakeClient) 
     assert client().predict(more) == client().predict(_ROWS)
 
 
+_INTEGER = {"hour": "DT_INT64", "fare": "DT_FLOAT"}
+
+
+@pytest.mark.parametrize(
+    ("hour", "sent"), [(5, 5), (5.0, 5), (np.int32(5), 5), (np.float64(5), 5), ([5, 6], [5, 6])]
+)
+def test_a_whole_number_is_sent_as_one(hour: object, sent: object) -> None:
+    assert columns([{"hour": hour, "fare": pd.NA}], _INTEGER)["hour"] == [sent]
+
+
+@pytest.mark.parametrize("hour", [5.5, float("inf"), "5", True, None, float("nan"), pd.NA])
+def test_what_is_no_whole_number_is_refused(hour: object) -> None:
+    with pytest.raises(BadRequest, match=r"row 1: hour is .*(a whole number expected|missing)"):
+        columns([{"hour": hour}], _INTEGER)
+
+
 def test_rows_of_numpy_and_pandas_are_taken(client: MakeClient) -> None:
     frame = pd.DataFrame({"distance": np.float32([2, -2]), "carrier": ["AA", None]})
     rows = frame.astype({"distance": object}).to_dict("records")
     rows += [{"distance": np.int64(2), "carrier": b"AA"}, {"distance": -2, "carrier": float("nan")}]
+    rows += [{"distance": Fraction(2), "carrier": "AA"}, {"distance": -2, "carrier": pd.NA}]
     scores = client().predict(rows)
-    assert scores[:2] == scores[2:]
+    assert scores[:2] == scores[2:4] == scores[4:]
 
 
 def test_rows_are_validated_before_they_are_sent(client: MakeClient) -> None:
