@@ -19,11 +19,13 @@ import click
 from pipeline import program
 from pipeline.engine.names import ENGINES, Engine
 from pipeline.errors import (
+    READ_THE_LOG,
     DataRefused,
     InfrastructureError,
     NotBlessed,
     TaxiwayError,
     UsageError,
+    in_a_line,
 )
 from pipeline.export_commands import export
 from pipeline.kubeflow_commands import kubeflow
@@ -209,10 +211,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _unexpected(error: Exception, log_file: Path) -> InfrastructureError:
-    first_line = next(iter(str(error).splitlines()), "no message")
     unexpected = InfrastructureError(
-        f"something unexpected went wrong: {type(error).__name__}: {first_line}",
-        "read the end of the log; `taxiway doctor` looks at the machine",
+        f"something unexpected went wrong: {in_a_line(error)}", READ_THE_LOG
     )
     unexpected.log_file = log_file
     return unexpected

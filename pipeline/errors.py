@@ -14,6 +14,9 @@ from pathlib import Path
 
 from pipeline.refusals import SCHEMA_KINDS, BadRow, Finding
 
+# The next step after what nobody foresaw.
+READ_THE_LOG = "read the end of the log; `taxiway doctor` looks at the machine"
+
 
 class TaxiwayError(Exception):
     """Say what went wrong, where, what was expected, and what to do next.
@@ -88,6 +91,12 @@ class NotBlessed(TaxiwayError):
 
 class InfrastructureError(TaxiwayError):
     """A component, a database or the machine failed."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return an error's class and the first line of what it says."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def point_to_schema(error: TaxiwayError, command: str) -> None:

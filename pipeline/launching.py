@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import InfrastructureError, NotBlessed, TaxiwayError
+from pipeline.errors import (
+    READ_THE_LOG,
+    InfrastructureError,
+    NotBlessed,
+    TaxiwayError,
+    in_a_line,
+)
 from serving.errors import DamagedModel, StoreError
 
 if TYPE_CHECKING:
@@ -100,16 +106,11 @@ def explained(name: str) -> Iterator[None]:
             type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
         )
         raise InfrastructureError(
-            f"{name} failed: {_first_line(error)}{f' ({place})' if place else ''}",
+            f"{name} failed: {in_a_line(error)}{f' ({place})' if place else ''}",
             "correct that file; what was done before is not done again"
             if place and not of_the_machine
-            else "read the end of the log; `taxiway doctor` looks at the machine",
+            else READ_THE_LOG,
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def _place(error: BaseException) -> str:

@@ -118,7 +118,6 @@ def _checked(settings: Settings) -> Any:
     from schema.rows import check as check_rows
 
     curated, inputs = project.curated_schema(settings), project.inputs(settings)
-
     known = {feature.name for feature in curated.feature}
 
     def validate(rows: Sequence[Any]) -> list[str]:

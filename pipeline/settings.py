@@ -213,7 +213,7 @@ def load_plain(path: Path | None = None) -> Settings:
     except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         raise UsageError(
             f"{file}: not a readable TOML file: {error}.",
-            "correct it; `taxiway settings` shows how",
+            "correct it; `taxiway settings --schema` says what may be in it",
         ) from error
     try:
         return Settings.model_validate(values)

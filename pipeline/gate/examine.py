@@ -14,10 +14,10 @@ from pipeline.gate import findings
 from pipeline.gate.rows import Rows, merged
 from pipeline.refusals import BadRow, Finding
 from schema.policy import Decision, Limits, Policy
+from schema.rows import TRAINING
 
 Statistics: TypeAlias = "statistics_pb2.DatasetFeatureStatisticsList"
 
-_ENVIRONMENT = "TRAINING"
 _SPAN_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d"}
 # A day that begins in one time zone ends in another.
 _DAYS_PAST = 1
@@ -207,9 +207,9 @@ def _end(span: int) -> float | None:
     return end.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
-def _environment(schema: schema_pb2.Schema) -> str | None:
+def environment(schema: schema_pb2.Schema) -> str | None:
     """Return the environment that training data is held to; a schema need not have any."""
-    return _ENVIRONMENT if _ENVIRONMENT in schema.default_environment else None
+    return TRAINING if TRAINING in schema.default_environment else None
 
 
 def _comparisons(
@@ -224,12 +224,12 @@ def _comparisons(
     for control, words in ((splits["train"].statistics, "train"), (accepted, "the last span")):
         if control is not None and _has_rows(control):
             compared = tfdv.validate_statistics(
-                current, schema, environment=_environment(schema), previous_statistics=control
+                current, schema, environment=environment(schema), previous_statistics=control
             )
             yield from findings.of_comparison(compared, "drift", "eval", words)
     if served is not None and _has_rows(served):
         compared = tfdv.validate_statistics(
-            current, schema, environment=_environment(schema), serving_statistics=served
+            current, schema, environment=environment(schema), serving_statistics=served
         )
         yield from findings.of_comparison(compared, "skew", "eval", "what was served")
 

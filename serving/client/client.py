@@ -227,7 +227,7 @@ def _misspelt(names: Set[str], inputs: Set[str]) -> str:
         if close := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
             return (
                 f"the model has no input {name}; did you mean {close[0]}? Where that is missing, "
-                f"give it as null"
+                "give it as null"
             )
     return ""
 

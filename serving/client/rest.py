@@ -85,13 +85,11 @@ class RestTransport:
             raise Unreachable(f"{self._address}: no server answers") from error
         except urllib3.exceptions.TimeoutError as error:
             raise TooLate(f"{self._address}: no answer within {seconds:g} s") from error
-        except urllib3.exceptions.ProtocolError as error:
-            if "BadStatusLine" not in str(error):
-                raise Unreachable(f"{self._address}: {error}") from error
-            raise ServerFailed(
-                f"{self._address}: what answers is not HTTP; is this the port of gRPC?"
-            ) from error
         except urllib3.exceptions.HTTPError as error:
+            if "BadStatusLine" in str(error):
+                raise ServerFailed(
+                    f"{self._address}: what answers is not HTTP; is this the port of gRPC?"
+                ) from error
             raise Unreachable(f"{self._address}: {error}") from error
         try:
             content = json.loads(answer.data)

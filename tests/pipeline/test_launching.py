@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import launching
-from pipeline.errors import InfrastructureError
+from pipeline.errors import READ_THE_LOG, InfrastructureError
 
 
 def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureError:
@@ -24,22 +24,25 @@ def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureErr
     return caught.value
 
 
-def test_a_failure_in_the_users_code_says_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("folder", "where", "next_step"),
+    [
+        (
+            "models",
+            " (models/own_code.py, line 3)",
+            "correct that file; what was done before is not done again",
+        ),
+        (".venv/lib/python3.10/site-packages", "", READ_THE_LOG),
+    ],
+    ids=["in the user's code", "in a library"],
+)
+def test_a_failure_says_where_the_user_can_mend_it(
+    folder: str, where: str, next_step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = _fail_in(tmp_path / "models", monkeypatch)
-    assert said.what == "Trainer failed: KeyError: 'fare' (models/own_code.py, line 3)"
-    assert said.next_step == "correct that file; what was done before is not done again"
-
-
-def test_a_failure_in_a_library_names_no_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    said = _fail_in(tmp_path / ".venv/lib/python3.10/site-packages", monkeypatch)
-    assert said.what == "Trainer failed: KeyError: 'fare'"
-    assert said.next_step.startswith("read the end of the log")
+    said = _fail_in(tmp_path / folder, monkeypatch)
+    assert said.what == f"Trainer failed: KeyError: 'fare'{where}"
+    assert said.next_step == next_step
 
 
 def test_an_interruption_stays_one() -> None:

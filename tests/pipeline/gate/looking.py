@@ -17,7 +17,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from pipeline.example_gen import write_examples
-from pipeline.gate.examine import Examination, Split, examine
+from pipeline.gate.examine import Examination, Split, environment, examine
 from schema.policy import Policy
 
 
@@ -57,7 +57,6 @@ def look(
         file = folder / f"{name}.parquet"
         pq.write_table(table, file)
         measured = statistics(file, schema)
-        environment = "TRAINING" if "TRAINING" in schema.default_environment else None
-        anomalies = tfdv.validate_statistics(measured, schema, environment=environment)
+        anomalies = tfdv.validate_statistics(measured, schema, environment=environment(schema))
         splits[name] = Split(str(file), measured, anomalies)
     return examine(splits, schema, policy, label, span, **known)
