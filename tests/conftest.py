@@ -17,6 +17,7 @@ import pytest
 from pipeline.settings import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import Layout, lay_out
+from tests import durations
 from tests.proof import Proof
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -36,18 +37,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--model-server", help="command of the server to hold to TF Serving's contract"
     )
+    parser.addoption(
+        "--max-file-seconds", type=float, help="fail when a test file takes more seconds"
+    )
+    parser.addoption(
+        "--record-durations", action="store_true", help="write the seconds of each test file"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add up the seconds of the test files, in the process that hears of all tests."""
+    if hasattr(config, "workerinput"):
+        return
+    record = durations.FILE if config.getoption("--record-durations") else None
+    limit = config.getoption("--max-file-seconds")
+    config.pluginmanager.register(durations.Durations(limit, record))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what looks at a finished run among the slow ones, because it may be the first.
-
-    Files with slow tests go first, so that quick ones fill up the end.
-    """
+    """Mark the tests that read a finished run as slow, and put the longest files first."""
     for item in items:
         if flights_run.__name__ in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    durations.longest_first(items, durations.load())
 
 
 @pytest.fixture(scope="session")
