@@ -39,7 +39,7 @@ check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/lint-imports
 
 proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
-	@$(BIN)/python -m pytest tests/serving tests/pipeline/gate/test_malformed.py --proof
+	@$(BIN)/python -m pytest tests/serving tests/pipeline/components/data_gate/test_malformed.py --proof
 
 contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the contract
 	@$(BIN)/python -m pytest tests/serving/server --model-server "$(TF_SERVING)"

@@ -15,7 +15,7 @@ from models import slices
 from models.features import Features
 
 # What takes whole batches; TFMA's own metrics want row by row.
-_METRICS_MODULE = "models.metrics"
+_METRICS_MODULE = "models.tasks.binary_metrics"
 
 
 def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalConfig:
@@ -78,7 +78,7 @@ def custom_extractors(
     """Return TFMA's extractors, with batches divided into slices instead of rows.
 
     The Evaluator calls it. Rows one by one would be most of its time. They are still what it
-    gets when a metric is not of `models.metrics`: those may not know batches.
+    gets when a metric is not of `models.tasks.binary_metrics`: those may not know batches.
 
     Args:
       eval_shared_model: TFMA's model or models.

@@ -1,0 +1,1 @@
+"""What runs: the pipeline, its settings, components, sources, runners and registry."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.refusals import SCHEMA_KINDS, BadRow, Finding
+from pipeline.findings import SCHEMA_KINDS, BadRow, Finding
 
 # The next step after what nobody foresaw.
 READ_THE_LOG = "read the end of the log; `taxiway doctor` looks at the machine"

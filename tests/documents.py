@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import taxiway
+from pipeline.cli.app import taxiway
 
 
 @dataclass(frozen=True)

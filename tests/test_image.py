@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.settings.kubeflow import KubeflowSettings
 from tests import image
 from tests.conftest import PROJECT, copy_project
 from tests.image import Image
@@ -114,7 +114,11 @@ def test_it_is_where_the_settings_look() -> None:
 def test_a_builder_is_sent_code_and_nothing_else(tmp_path: Path) -> None:
     clone = copy_project(tmp_path / "clone")
     junk = ["password", ".venv/bin/python", "workspace/models/flights/1/saved_model.pb"]
-    junk += ["models/__pycache__/x.pyc", "pipeline/gate/__pycache__/x.pyc", ".git/config"]
+    junk += [
+        "models/__pycache__/x.pyc",
+        "pipeline/components/data_gate/__pycache__/x.pyc",
+        ".git/config",
+    ]
     for name in junk:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / name).touch()
@@ -231,6 +235,6 @@ def test_a_task_of_a_package_runs(built: Image, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_task_with_words_of_no_package_says_so(built: Image) -> None:
     words = ["--node", "Start", "--run", "1", "--settings", "of another version"]
-    done = built.run("python", "-m", "pipeline.kubeflow.node", *words)
+    done = built.run("python", "-m", "pipeline.kubeflow.container.node", *words)
     assert done.returncode == 2
     assert "Next   taxiway kubeflow compile" in done.stderr

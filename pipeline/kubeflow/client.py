@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 import urllib3
 
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.kubeflow.package import Package
-from pipeline.kubeflow.settings import KubeflowSettings
+from pipeline.kubeflow.compiler.package import Package
+from pipeline.settings.kubeflow import KubeflowSettings
 
 TOKEN, COOKIE = "TAXIWAY_KFP_TOKEN", "TAXIWAY_KFP_COOKIE"
 

@@ -10,8 +10,8 @@ from tfx.proto import range_config_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import json_utils
 
-from pipeline.gate import serving_logs
-from pipeline.settings import Settings
+from pipeline.settings.sections import Settings
+from pipeline.sources import request_logs
 from pipeline.sources.layout import Layout
 
 
@@ -54,7 +54,7 @@ def _gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
     logs = settings.source.serving_logs
     node.parameters.parameters["span"].field_value.int_value = data.span
     _set_text(node, "serving_logs", str(logs or ""))
-    _set_text(node, "serving_logs_state", serving_logs.state(logs) if logs else "")
+    _set_text(node, "serving_logs_state", request_logs.state(logs) if logs else "")
 
 
 def _pusher(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:

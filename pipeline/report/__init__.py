@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from pipeline.records import RunRecord
+from pipeline.runs.records import RunRecord
 from pipeline.workspace import Workspace
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.records import RunRecord
+from pipeline.runs.records import RunRecord
 
 _log = logging.getLogger(__name__)
 

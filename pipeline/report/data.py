@@ -11,10 +11,10 @@ from pathlib import Path
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from pipeline.records import RunRecord
 from pipeline.report import columns, plots
 from pipeline.report.artifacts import attempt, read
 from pipeline.report.columns import Column
+from pipeline.runs.records import RunRecord
 
 _SHOWN_COLUMNS = 6
 _SHOWN_ROWS = 10

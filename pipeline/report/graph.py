@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.progress import Step
+from pipeline.runs.progress import Step
 
 # Three beside each other can be read on a phone.
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 138, 44, 10, 26

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pipeline.records import Output, RunRecord
+from pipeline.runs.records import Output, RunRecord
 from pipeline.workspace import Workspace
 
 

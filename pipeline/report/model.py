@@ -12,10 +12,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.infra import report as infra
-from pipeline.records import RunRecord
+from pipeline.components.infra_check import report as infra
 from pipeline.report import plots
 from pipeline.report.artifacts import read
+from pipeline.runs.records import RunRecord
 
 # In a plot; the table has all.
 _DRAWN_SLICES = 30
@@ -99,9 +99,11 @@ def _curves(blessing: Path) -> list[Figure]:
 
 
 def _slices(folder: Path) -> list[Slice]:
-    from pipeline import evaluation  # TFMA takes seconds, and a run has it already
+    from pipeline.components.evaluator import (
+        results,  # TFMA takes seconds, and a run has it already
+    )
 
-    measured = evaluation.load(str(folder))
+    measured = results.load(str(folder))
     return [
         Slice(
             where,
@@ -109,7 +111,7 @@ def _slices(folder: Path) -> list[Slice]:
             measured.bounds(where),
             measured.baseline.get(where, {}).get("auc"),
         )
-        for where in sorted(measured.candidate, key=lambda name: (name != evaluation.OVERALL, name))
+        for where in sorted(measured.candidate, key=lambda name: (name != results.OVERALL, name))
         if not math.isnan(measured.candidate[where].get("auc", math.nan))
     ]
 

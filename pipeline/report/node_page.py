@@ -7,12 +7,12 @@ from functools import partial
 
 from markupsafe import Markup
 
-from pipeline.infra import report as infra
-from pipeline.progress import Step
-from pipeline.records import RunRecord
+from pipeline.components.infra_check import report as infra
 from pipeline.report import data, model
 from pipeline.report.artifacts import attempt, read
 from pipeline.report.page import templates
+from pipeline.runs.progress import Step
+from pipeline.runs.records import RunRecord
 
 # Of the run's report, by the node whose artifacts they are read from.
 _PARTS = {

@@ -9,10 +9,10 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.infra import report as infra
-from pipeline.records import RunRecord
+from pipeline.components.infra_check import report as infra
 from pipeline.report import data, graph, lineage, model
 from pipeline.report.artifacts import attempt, read
+from pipeline.runs.records import RunRecord
 from pipeline.workspace import Workspace
 
 _METRICS = {"auc": "AUC", "example_count": "rows"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import DataRefused
-from pipeline.refusals import BadRow
+from pipeline.findings import BadRow
 from pipeline.sources.base import FILE_COLUMN, RESERVED, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 

@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.refusals import BadRow
+from pipeline.findings import BadRow
 from pipeline.sources import column_types, csv_files
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.engine.names import COMPONENTS
+from pipeline.settings.engines import COMPONENTS
 from scripts.bench import data
 from scripts.clusters.flink import running
 

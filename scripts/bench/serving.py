@@ -178,9 +178,9 @@ def _rows(folder: Path) -> dict[str, Any]:
     """Return the real rows among a version's warm-up requests, by column."""
     import tensorflow as tf
 
-    from serving import trial_inputs
+    from serving.validation import inputs
 
-    requests = [feed for name, feed in trial_inputs.warmup(tf, folder) if name == _SIGNATURE]
+    requests = [feed for name, feed in inputs.warmup(tf, folder) if name == _SIGNATURE]
     return {key: np.concatenate([each[key] for each in requests]) for key in requests[0]}
 
 

@@ -15,8 +15,8 @@ from tfx import v1 as tfx
 from tfx.orchestration.portable import launcher
 
 from models import features as features_module
-from pipeline import evaluation
-from pipeline.settings import TrainSettings
+from pipeline.components.evaluator import results
+from pipeline.settings.sections import TrainSettings
 from scripts.bench.measure import Recorder
 
 
@@ -33,7 +33,7 @@ def main(data: Path, scratch: Path) -> None:
     tfx.orchestration.LocalDagRunner().run(_pipeline(data, scratch, rows))
     [folder] = (scratch / "artifacts" / "Evaluator" / "evaluation").iterdir()
     recorder.save(
-        scratch / "measured.json", evaluation.load(str(folder)).candidate[evaluation.OVERALL]["auc"]
+        scratch / "measured.json", results.load(str(folder)).candidate[results.OVERALL]["auc"]
     )
 
 

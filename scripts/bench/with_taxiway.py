@@ -8,9 +8,9 @@ import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pipeline import runner
-from pipeline.progress import Step
-from pipeline.settings import EvaluateSettings, Settings, SourceSettings
+from pipeline.local import runner
+from pipeline.runs.progress import Step
+from pipeline.settings.sections import EvaluateSettings, Settings, SourceSettings
 from scripts.bench.measure import Recorder
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.processes import ended_with_this_process
+from pipeline.beam.processes import ended_with_this_process
 from serving.ports import free_port
 
 # What Flink's and Spark's own scripts give Java 17.
@@ -51,7 +51,7 @@ class Processes:
         self.pool_port = free_port()
         self.run(
             "pool",
-            [sys.executable, "-m", "pipeline.engine.worker_pool", "--port", str(self.pool_port)],
+            [sys.executable, "-m", "pipeline.beam.worker_pool", "--port", str(self.pool_port)],
         )
         self.until(lambda: answers(self.pool_port))
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline import records
-from pipeline.records import RunRecord
+from pipeline.runs import records
+from pipeline.runs.records import RunRecord
 
 # Both lines begin with the same weights and see the same rows, but TensorFlow adds in another
 # order: AUC was 0.0003 apart at most, calibration 0.003.

@@ -1,0 +1,1 @@
+"""Export of a published version to ONNX."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import onnx
 
-from serving import files, lock
 from serving.onnx.errors import Taken
+from serving.storage import local
+from serving.store import lock
 
 CONFIG = "config.pbtxt"
 MODEL = "model.onnx"
@@ -77,7 +78,7 @@ def write(
       OSError: the disk did not take it.
     """
     base = repository / name
-    files.make_folder(base)
+    local.make_folder(base)
     with lock.exclusive(base, _WAIT_SECONDS):
         known = base / str(version)
         content = config(name, model)
@@ -95,19 +96,19 @@ def write(
         shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
         try:
             staging.mkdir()
-            files.write(staging / MODEL, model)
-            files.write(staging / FACTS, json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
-            files.flush_folder(staging)
+            local.write(staging / MODEL, model)
+            local.write(staging / FACTS, json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
+            local.flush_folder(staging)
             if not told.exists():
                 unfinished = base / f".{CONFIG}"
                 unfinished.unlink(missing_ok=True)
-                files.write(unfinished, content)
+                local.write(unfinished, content)
                 unfinished.rename(told)
             staging.rename(known)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
-        files.flush_folder(base)
+        local.flush_folder(base)
         return True
 
 

@@ -1,0 +1,1 @@
+"""A local server with the gRPC and REST interfaces of TensorFlow Serving."""

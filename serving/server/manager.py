@@ -13,13 +13,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from serving import trial_inputs
 from serving.server import batching, messages
 from serving.server.batching import Batcher
 from serving.server.config import ModelConfig, from_options, from_text
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.options import Options
 from serving.server.servable import Servable
+from serving.validation import inputs
 
 START, LOADING, AVAILABLE, UNLOADING, END = "START", "LOADING", "AVAILABLE", "UNLOADING", "END"
 
@@ -364,7 +364,7 @@ def _session_config(options: Options) -> Any:
 
 def _warm_up(servable: Servable, folder: Path, times: int) -> None:
     try:
-        requests = trial_inputs.warmup(tf, folder)
+        requests = inputs.warmup(tf, folder)
     except Exception as error:  # what damaged bytes make TensorFlow raise is without end
         raise ServingError(Code.DATA_LOSS, f"warm-up requests cannot be read: {error}") from error
     for signature, feed in requests:

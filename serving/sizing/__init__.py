@@ -1,0 +1,1 @@
+"""Measurement of how much load one server takes."""

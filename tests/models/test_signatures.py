@@ -13,8 +13,8 @@ import tensorflow_transform as tft
 
 from models import features as features_module
 from models.dataset import as_matrix, load_transform
-from serving import trial
-from serving.trial import Signature
+from serving.validation import trial
+from serving.validation.trial import Signature
 from tests.conftest import PROJECT, Run
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,9 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.workspace import Workspace
-from serving import aliases, store
-from serving.manifest import Blessing, Facts
+from serving.store import aliases
+from serving.store import publish as store
+from serving.store.manifest import Blessing, Facts
 
 PASSWORD = "it's a \\secret\""
 

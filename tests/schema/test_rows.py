@@ -108,7 +108,7 @@ def test_the_verdict_is_that_of_data_validation(rows: list[Row]) -> None:
     import tensorflow_data_validation as tfdv
     from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 
-    from pipeline import shards
+    from pipeline.components.example_gen import shards
 
     types = {"carrier": pa.string(), "hour": pa.int64(), "wind": pa.float32(), "late": pa.int64()}
     batch = pa.RecordBatch.from_arrays(

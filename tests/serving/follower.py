@@ -13,7 +13,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving import aliases, store
+from serving.store import aliases, publish
 
 # As docs/registry.md has it started.
 _CONFIG_POLL, _FILES_POLL, _LOADING = 10, 2, 5
@@ -67,7 +67,7 @@ class Follower:
         self._listed = set(model.model_version_policy.specific.versions)
 
     def _look_at_files(self) -> None:
-        wanted = self._listed & set(store.versions(self.base))
+        wanted = self._listed & set(publish.versions(self.base))
         self._loading = {
             version: self._loading.get(version, self._seconds + _LOADING)
             for version in wanted - self.loaded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serving import store
+from serving.store import publish
 
 
 def violations(base: Path, last: int | tuple[int, ...], clean: bool = False) -> list[str]:
@@ -18,13 +18,13 @@ def violations(base: Path, last: int | tuple[int, ...], clean: bool = False) -> 
     Returns:
       The broken promises.
     """
-    found = store.versions(base)
+    found = publish.versions(base)
     newest = (last,) if isinstance(last, int) else last
     broken = []
     if found not in [list(range(1, number + 1)) for number in newest]:
         broken.append(f"{base}: versions are {found}, the newest should be {newest}")
     for version in found:
-        broken += store.verify_hashes(base / str(version))
+        broken += publish.verify_hashes(base / str(version))
     others = {entry.name for entry in base.iterdir()} - {str(version) for version in found}
     if any(not name.startswith(".") for name in others) or (clean and others):
         broken.append(f"{base}: {sorted(others)} was left")

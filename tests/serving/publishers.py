@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from serving import store
 from serving.errors import StoreError
-from serving.manifest import Blessing, Facts
-from serving.verify import in_fresh_process
+from serving.store import publish
+from serving.store.manifest import Blessing, Facts
+from serving.store.verify import in_fresh_process
 from tests.coverage import untraced
 
 FACTS = Facts(name="tiny", blessing=Blessing(blessed=True))
@@ -178,7 +178,7 @@ def _publish(job: Job, report: int) -> None:
     hooks.install()
     try:
         verify = real if job.real else quick
-        said = str(store.publish(Path(job.model), Path(job.base), FACTS, verify))
+        said = str(publish.publish(Path(job.model), Path(job.base), FACTS, verify))
     except StoreError as error:
         said = type(error).__name__
     hooks.report(f"said {said}")

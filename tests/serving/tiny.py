@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving.trial import Signature
+from serving.validation.trial import Signature
 
 SIGNATURES = {
     "serving_default": Signature(inputs={"examples": "string"}, outputs={"scores": "float32"}),

@@ -28,12 +28,13 @@ Fault = Callable[["Process", int], None]
 
 # What every task imports, and what takes most of a small one's time.
 _PRELOADED = [
-    "tfx.orchestration.portable.launcher", "tfx.components", "pipeline.graph", "pipeline.decisions",
-    "pipeline.speedups", "pipeline.kubeflow.launch", "pipeline.kubeflow.record",
+    "tfx.orchestration.portable.launcher", "tfx.components", "pipeline.pipeline",
+    "pipeline.orchestration.outcomes", "pipeline.beam.patches",
+    "pipeline.kubeflow.container.launch", "pipeline.kubeflow.container.record",
     "pipeline.report.page", "models.trainer", "models.preprocessing", "models.evaluation",
 ]  # fmt: skip
 
-_CONTAINER_COMMAND = ["python", "-m", "pipeline.kubeflow.node"]
+_CONTAINER_COMMAND = ["python", "-m", "pipeline.kubeflow.container.node"]
 
 
 class Process(Protocol):
@@ -83,7 +84,7 @@ def _forked(words: list[str], environment: dict[str, str], log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT, 0o644)
     for stream in (1, 2):
         os.dup2(out, stream)
-    from pipeline.kubeflow import node
+    from pipeline.kubeflow.container import node
 
     try:
         sys.exit(node.main(words))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.kubeflow.package import Package
+from pipeline.kubeflow.compiler.package import Package
 from tests.pipeline.kubeflow import packages
 
 

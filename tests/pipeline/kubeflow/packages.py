@@ -13,11 +13,11 @@ from typing import Any
 import yaml
 from google.protobuf import text_format
 
-from pipeline import settings
 from pipeline.kubeflow import encoding
-from pipeline.kubeflow.package import Package
-from pipeline.kubeflow.settings import KubeflowSettings, TaskSettings, Toleration
-from pipeline.settings import MetadataSettings, Settings
+from pipeline.kubeflow.compiler.package import Package
+from pipeline.settings import sections
+from pipeline.settings.kubeflow import KubeflowSettings, TaskSettings, Toleration
+from pipeline.settings.sections import MetadataSettings, Settings
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 
@@ -51,16 +51,16 @@ OF_A_TEAM = MetadataSettings(
 
 def plain(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Settings:
     """Return the project's own settings, with a section on Kubeflow."""
-    found = settings.load_plain(PROJECT / settings.DEFAULT_FILE)
+    found = sections.load_plain(PROJECT / sections.DEFAULT_FILE)
     return found.model_copy(update={"kubeflow": kubeflow} | more)
 
 
 def compiled(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Package:
     """Return the package of the project's own settings, with a section on Kubeflow."""
-    from pipeline.kubeflow.compilation import compile_package
+    from pipeline.kubeflow.compiler.compilation import compile_package
 
     found = plain(kubeflow, **more)
-    return compile_package(settings.absolute(found, PROJECT), found)
+    return compile_package(sections.absolute(found, PROJECT), found)
 
 
 class _Readable(yaml.SafeDumper):

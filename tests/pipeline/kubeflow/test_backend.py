@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.kubeflow import check
-from pipeline.kubeflow.package import Package
+from pipeline.kubeflow.compiler import check
+from pipeline.kubeflow.compiler.package import Package
 
 _MAIN = Path(__file__).with_name("backend") / "main.go"
 _SOURCE = "KFP_SOURCE"

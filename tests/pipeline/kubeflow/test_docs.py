@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import settings
 from pipeline.errors import TaxiwayError
 from pipeline.kubeflow.client import Client
-from pipeline.kubeflow.settings import KubeflowSettings
-from pipeline.settings import Settings
+from pipeline.settings import sections
+from pipeline.settings.kubeflow import KubeflowSettings
+from pipeline.settings.sections import Settings
 from tests import documents, image
 from tests.conftest import PROJECT, taxiway
 from tests.documents import Document
@@ -41,7 +41,7 @@ def shown(tmp_path: Path) -> Settings:
     [added] = _DOCUMENT.blocks("toml")
     file = tmp_path / _SETTINGS
     file.write_text(f"{rendered.text(PROJECT / 'taxiway.toml')}\n{added}", encoding="utf-8")
-    return settings.load_plain(file)
+    return sections.load_plain(file)
 
 
 def _said(error: TaxiwayError) -> str:

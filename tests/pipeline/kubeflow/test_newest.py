@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kubeflow.package import Package
+from pipeline.kubeflow.compiler.package import Package
 from tests.conftest import PROJECT
 
 _FOLDER = Path(__file__).with_name("newest")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.records import Output, RunRecord
 from pipeline.report import page
+from pipeline.runs.records import Output, RunRecord
 from pipeline.workspace import Workspace
 
 RECORD = RunRecord(

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import recording, records
-from pipeline.infra import report as infra
-from pipeline.progress import Step
-from pipeline.records import Output, RunRecord
-from pipeline.refusals import BadRow, Finding, write_quarantine
+from pipeline.components.infra_check import report as infra
+from pipeline.findings import BadRow, Finding, write_quarantine
+from pipeline.orchestration import recording
 from pipeline.report import graph, page
+from pipeline.runs import records
+from pipeline.runs.progress import Step
+from pipeline.runs.records import Output, RunRecord
 from pipeline.workspace import Workspace
 from tests.conftest import PROJECT, Run
 

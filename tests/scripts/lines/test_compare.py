@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import records
-from pipeline.records import RunRecord
+from pipeline.runs import records
+from pipeline.runs.records import RunRecord
 from scripts.lines import compare
 
 

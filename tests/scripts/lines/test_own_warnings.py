@@ -25,10 +25,10 @@ def _log(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     "line",
     [
-        f"{_CHECKOUT}/pipeline/graph.py:12: DeprecationWarning: old",
+        f"{_CHECKOUT}/pipeline/pipeline.py:12: DeprecationWarning: old",
         f"{_CHECKOUT}/pipeline/sources/base.py:12: PendingDeprecationWarning: old",
         f"{_CHECKOUT}/models/trainer.py:12: FutureWarning: will change",
-        f"{_CHECKOUT}/serving/files.py:12: PydanticDeprecatedSince20: old",
+        f"{_CHECKOUT}/serving/storage/local.py:12: PydanticDeprecatedSince20: old",
         f"{_CHECKOUT}/schema/files.py:12: BeamDeprecationWarning: old",
     ],
 )
@@ -50,11 +50,11 @@ def test_tensorflow_has_words_of_its_own(tmp_path: Path) -> None:
     "line",
     [
         _LIBRARY,
-        "/elsewhere/pipeline/graph.py:12: DeprecationWarning: old",
+        "/elsewhere/pipeline/pipeline.py:12: DeprecationWarning: old",
         f"{_CHECKOUT}/models/trainer.py:12: UserWarning: your input ran out of data",
-        f'  File "{_CHECKOUT}/pipeline/graph.py", line 12, in deprecated',
+        f'  File "{_CHECKOUT}/pipeline/pipeline.py", line 12, in deprecated',
         "WARNING:absl:`custom_executor_spec` is deprecated.",
-        f"{_CHECKOUT}/pipeline/runner.py:12: DeprecationWarning: label() is deprecated. Use",
+        f"{_CHECKOUT}/pipeline/local/runner.py:12: DeprecationWarning: label() is deprecated. Use",
     ],
 )
 def test_what_others_do_is_theirs(line: str, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from serving import aliases
 from serving.server.options import UNSUPPORTED, Options
+from serving.store import aliases
 from tests.serving.k8s import checks, rendered
 from tests.serving.k8s.rendered import FOLDER, Object
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from serving import aliases, store
-from serving.manifest import Blessing, Facts
+from serving.store import aliases, publish
+from serving.store.manifest import Blessing, Facts
 from tests.serving.k8s import rendered
 from tests.serving.server.conftest import Server, serving
 from tests.serving.server.models import export
@@ -27,7 +27,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kubernetes")
     base = folder / "workspace" / "models" / "flights"
     for version, factor in ((1, 0.5), (2, 0.25)):
-        store.publish(export(folder / str(version), factor), base, _FACTS, lambda _: None)
+        publish.publish(export(folder / str(version), factor), base, _FACTS, lambda _: None)
     for version, alias in ((1, aliases.STABLE), (2, "canary")):
         aliases.promote(base, version, "ann", alias, verify=lambda _: None)
     return base

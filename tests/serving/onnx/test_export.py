@@ -15,9 +15,9 @@ import tensorflow as tf
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from serving import files
 from serving.onnx import agreement, convert, triton
 from serving.onnx.errors import Disagrees, NotConvertible, Taken
+from serving.storage import local
 
 _FACTS = {"model_id": "abc", "version": "1"}
 _ROWS = {"features": np.linspace(-3, 3, 80, dtype=np.float32).reshape(40, 2)}
@@ -147,14 +147,14 @@ def test_an_export_is_written_once(converted: bytes, tmp_path: Path) -> None:
 def test_a_full_disk_leaves_nothing(
     converted: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = files.write
+    write = local.write
 
     def full(target: Path, content: str | bytes) -> None:
         if target.name == triton.FACTS:
             raise OSError(28, "No space left on device")
         write(target, content)
 
-    monkeypatch.setattr(files, "write", full)
+    monkeypatch.setattr(local, "write", full)
     with pytest.raises(OSError, match="No space left"):
         triton.write(tmp_path, "late", 3, converted, _FACTS)
     assert list((tmp_path / "late").iterdir()) == []

@@ -15,11 +15,11 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from serving import warmup
 from serving.ports import free_port
 from serving.server import options
 from serving.server.errors import ServingError
 from serving.server.server import ModelServer
+from serving.validation import warmup
 from tests.serving.server.models import export
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from serving import aliases, store
-from serving.manifest import Blessing, Facts
+from serving.store import aliases, publish
+from serving.store.manifest import Blessing, Facts
 from tests.serving.server.conftest import Server, serving
 
 _FACTS = Facts(name="m", blessing=Blessing(blessed=True))
@@ -27,7 +27,7 @@ def test_after_a_restart_the_last_good_version_answers(
 ) -> None:
     base = tmp_path / "m"
     for model in exported.values():
-        version = store.publish(model, base, _FACTS, lambda _: None)
+        version = publish.publish(model, base, _FACTS, lambda _: None)
         aliases.promote(base, int(version.name), "m", action="publish", verify=lambda _: None)
     flags = (
         f"--model_config_file={tmp_path / aliases.CONFIG}",

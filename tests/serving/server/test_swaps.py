@@ -13,8 +13,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from serving import aliases, store
-from serving.manifest import Blessing, Facts
+from serving.store import aliases
+from serving.store import publish as store
+from serving.store.manifest import Blessing, Facts
 from tests.proof import Proof
 from tests.serving.server.conftest import Server, serving
 from tests.serving.server.models import export

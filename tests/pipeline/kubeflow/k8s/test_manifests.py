@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from pipeline.kubeflow import names
-from pipeline.kubeflow.package import Package
-from pipeline.kubeflow.settings import KubeflowSettings
-from pipeline.settings import MetadataSettings
+from pipeline.kubeflow.compiler.package import Package
+from pipeline.settings.kubeflow import KubeflowSettings
+from pipeline.settings.sections import MetadataSettings
 from tests.conftest import PROJECT
 from tests.serving.k8s import checks, rendered
 

@@ -1,0 +1,1 @@
+"""Learning tasks: loss, metrics and checks of a binary label."""

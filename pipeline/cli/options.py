@@ -1,0 +1,38 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.settings.sections import Settings
+
+settings_option = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings file.  [default: taxiway.toml, when there is one]",
+)
+workspace_option = click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of all state, instead of the settings' own.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def load(settings_file: Path | None, workspace: Path | None) -> Settings:
+    """Return the settings that the two options choose.
+
+    Raises:
+      UsageError: the file is missing or wrong.
+    """
+    from pipeline.settings import sections
+
+    loaded = sections.load(settings_file)
+    if workspace is None:
+        return loaded
+    return loaded.model_copy(update={"workspace": workspace.absolute()})

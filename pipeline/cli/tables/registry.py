@@ -1,0 +1,244 @@
+"""The models as tables for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.tree import Tree
+
+from pipeline.cli import program
+from pipeline.registry.models import Entry
+from pipeline.runs.records import RunRecord
+from serving.store.aliases import Event
+from serving.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from pipeline.metadata.lineage import Origin
+    from pipeline.registry.retention import Garbage
+
+_NUMBERS = frozenset({"version", "AUC", "rows", "seconds"})
+# What `registry show` and --json say too.
+_LEAST_FIRST = (
+    "where",
+    "hyperparameters",
+    "seconds",
+    "rows",
+    "model id",
+    "trained on",
+    "judged on",
+)
+# Of a table that is not on a terminal.
+_PIPED_WIDTH = 200
+# The Evaluator's means, not what a person wants to read.
+_INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
+
+
+def listing(found: Sequence[Entry], root: Path) -> None:
+    """Print a line for each model, and below what all of them have in common."""
+    if not found:
+        print(f"There is no model yet in {root}.\nNext   {program.as_typed('taxiway run')}")
+        return
+    known = [entry.hyperparameters for entry in found]
+    common = {name: value for name, value in known[0].items() if _in_all(name, value, known)}
+    console = _console()
+    console.print(_fitting([_line(entry, common, root) for entry in found], console))
+    if common:
+        print(f"Hyperparameters of all: {_settings(common)}")
+
+
+def _line(entry: Entry, common: Mapping[str, object], root: Path) -> dict[str, str]:
+    own = {name: value for name, value in entry.hyperparameters.items() if name not in common}
+    trained, judged = _data(entry)
+    return {
+        "version": str(entry.version or ""),
+        "state": entry.state,
+        "aliases": ", ".join(entry.aliases),
+        "when": entry.at[:16].replace("T", " "),
+        "trained on": trained,
+        "judged on": judged,
+        "AUC": _number(entry.metrics.get("auc")),
+        "rows": _number(entry.metrics.get("example_count")),
+        "model id": entry.model_id[:12],
+        "run": entry.run_id,
+        "seconds": "" if entry.record is None else f"{entry.record.seconds:.1f}",
+        "where": escape(_relative(Path(entry.uri), root)),
+        "hyperparameters": escape(_settings(own)),
+    }
+
+
+def _fitting(lines: Sequence[Mapping[str, str]], console: Console) -> Table:
+    """Return a table that leaves out what matters least until a terminal has room for it."""
+    columns = list(lines[0])
+    if console.is_terminal:
+        for least in _LEAST_FIRST:
+            if _width(lines, columns) > console.width:
+                columns.remove(least)
+    table = Table(*(_numbers(name) if name in _NUMBERS else name for name in columns))
+    for line in lines:
+        table.add_row(*(line[name] for name in columns))
+    return table
+
+
+def _width(lines: Sequence[Mapping[str, str]], columns: Sequence[str]) -> int:
+    frame = 3  # of each column: a line and a space on both sides
+    return 1 + sum(frame + max(len(name), *(len(line[name]) for line in lines)) for name in columns)
+
+
+def _in_all(name: str, value: object, known: Sequence[Mapping[str, object]]) -> bool:
+    return all(each.get(name) == value for each in known)
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def candidate(record: RunRecord) -> None:
+    """Print what is known of a model that was not published, and why it was not."""
+    table = Table("of the run", record.run_id)
+    facts = {
+        "began": record.began,
+        "outcome": record.outcome,
+        "model id": record.model_id or "",
+        "trained on": _spans(record.train_spans),
+        "judged on": str(record.span or ""),
+        **{name: _number(value) for name, value in record.metrics.items()},
+        **{name: str(value) for name, value in record.hyperparameters.items()},
+    }
+    for name, value in facts.items():
+        table.add_row(name, value)
+    _print(table)
+    for reason in record.reasons or (record.error,):
+        print(f"  {reason}")
+
+
+def history(events: Sequence[Event]) -> None:
+    """Print what was done to the aliases."""
+    table = Table("when", "who", "action", "alias", _numbers("version"), _numbers("before"), "why")
+    for event in events:
+        before = str(event.before or "")
+        table.add_row(
+            event.at[:19].replace("T", " "), event.who, event.action, event.alias,
+            str(event.version), before, escape(event.why),
+        )  # fmt: skip
+    _print(table)
+
+
+def version(manifest: Manifest) -> None:
+    """Print what is known of a version."""
+    table = Table("of the version", str(manifest.version))
+    for name, value in _facts(manifest).items():
+        table.add_row(name, value)
+    _print(table)
+    metrics = [name for name in manifest.metrics if name not in _INTERNAL]
+    slices = Table("slice", *map(_numbers, metrics))
+    for where, values in _by_slice(manifest).items():
+        slices.add_row(where, *(_number(values.get(name)) for name in metrics))
+    _print(slices)
+
+
+def comparison(one: Manifest, other: Manifest) -> None:
+    """Print what differs between two versions."""
+    facts = Table("of the version", str(one.version), str(other.version))
+    first, second = _facts(one), _facts(other)
+    for name in {**first, **second}:
+        if first.get(name) != second.get(name):
+            facts.add_row(name, first.get(name, ""), second.get(name, ""))
+    _print(facts)
+    aucs = Table(
+        "AUC on slice", _numbers(str(one.version)), _numbers(str(other.version)), _numbers("change")
+    )
+    before, after = _by_slice(one), _by_slice(other)
+    for where in {**before, **after}:
+        old, new = (of.get(where, {}).get("auc") for of in (before, after))
+        change = "" if old is None or new is None else f"{new - old:+.4f}"
+        aucs.add_row(where, _number(old), _number(new), change)
+    _print(aucs)
+
+
+def _facts(manifest: Manifest) -> dict[str, str]:
+    return {
+        "published": f"{manifest.published_at} by {manifest.published_by}",
+        "model id": manifest.model_id,
+        "run": manifest.run_id,
+        "trained on": _spans(manifest.spans.train),
+        "judged on": str(manifest.spans.eval or ""),
+        "code": manifest.code_hash[:12],
+        **{name: str(value) for name, value in manifest.hyperparameters.items()},
+        **{f"ML Metadata {name}": str(value) for name, value in manifest.mlmd.items()},
+    }
+
+
+def garbage(found: Sequence[Garbage], root: Path) -> None:
+    """Print what is removed."""
+    table = Table("what", "folder", _numbers("MB"))
+    for each in found:
+        table.add_row(each.kind, escape(_relative(each.path, root)), f"{each.bytes / 1e6:,.1f}")
+    if found:
+        _print(table)
+
+
+def origins(known: Manifest, origin: Origin, root: Path) -> None:
+    """Print what a version came from, as a tree."""
+    tree = Tree(f"version {known.version}, model {known.model_id[:12]}")
+    _grow(tree, origin, root)
+    _print(tree)
+
+
+def _grow(tree: Tree, origin: Origin, root: Path) -> None:
+    if origin.kind == "execution":
+        label = f"[bold]{escape(origin.name)}[/] #{origin.id}"
+    else:
+        number = f" #{origin.id}" if origin.id else ""
+        place = _relative(Path(origin.uri), root) if origin.kind == "artifact" else origin.uri
+        label = f"{escape(origin.name)}{number}  [dim]{escape(place)}[/]"
+    branch = tree.add(label)
+    for each in origin.came_from:
+        _grow(branch, each, root)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _data(entry: Entry) -> tuple[str, str]:
+    if entry.manifest is not None:
+        return _spans(entry.manifest.spans.train), str(entry.manifest.spans.eval or "")
+    if entry.record is not None:
+        return _spans(entry.record.train_spans), str(entry.record.span or "")
+    return "", ""
+
+
+def _by_slice(manifest: Manifest) -> dict[str, dict[str, float | None]]:
+    return {"overall": manifest.metrics} | {each.slice: each.metrics for each in manifest.slices}
+
+
+def _numbers(header: str) -> Column:
+    return Column(header, justify="right")
+
+
+def _spans(spans: tuple[int, ...]) -> str:
+    if not spans:
+        return ""
+    return str(spans[0]) if len(spans) == 1 else f"{spans[0]} to {spans[-1]}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.4f}"
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    return console
+
+
+def _print(table: Table | Tree) -> None:
+    _console().print(table)

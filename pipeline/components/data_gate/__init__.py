@@ -1,0 +1,1 @@
+"""DataGate: stops a run on what the schema and the policy forbid."""

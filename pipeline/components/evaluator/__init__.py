@@ -1,0 +1,1 @@
+"""What the Evaluator measured, read back from its artifacts."""

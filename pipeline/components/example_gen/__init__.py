@@ -1,0 +1,1 @@
+"""ExampleGen with an executor that converts Parquet to tf.Examples with Arrow."""

@@ -1,0 +1,1 @@
+"""InfraCheck: serves the candidate and calls it before it is published."""

@@ -1,0 +1,1 @@
+"""Pusher with an executor that publishes consecutive versions."""

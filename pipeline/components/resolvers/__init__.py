@@ -1,0 +1,1 @@
+"""Resolver strategies: the latest blessed model and the last accepted data."""

@@ -1,0 +1,1 @@
+"""The schema that SchemaGen proposes, compared with the curated one."""

@@ -1,0 +1,58 @@
+"""What the data says against the curated schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import tensorflow_data_validation as tfdv
+from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from pipeline.components.example_gen import shards
+from pipeline.settings.sections import Settings
+from pipeline.sources import open_source
+from pipeline.sources.layout import lay_out
+from pipeline.workspace import Workspace
+from schema import columns
+
+# More values than that are no categories, unless the schema has more already.
+_MAX_VALUES = 100
+
+
+def propose(settings: Settings, curated: schema_pb2.Schema) -> schema_pb2.Schema:
+    """Change a schema by no more than it takes to fit the data.
+
+    Args:
+      settings: of the pipeline; the data is what a run with them would see.
+      curated: the schema.
+
+    Returns:
+      The changed schema.
+
+    Raises:
+      UsageError: the source's settings are wrong.
+      DataRefused: the source's files cannot be read.
+    """
+    source = open_source(settings.source, columns.types(curated))
+    workspace = Workspace(settings.workspace, settings.name)
+    layout = lay_out(source, workspace.data, settings.source.span, settings.source.window)
+    proposal = curated
+    for split in ("train", "eval"):
+        files = sorted((Path(layout.base) / str(layout.span) / split).glob("*.parquet"))
+        proposal = _fit(proposal, files)
+    return proposal
+
+
+def _fit(schema: schema_pb2.Schema, files: list[Path]) -> schema_pb2.Schema:
+    table = pq.ParquetDataset([str(file) for file in files]).read()
+    table = table.select(shards.columns_of(files[0])).combine_chunks()
+    values = [len(columns.categories(schema, feature) or ()) for feature in schema.feature]
+    for batch in table.to_batches():
+        statistics = generate_statistics_in_memory(
+            shards.as_lists(batch), tfdv.StatsOptions(schema=schema)
+        )
+        schema = tfdv.update_schema(
+            schema, statistics, max_string_domain_size=max(_MAX_VALUES, *(2 * n for n in values))
+        )
+    return schema

@@ -1,0 +1,1 @@
+"""What `taxiway size` and `taxiway export` do, without the command line."""

@@ -1,0 +1,111 @@
+"""The first task: what `taxiway run` does before its first component."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from pipeline.beam import check as engine
+from pipeline.errors import DataRefused, UsageError
+from pipeline.kubeflow.container.plan import Choice, Plan
+from pipeline.project import files as project
+from pipeline.project.files import Project
+from pipeline.settings.sections import Settings, explain
+from pipeline.sources.layout import Layout
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.kubeflow.container.task import Task
+
+
+def start(task: Task) -> None:
+    """Lay out the data, create ML Metadata where there is none, and write the run's plan.
+
+    A second try takes the plan as it is.
+
+    Args:
+      task: with the parameters of the run.
+
+    Raises:
+      UsageError: a parameter is wrong, or a file of the project.
+      DataRefused: the source's rows cannot be read.
+      InfrastructureError: ML Metadata or the engine cannot be reached.
+    """
+    plan = task.run.known() or _begun(task)
+    if plan.data is not None:
+        print(f"Run {plan.run_id} is planned already.", flush=True)
+        ended = task.run.ended().get(task.node)
+        task.steps += ended.steps if ended else ()
+        return
+    task.run.write_plan(plan)
+    settings = plan.choice.applied(task.settings)
+    engine.reach(settings.beam)
+    files = project.load(settings)
+    with task.step("Source") as source:
+        layout = _lay_out(settings, files, plan.run_id)
+        source(layout.in_words(settings.source.window))
+    with task.step("Start") as step:
+        step(_prepare(settings, files, plan.choice.warm_start))
+    task.run.write_plan(plan.model_copy(update={"data": layout}))
+
+
+def _begun(task: Task) -> Plan:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return Plan(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{task.run.kfp_run[:8]}",
+        began=now.isoformat(timespec="seconds"),
+        choice=_choice(task.parameters),
+    )
+
+
+def _choice(parameters: dict[str, str]) -> Choice:
+    try:
+        choice = Choice.model_validate(parameters)
+    except ValidationError as error:
+        raise UsageError(f"a parameter of the run is wrong: {explain(error, Choice)}") from error
+    if choice.window < 1:
+        raise UsageError(f"the parameter window is {choice.window}; at least 1 span is needed.")
+    if choice.tune and choice.warm_start:
+        raise UsageError(
+            "tune and warm_start exclude each other: the Tuner chooses a network of another "
+            "shape than the weights of the latest blessed model have.",
+            "leave one of them out",
+        )
+    return choice
+
+
+def _lay_out(settings: Settings, files: Project, run_id: str) -> Layout:
+    from pipeline.findings import write_quarantine
+    from pipeline.sources import open_source
+    from pipeline.sources.layout import lay_out
+    from schema import columns
+
+    workspace = Workspace(settings.workspace, settings.name)
+    source = open_source(settings.source, columns.types(files.schema))
+    try:
+        return lay_out(source, workspace.data, settings.source.span, settings.source.window)
+    except DataRefused as error:
+        if error.rows:
+            error.quarantine = Path(workspace.quarantine, f"{run_id}.csv")
+            write_quarantine(error.quarantine, error.rows)
+        raise
+
+
+def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
+    """Make ML Metadata ready for tasks that run beside each other; say what was mended."""
+    from pipeline.metadata import executions
+    from pipeline.metadata import store as metadata
+
+    workspace = Workspace(settings.workspace, settings.name)
+    store = metadata.open_store(settings)
+    metadata.claim(store, settings)
+    longest = settings.kubeflow.timeout_seconds
+    abandoned = executions.fail_abandoned(store, workspace.artifacts, longest)
+    metadata.forget_missing(store)
+    metadata.reserve_lost(store, workspace)
+    if warm_start:
+        project.check_warm_start(settings, store, files.features)
+    return f"{abandoned} components that were left running closed" if abandoned else ""

@@ -1,0 +1,1 @@
+"""ML Metadata: its store, properties, executions, artifacts and lineage."""

@@ -1,0 +1,1 @@
+"""What the local runner and the Kubeflow container share."""

@@ -1,0 +1,1 @@
+"""The files of a user's project: features, schema, policy and own code."""

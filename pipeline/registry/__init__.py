@@ -1,0 +1,1 @@
+"""The model registry: published versions, indexed in ML Metadata."""

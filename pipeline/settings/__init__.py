@@ -1,0 +1,1 @@
+"""The settings file, typed and frozen, one section per file."""

@@ -1,0 +1,1 @@
+"""Files of versions: copies, digests and atomic writes."""

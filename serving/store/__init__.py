@@ -1,0 +1,1 @@
+"""The version store: numbered SavedModels, manifests, aliases and models.config."""

@@ -1,0 +1,1 @@
+"""Checks of a SavedModel: it is loaded and called in a separate process."""

@@ -1,0 +1,194 @@
+"""docs/engines.md and the cluster's manifest name what is there."""
+
+from __future__ import annotations
+
+import re
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from apache_beam.options.pipeline_options import FlinkRunnerOptions
+
+from pipeline.beam import check
+from pipeline.settings import sections
+from pipeline.settings.beam import BeamSettings
+from scripts.clusters import downloads
+from tests import image
+from tests.conftest import PROJECT
+from tests.documents import Document
+from tests.serving.k8s import rendered
+from tests.serving.k8s.checks import KUBERNETES
+
+_DOCUMENT = Document(PROJECT / "docs" / "engines.md")
+_MANIFEST = PROJECT / "pipeline" / "beam" / "k8s" / "flink.yaml"
+
+
+def _manifest() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the cluster, and who may call it."""
+    cluster, policy = yaml.safe_load_all(_MANIFEST.read_text())
+    return cluster, policy
+
+
+def _shown(folder: Path) -> list[BeamSettings]:
+    """Return the settings that the document shows, for Flink and for Spark."""
+    found = []
+    for text in _DOCUMENT.blocks("toml"):
+        (folder / "taxiway.toml").write_text(text, encoding="utf-8")
+        found.append(sections.load(folder / "taxiway.toml").beam)
+    return found
+
+
+def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+    flink, spark = _shown(tmp_path)
+    for beam in (flink, spark):
+        check.settings(beam)
+    assert flink.engines["ExampleGen"] == "flink"
+    assert flink.engines["Evaluator"] == "local"
+    assert set(spark.engines.values()) == {"spark"}
+
+
+def test_its_links_lead_somewhere() -> None:
+    for link in _DOCUMENT.links():
+        assert "://" in str(link) or ":/" in str(link) or link.exists(), link
+
+
+def test_the_cluster_has_what_the_settings_shown_ask_for(tmp_path: Path) -> None:
+    flink = _shown(tmp_path)[0].flink
+    cluster, _ = _manifest()
+    spec = cluster["spec"]
+    assert spec["mode"] == "standalone", "else there are no task slots before the first job"
+    configuration = spec["flinkConfiguration"]
+    slots = int(configuration["taskmanager.numberOfTaskSlots"])
+    off_heap = int(configuration["taskmanager.memory.task.off-heap.size"].removesuffix("g"))
+    assert off_heap * 1024 >= 512 * slots, "as the document says"
+    assert flink.parallelism is not None
+    assert spec["taskManager"]["replicas"] * slots >= flink.parallelism
+    assert f"v{spec['image'].removeprefix('flink:')}".replace(".", "_") == spec["flinkVersion"]
+    assert spec["image"].removeprefix("flink:") in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
+    assert flink.master is not None
+    service = re.split("[.:]", flink.master)[0]
+    assert service == f"{cluster['metadata']['name']}-rest", "as the operator calls it"
+
+
+def _pods(cluster: Any) -> dict[str, Any]:
+    """Return what the operator makes of the templates, by the part that it is of."""
+    spec = cluster["spec"]
+    return {
+        part: _merged(spec["podTemplate"]["spec"], spec[part].get("podTemplate", {}).get("spec"))
+        for part in ("jobManager", "taskManager")
+    }
+
+
+def _merged(common: Any, own: Any) -> Any:
+    """Put two templates together as the operator does by default: lists by place."""
+    if isinstance(common, dict) and isinstance(own, dict):
+        return common | {name: _merged(common.get(name), own[name]) for name in own}
+    if isinstance(common, list) and isinstance(own, list):
+        return [_merged(*pair) for pair in zip_longest(common, own)]
+    return common if own is None else own
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("part", ["jobManager", "taskManager"])
+def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
+    cluster, _ = _manifest()
+    pod = _pods(cluster)[part]
+    flink = pod["containers"][0]
+    assert flink["name"] == "flink-main-container", "the name that the operator looks for"
+    flink["image"] = cluster["spec"]["image"]  # the operator puts it in
+    kubernetes_validate.validate(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "flink"}, "spec": pod},
+        version,
+        strict=True,
+    )
+
+
+def test_its_pods_may_do_nothing_needless() -> None:
+    for pod in _pods(_manifest()[0]).values():
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            own = pod["securityContext"] | container["securityContext"]
+            assert own["runAsNonRoot"] is True and own["runAsUser"] > 0
+            assert own["allowPrivilegeEscalation"] is False
+            assert own["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_only_tasks_and_the_operator_call_it(version: str) -> None:
+    cluster, policy = _manifest()
+    kubernetes_validate.validate(policy, version, strict=True)
+    own = {"matchLabels": {"app": cluster["metadata"]["name"]}}
+    assert policy["spec"]["podSelector"] == own
+    among_themselves, from_outside = policy["spec"]["ingress"]
+    assert among_themselves == {"from": [{"podSelector": own}]}
+    task, operator = from_outside["from"]
+    assert task == {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "taxiway"}}}
+    assert "namespaceSelector" in operator and "podSelector" in operator
+    assert from_outside["ports"] == [{"port": 8081}]
+
+
+def test_workers_write_as_the_tasks_do() -> None:
+    pod = _pods(_manifest()[0])["taskManager"]
+    own = pod["containers"][1]["securityContext"]
+    [user] = image.parsed()[1][-1].of_kind("USER")
+    assert user.value == (f"{own['runAsUser']}:{own['runAsGroup']}",)
+    assert "fsGroup" not in pod["securityContext"], "it would change the volume's group"
+    [copy] = rendered.pods("volume")
+    assert _mounts(pod["containers"][1])["workspace"] == _mounts(copy.containers[0])["workspace"]
+    claims = [volume.get("persistentVolumeClaim") for volume in copy.spec["volumes"]]
+    assert pod["volumes"][0]["persistentVolumeClaim"] in claims
+
+
+def _mounts(container: Any) -> dict[str, Any]:
+    return {each["name"]: each for each in container["volumeMounts"]}
+
+
+def test_the_cluster_is_what_the_operator_takes() -> None:
+    try:
+        definition = downloads.operator_schema()
+    except downloads.Unavailable as missing:
+        pytest.skip(str(missing))
+    cluster, _ = _manifest()
+    group, version = cluster["apiVersion"].split("/")
+    assert (definition["spec"]["group"], definition["spec"]["names"]["kind"]) == (
+        group, cluster["kind"],
+    )  # fmt: skip
+    [schema] = [
+        _strict(each["schema"]["openAPIV3Schema"])
+        for each in definition["spec"]["versions"]
+        if each["name"] == version and each["served"]
+    ]
+    named = ("apiVersion", "kind", "metadata")  # these are Kubernetes's own
+    judged = {name: value for name, value in cluster.items() if name not in named}
+    jsonschema.validate(judged, schema)
+    judged["spec"]["taskManager"]["replica"] = 3
+    with pytest.raises(jsonschema.ValidationError, match="'replica' was unexpected"):
+        jsonschema.validate(judged, schema)
+
+
+def _strict(schema: Any) -> Any:
+    """Have a schema refuse fields that it does not name, which Kubernetes would drop."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {name: _strict(each) for name, each in schema.items()}
+    free = schema.get("x-kubernetes-preserve-unknown-fields")
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object" and not free:
+        strict.setdefault("additionalProperties", False)
+    return strict
+
+
+def test_the_pool_is_started_as_the_document_and_the_settings_say() -> None:
+    cluster, _ = _manifest()
+    pool = cluster["spec"]["taskManager"]["podTemplate"]["spec"]["containers"][1]
+    assert [pool["command"]] == _DOCUMENT.commands("python")
+    assert sections.Settings().beam.flink.worker_pool == "localhost:50000"
+    assert [["kubectl", "apply", "-f", str(_MANIFEST.relative_to(PROJECT))]] == (
+        _DOCUMENT.commands("kubectl")
+    )

@@ -1,0 +1,139 @@
+"""What Beam and its job servers hear of the settings, and that TFX packs nothing by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+    SetupOptions,
+    StandardOptions,
+)
+from apache_beam.runners.portability.stager import Stager
+from tfx.utils import dependency_utils
+
+from pipeline.beam import clusters
+from pipeline.beam.flags import flags
+from pipeline.errors import InfrastructureError
+from pipeline.settings.beam import BeamSettings, ComponentSettings
+from pipeline.settings.engines import CLUSTERS, ClusterName, Component
+from tests.pipeline.beam.servers import OVERVIEW, answering
+
+_COMPONENTS = {
+    "ExampleGen": ComponentSettings(parallelism=16, arguments=("--streaming",)),
+    "Evaluator": ComponentSettings(engine="local"),
+}
+
+
+def _beam(name: ClusterName, **said: Any) -> BeamSettings:
+    said = {"master": "localhost:1", "parallelism": 2, **said}
+    return BeamSettings.model_validate({"engine": name, name: said, "components": _COMPONENTS})
+
+
+def _flags(beam: BeamSettings, component: Component = "Transform") -> list[str]:
+    cluster = clusters.of(beam, beam.engine_of(component))
+    assert cluster is not None
+    return flags(beam, cluster, component, "localhost:7", "flights-Transform-1")
+
+
+def _java(beam: BeamSettings, component: Component = "Transform") -> list[str]:
+    cluster = clusters.of(beam, beam.engine_of(component))
+    assert cluster is not None
+    return cluster.java(component)
+
+
+def test_work_in_this_process_has_no_cluster() -> None:
+    assert clusters.of(BeamSettings(), "local") is None
+    assert clusters.in_use(BeamSettings()) == []
+    assert [each.name for each in clusters.in_use(_beam("spark"))] == ["spark"]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_every_setting_that_clusters_share_reaches_beam(name: ClusterName) -> None:
+    options = PipelineOptions(_flags(_beam(name, setup_file=Path("/taxiway/setup.py"))))
+    portable = options.view_as(PortableOptions)
+    assert options.view_as(StandardOptions).runner == "PortableRunner"
+    assert portable.job_endpoint == "localhost:7"
+    assert options.get_all_options()["job_name"] == "flights-Transform-1"
+    assert options.view_as(SetupOptions).setup_file == "/taxiway/setup.py"
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize(
+    ("said", "pool"), [({}, "localhost:50000"), ({"worker_pool": "10.0.0.7:1"}, "10.0.0.7:1")]
+)
+def test_python_runs_in_the_pool_that_the_settings_name(
+    name: ClusterName, said: dict[str, Any], pool: str
+) -> None:
+    options = PipelineOptions(_flags(_beam(name, **said)))
+    portable = options.view_as(PortableOptions)
+    assert (portable.environment_type, portable.environment_config) == ("EXTERNAL", pool)
+    assert portable.environment_cache_millis == "60000", "it waits for the job's next stage"
+    lookup = options.view_as(DebugOptions).lookup_experiment
+    assert lookup("disable_logging_submission_environment")
+
+
+def test_a_component_may_differ() -> None:
+    options = PipelineOptions(_flags(_beam("flink")))
+    assert options.view_as(FlinkRunnerOptions).parallelism == 2
+    assert {"--parallelism=16", "--streaming"} <= set(_flags(_beam("flink"), "ExampleGen"))
+    assert clusters.of(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
+
+
+def test_a_job_on_flink_takes_all_slots_by_default() -> None:
+    with answering(json.dumps(OVERVIEW | {"slots-total": 7}).encode()) as place:
+        asked = _flags(_beam("flink", master=place, parallelism=None))
+    assert PipelineOptions(asked).view_as(FlinkRunnerOptions).parallelism == 7
+
+
+def test_a_job_on_spark_takes_all_cores_by_default() -> None:
+    beam = _beam("spark", parallelism=None)
+    assert not [option for option in _java(beam) if "cores" in option]
+    assert not [flag for flag in _flags(beam) if "parallelism" in flag]
+
+
+def test_flags_of_the_users_own_come_last() -> None:
+    asked = _flags(_beam("flink", arguments=("--max_parallelism=64",)), "ExampleGen")
+    assert asked[-2:] == ["--max_parallelism=64", "--streaming"]
+
+
+def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:
+    beam = _beam("spark", conf={"spark.executor.memory": "4g", "spark.ui.enabled": "true"})
+    java = _java(beam)
+    assert {"-Dspark.cores.max=2", "-Dspark.executor.memory=4g"} <= set(java)
+    assert "-Dspark.ui.enabled=true" in java
+    assert "-Dspark.cores.max=16" in _java(beam, "ExampleGen")
+
+
+def test_sparks_page_is_off_and_its_driver_where_the_master_is_reached_from() -> None:
+    java = _java(_beam("spark", master="127.0.0.2:7077"))
+    assert "-Dspark.ui.enabled=false" in java
+    assert {f"-Dspark.driver.{each}=127.0.0.1" for each in ("host", "bindAddress")} <= set(java)
+    other = _java(_beam("spark", conf={"spark.driver.host": "10.0.0.5"}))
+    assert "-Dspark.driver.host=10.0.0.5" in other
+
+
+def test_a_master_that_nobody_knows_is_told_of() -> None:
+    with pytest.raises(InfrastructureError, match=r"beam\.spark\.master: nothing answers at "):
+        _java(_beam("spark", master="a..b:1"))
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+@pytest.mark.parametrize("said", [{}, {"setup_file": Path("setup.py")}])
+def test_tfx_packs_nothing_for_workers(name: ClusterName, said: dict[str, Any]) -> None:
+    asked = _flags(_beam(name, **said))
+    # What TFX puts every component's flags through; it would add the package that it had built.
+    assert dependency_utils.make_beam_dependency_flags(asked) == asked
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_workers_unpack_nothing_by_default(name: ClusterName, tmp_path: Path) -> None:
+    """So a cluster's machines share no folder but the workspace."""
+    options = PipelineOptions(_flags(_beam(name)))
+    assert Stager.create_job_resources(options, str(tmp_path)) == []

@@ -1,0 +1,220 @@
+"""`taxiway schema`, from a table of what changed to a changed file."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import app
+from pipeline.errors import DataRefused, UsageError
+from schema import columns
+from tests.conftest import PROJECT, taxiway
+
+_SCHEMA = """\
+# Written by hand.
+default_environment: "TRAINING"
+default_environment: "SERVING"
+
+feature {
+  name: "carrier"
+  type: BYTES
+  presence { min_fraction: 1.0 }
+  string_domain {
+    # the big one
+    value: "UA"
+  }
+}
+# of departure
+feature {
+  name: "hour"
+  type: INT
+  int_domain { min: 0 max: 23 }
+}
+feature {
+  name: "late"
+  type: INT
+  presence { min_fraction: 1.0 }
+  int_domain { min: 0 max: 1 }
+  not_in_environment: "SERVING"
+}
+"""
+_SETTINGS = """\
+schema_file = "schema.pbtxt"
+[source]
+kind = "folder"
+path = "rows"
+window = 1
+"""
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small project, whose second month has a new carrier and a wrong hour."""
+    (tmp_path / "schema.pbtxt").write_text(_SCHEMA)
+    (tmp_path / "taxiway.toml").write_text(_SETTINGS)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "1.csv").write_text("carrier,hour,late\nUA,5,0\nUA,6,1\n")
+    (tmp_path / "rows" / "2.csv").write_text("carrier,hour,late\nUA,5,0\nB6,24,1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def command(project: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `taxiway schema` in the project, in this process."""
+    monkeypatch.chdir(project)
+
+    def run(*words: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(
+            app.taxiway, ["schema", *words], input=stdin, standalone_mode=False
+        )
+
+    return run
+
+
+def test_what_the_data_says_otherwise_is_shown(command: Command) -> None:
+    shown = command("diff")
+    assert shown.exit_code == 1
+    rows = [[cell.strip() for cell in re.split("[│┃]", line)] for line in shown.output.split("\n")]
+    assert ["", "hour", "int_domain", "min: 0 max: 23", "min: 0 max: 24", ""] in rows
+    assert [row[1] for row in rows if len(row) > 1] == ["feature", "carrier", "hour"]
+
+
+def test_a_patch_can_be_applied(command: Command, project: Path) -> None:
+    patch = command("diff", "--patch").output
+    subprocess.run(["git", "apply", "-"], input=patch, text=True, cwd=project, check=True)
+    patched = (project / "schema.pbtxt").read_text()
+    assert patched == _SCHEMA.replace('value: "UA"\n', 'value: "UA"\n    value: "B6"\n').replace(
+        "max: 23", "max: 24"
+    )
+    (project / "schema.pbtxt").write_text(_SCHEMA)
+    assert command("accept").exit_code == 0
+    assert (project / "schema.pbtxt").read_text() == patched
+    again = command("diff")
+    assert (again.exit_code, again.output) == (
+        0, f"The data is as {project}/schema.pbtxt says.\n",
+    )  # fmt: skip
+
+
+def test_one_column_is_taken_over(command: Command, project: Path) -> None:
+    done = command("accept", "--feature", "hour", "--json")
+    assert json.loads(done.output) == {
+        "changes": [
+            {
+                "feature": "hour",
+                "aspect": "int_domain",
+                "curated": "min: 0 max: 23",
+                "proposed": "min: 0 max: 24",
+            }
+        ]
+    }
+    assert (project / "schema.pbtxt").read_text() == _SCHEMA.replace("max: 23", "max: 24")
+    assert sorted(entry.name for entry in project.iterdir()) == [
+        "rows", "schema.pbtxt", "taxiway.toml", "workspace",
+    ]  # fmt: skip
+    assert "Nothing to take over" in command("accept", "--feature", "hour").output
+    assert "Nothing to take over" in command("accept", "--feature", "late").output
+
+
+def test_a_column_that_nobody_has_is_refused(command: Command, project: Path) -> None:
+    refused = command("accept", "--feature", "hours")
+    assert isinstance(refused.exception, UsageError)
+    assert str(refused.exception).endswith("did you mean hour?")
+    assert (project / "schema.pbtxt").read_text() == _SCHEMA
+
+
+def test_a_span_and_a_window_choose_the_data(command: Command, project: Path) -> None:
+    (project / "rows" / "3.csv").write_text("carrier,hour,late\nUA,5,0\nUA,6,1\n")
+    assert command("diff", "--span", "3").exit_code == 1, "the window holds month 2"
+    (project / "rows" / "2.csv").write_text("carrier,hour,late\nUA,5,0\nUA,6,1\n")
+    assert command("diff").exit_code == 0
+
+
+def test_the_schema_is_shown(command: Command, project: Path) -> None:
+    lines = command("show").output.splitlines()
+    hour = next(line for line in lines if "hour" in line)
+    assert re.sub(r"[│\s]+", " ", hour).strip() == "hour INT 0 … 23 may be missing"
+    assert json.loads(command("show", "--json").output)["feature"][1]["int_domain"]["max"] == "23"
+
+
+def test_good_rows_and_requests_pass(command: Command, project: Path) -> None:
+    done = command("validate", "rows/1.csv")
+    assert done.output == f"Each of 2 rows is as {project}/schema.pbtxt says.\n"
+    assert command("validate", '{"carrier": "UA"}').exit_code == 0
+    assert command("validate", "-", stdin='{"instances": [{"carrier": "UA"}]}').exit_code == 0
+
+
+def test_a_request_needs_only_what_the_model_learns_from(command: Command, project: Path) -> None:
+    schema = project / "schema.pbtxt"
+    schema.write_text(
+        "".join(line for line in _SCHEMA.splitlines(True) if "environment" not in line)
+    )
+    without_label = command("validate", '{"carrier": "UA"}')
+    assert isinstance(without_label.exception, DataRefused), "every column may be learned from"
+    (project / "features.toml").write_text('label = "late"\ncategorical = ["carrier"]\n')
+    settings = project / "taxiway.toml"
+    settings.write_text(f'features = "features.toml"\n{settings.read_text()}')
+    assert command("validate", '{"carrier": "UA"}').exit_code == 0
+    without_input = command("validate", '{"hour": 5}')
+    assert isinstance(without_input.exception, DataRefused)
+
+
+def test_wrong_rows_are_shown_with_what_was_expected(command: Command, project: Path) -> None:
+    done = command("validate", "rows/2.csv")
+    assert isinstance(done.exception, DataRefused)
+    assert str(done.exception) == (
+        f"rows/2.csv: 2 values are not what {project}/schema.pbtxt says."
+    )
+    shown = [re.sub(r"[│\s]+", " ", line).strip() for line in done.output.splitlines()]
+    assert "2 carrier B6 one of UA (1 values)" in shown
+    assert "2 hour 24 at most 23" in shown
+    done = command("validate", "--json", "--environment", "TRAINING", '{"carrier": "UA"}')
+    assert done.exit_code == 3
+    assert [each["column"] for each in json.loads(done.output)["findings"]] == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("rows/9.csv", "rows/9.csv: cannot be read: No such file or directory."),
+        ("{", "the request is not JSON"),
+        ("rows", "rows: rows are read from .csv"),
+        ("rows/empty.csv", "rows/empty.csv: there are no rows in it."),
+    ],
+)
+def test_what_holds_no_rows_is_refused(
+    rows: str, message: str, command: Command, project: Path
+) -> None:
+    (project / "rows" / "empty.csv").write_text("carrier,hour\n")
+    refused = command("validate", rows)
+    assert isinstance(refused.exception, UsageError)
+    assert str(refused.exception).startswith(message)
+
+
+def test_each_command_in_the_guide_is_one() -> None:
+    guide = (PROJECT / "docs/schema.md").read_text()
+    commands = re.findall(r"^taxiway schema (\w+)", guide, re.MULTILINE)
+    assert set(commands) == set(app.taxiway.commands["schema"].commands)
+    options = set(re.findall(r"--[a-z]+", guide))
+    known = {
+        option
+        for command_ in app.taxiway.commands["schema"].commands.values()
+        for parameter in command_.params
+        for option in parameter.opts
+    }
+    assert options <= known
+
+
+def test_the_curated_schema_has_a_line_for_each_column_in_the_table() -> None:
+    done = taxiway("schema", "show")
+    assert done.returncode == 0
+    names = [re.split("[│┃]", line)[1].strip() for line in done.stdout.splitlines() if "│" in line]
+    schema = columns.load(PROJECT / "schema/schema.pbtxt")
+    assert [name for name in names if name] == [feature.name for feature in schema.feature]

@@ -1,0 +1,62 @@
+"""Look at tables as the gate looks at a span, without running a pipeline."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tensorflow as tf
+import tensorflow_data_validation as tfdv
+from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from pipeline.components.data_gate.examine import Examination, Split, environment, examine
+from pipeline.components.example_gen.executor import write_examples
+from schema.policy import Policy
+
+
+def statistics(file: Path, schema: schema_pb2.Schema) -> Any:
+    """Measure a Parquet file's rows as ExampleGen and StatisticsGen would."""
+    found = statistics_pb2.DatasetFeatureStatisticsList()
+    found.CopyFrom(_measured(file.read_bytes(), schema.SerializeToString(deterministic=True)))
+    return found
+
+
+# Most tables of a test are those of the one before; only what it spoils is not.
+@functools.lru_cache(maxsize=8)
+def _measured(content: bytes, schema: bytes) -> Any:
+    with tempfile.TemporaryDirectory() as name:
+        file, shards = Path(name, "rows.parquet"), Path(name, "shards")
+        file.write_bytes(content)
+        write_examples([file], shards)
+        records = [str(shard) for shard in sorted(shards.glob("data_tfrecord-*"))]
+        examples = list(tf.data.TFRecordDataset(records, "GZIP").as_numpy_iterator())
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(examples)
+    options = tfdv.StatsOptions(schema=schema_pb2.Schema.FromString(schema))
+    return generate_statistics_in_memory(batch, options)
+
+
+def look(
+    folder: Path,
+    tables: Mapping[str, pa.Table],
+    schema: schema_pb2.Schema,
+    policy: Policy,
+    label: str = "late",
+    span: int = 201302,
+    **known: Any,
+) -> Examination:
+    """Examine the tables of `train` and `eval`."""
+    splits = {}
+    for name, table in tables.items():
+        file = folder / f"{name}.parquet"
+        pq.write_table(table, file)
+        measured = statistics(file, schema)
+        anomalies = tfdv.validate_statistics(measured, schema, environment=environment(schema))
+        splits[name] = Split(str(file), measured, anomalies)
+    return examine(splits, schema, policy, label, span, **known)

@@ -1,0 +1,403 @@
+"""Whole runs of a package, beside the same run on one machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline.kubeflow.container.plan import Run as RunFolder
+from pipeline.metadata import executions
+from pipeline.metadata import store as metadata
+from pipeline.runs import records
+from pipeline.runs.records import RunRecord
+from pipeline.settings.kubeflow import KubeflowSettings
+from pipeline.settings.sections import (
+    EvaluateSettings,
+    MetadataSettings,
+    Settings,
+    SourceSettings,
+    TrainSettings,
+)
+from serving.store import aliases, manifest, publish
+from tests.conftest import PROJECT, Run
+from tests.pipeline.databases import PASSWORD, mariadb
+from tests.pipeline.kubeflow import packages
+from tests.pipeline.kubeflow.cluster import Cluster, Fault, Pod, kill_when
+
+pytestmark = pytest.mark.slow
+
+# As `flights_run` has it.
+SMALL = {"span": 201302, "window": 1}
+
+_SECRETS = {"database": {"password": PASSWORD}}
+
+# What looks at the world outside of ML Metadata each time.
+_ALWAYS = {"Source", "Start", "LastAcceptedData", "LatestBlessedModel"}
+
+
+@dataclass
+class Team:
+    """A workspace on a volume, with its database, and a cluster that sees both.
+
+    Args:
+      workspace: the folder.
+      database: where ML Metadata is.
+      cluster: to run packages on.
+    """
+
+    workspace: Path
+    database: MetadataSettings
+    cluster: Cluster
+
+    def package(self, retries: int = 0, **more: Any) -> str:
+        """Return the flights' package for this workspace."""
+        kubeflow = KubeflowSettings(
+            image="taxiway", project=PROJECT, workspace=self.workspace, retries=retries,
+            metadata_secret="database" if self.database.host else None,
+        )  # fmt: skip
+        return packages.compiled(kubeflow, metadata=self.database, **more).to_yaml()
+
+    def run(
+        self,
+        run_id: str,
+        package: str,
+        parameters: dict[str, Any] | None = None,
+        faults: dict[str, Fault] | None = None,
+    ) -> dict[str, Pod]:
+        """Run a package on two months of flights."""
+        return self.cluster.run(package, run_id, SMALL | (parameters or {}), faults)
+
+    def record(self, run_id: str) -> RunRecord:
+        """Return what the workspace says of a run."""
+        plan = RunFolder(self.workspace, run_id).known()
+        assert plan is not None
+        return records.read(self.workspace / "runs" / f"{plan.run_id}.json")
+
+    def executions(self, run_id: str) -> dict[str, list[int]]:
+        """Return the states of a run's executions by node."""
+        plan = RunFolder(self.workspace, run_id).known()
+        assert plan is not None
+        ml_metadata = metadata.open_store(
+            Settings(workspace=self.workspace, metadata=self.database)
+        )
+        found = executions.of_run(ml_metadata, plan.run_id)
+        return {node: [each.last_known_state for each in found[node]] for node in found}
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A team with a MariaDB server."""
+    if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
+        pytest.skip(
+            "no MariaDB server; on Debian: apt-get install mariadb-server-core mariadb-client-core"
+        )
+    folder = tmp_path_factory.mktemp("kubeflow")
+    with pytest.MonkeyPatch.context() as patch, mariadb(folder / "mariadb") as port:
+        patch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+        yield Team(
+            folder / "workspace",
+            MetadataSettings(host="127.0.0.1", port=port, database="taxiway_kubeflow"),
+            Cluster(folder / "kfp", _SECRETS, parallel=2, preloaded=True),
+        )
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Team]:
+    """Somebody without a server, once more each time."""
+
+    def make() -> Team:
+        folder = tmp_path_factory.mktemp("alone")
+        cluster = Cluster(folder / "kfp", parallel=2, preloaded=True)
+        return Team(folder / "workspace", MetadataSettings(), cluster)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def somebody(alone: Callable[[], Team]) -> tuple[Team, str]:
+    """One of them for runs that end early and leave nothing to each other, and the package."""
+    found = alone()
+    return found, found.package()
+
+
+@pytest.fixture(scope="module")
+def first(team: Team) -> dict[str, Pod]:
+    """A first run, whose pods are killed, evicted and killed in the middle of a publication."""
+    base = team.workspace / "models"
+    artifacts = team.workspace / "artifacts"
+
+    def written(where: str) -> Callable[[], bool]:
+        return lambda: any(artifacts.glob(where))
+
+    faults = {
+        "transform": kill_when(written("Transform/transform_graph/*"), signal.SIGTERM),
+        "trainer": kill_when(written("Trainer/model/*"), signal.SIGKILL),
+        "pusher": kill_when(lambda: any(base.glob("flights/.publishing-*")), signal.SIGKILL),
+    }
+    return team.run("first", team.package(retries=1), faults=faults)
+
+
+def test_a_run_whose_pods_are_killed_completes(first: dict[str, Pod], team: Team) -> None:
+    assert {name: pod.codes for name, pod in first.items() if not pod.succeeded} == {}
+    retried = {name: pod.codes for name, pod in first.items() if len(pod.codes) > 1}
+    assert retried == {"transform": [5, 0], "trainer": [-9, 0], "pusher": [-9, 0]}
+    assert len(first) == 17
+
+
+def test_nothing_is_doubled(first: dict[str, Pod], team: Team) -> None:
+    states = team.executions("first")
+    assert states == {node: [mlmd.Execution.COMPLETE] for node in states}
+    assert len(states) == 13, "the nodes of a run without tuning and warm start"
+    for output in (team.workspace / "artifacts").glob("[!.]*/[!.]*"):
+        assert len(list(output.iterdir())) == 1, "what a killed pod wrote is gone"
+    base = team.workspace / "models" / "flights"
+    assert publish.versions(base) == [1]
+    assert [path.name for path in base.iterdir() if path.name.startswith(".pub")] == []
+    assert publish.verify_hashes(base / "1") == []
+    assert aliases.of_model(base).aliases == {"stable": 1}
+
+
+def test_the_run_is_the_same_as_on_one_machine(
+    first: dict[str, Pod], team: Team, flights_run: Run
+) -> None:
+    here, there = flights_run.result, team.record("first")
+    assert there.outcome == here["outcome"] == "published"
+    assert {step.name: step.state for step in there.steps} == {
+        step["name"]: step["state"] for step in here["steps"]
+    }
+    assert there.metrics == pytest.approx(here["metrics"], rel=1e-6)
+    assert there.hyperparameters == here["hyperparameters"]
+    assert (there.span, list(there.train_spans)) == (here["span"], here["train_spans"])
+    assert {node: list(upstream) for node, upstream in there.graph.items()} == {
+        node: sorted(upstream) for node, upstream in here["graph"].items()
+    }
+    decided = {step["name"]: step["decision"] for step in here["steps"]}
+    for step in there.steps:
+        if step.name != "InfraCheck":  # it measured other times
+            assert step.decision == decided[step.name]
+
+
+@pytest.mark.parametrize(
+    ("node", "output"),
+    [
+        ("ImportSchemaGen", "schema"),
+        ("SchemaGen", "schema"),
+        ("ExampleValidator", "anomalies"),
+        ("DataGate", "decision"),
+    ],
+)
+def test_artifacts_are_the_same_bytes(
+    first: dict[str, Pod], team: Team, flights_run: Run, node: str, output: str
+) -> None:
+    here = flights_run.artifact(node, output)
+    there = Run(team.workspace, {}).artifact(node, output)
+    names = sorted(str(file.relative_to(here)) for file in here.rglob("*") if file.is_file())
+    assert names == sorted(
+        str(file.relative_to(there)) for file in there.rglob("*") if file.is_file()
+    )
+    for name in names:
+        assert (there / name).read_bytes() == (here / name).read_bytes(), name
+
+
+def _rows(run: Run, split: str, count: int = -1) -> list[bytes]:
+    import tensorflow as tf
+
+    examples = run.artifact("ExampleGen", "examples") / f"Split-{split}"
+    [file] = examples.glob("*.gz")
+    return list(tf.data.TFRecordDataset(str(file), "GZIP").take(count).as_numpy_iterator())
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_examples_are_equal_and_in_the_same_order(
+    first: dict[str, Pod], team: Team, flights_run: Run, split: str
+) -> None:
+    import tensorflow as tf
+
+    here, there = _rows(flights_run, split), _rows(Run(team.workspace, {}), split)
+    assert len(here) == len(there)
+    # The features of a row have no order.
+    for one, other in zip(here[::10], there[::10]):
+        assert tf.train.Example.FromString(one) == tf.train.Example.FromString(other)
+
+
+def test_the_published_models_answer_alike(
+    first: dict[str, Pod], team: Team, flights_run: Run
+) -> None:
+    import tensorflow as tf
+
+    rows = _rows(flights_run, "eval", 200)
+    answers = [
+        tf.saved_model.load(str(workspace / "models/flights/1"))
+        .signatures["serving_default"](examples=tf.constant(rows))["scores"]
+        .numpy()
+        for workspace in (flights_run.workspace, team.workspace)
+    ]
+    assert answers[0] == pytest.approx(answers[1], abs=1e-6)
+    known = manifest.read(team.workspace / "models/flights/1")
+    local = manifest.read(flights_run.workspace / "models/flights/1")
+    assert known.code_hash == local.code_hash
+    assert known.spans == local.spans
+    assert known.run_id == team.record("first").run_id
+
+
+def test_every_task_has_a_page(first: dict[str, Pod], team: Team) -> None:
+    pages = {name: pod.report.read_text() for name, pod in first.items() if pod.report is not None}
+    assert pages.keys() == first.keys()
+    assert "AUC 0.6" in pages["evaluator"] and "carrier UA" in pages["evaluator"]
+    assert "The data gate found nothing." in pages["data-gate"]
+    assert "Columns that moved most" in pages["statistics-gen"]
+    assert "Pushed as version 1." in pages["pusher"]
+    assert "Not asked for." in pages["tuner"]
+    assert "Published as version 1" in pages["record"]
+
+
+def test_an_unchanged_run_is_all_cached_and_publishes_nothing(
+    first: dict[str, Pod], team: Team
+) -> None:
+    again = team.run("again", team.package())
+    assert {name: pod.codes for name, pod in again.items()} == {name: [0] for name in first}
+    states = {step.name: step.state for step in team.record("again").steps}
+    assert {name for name, state in states.items() if state != "cached"} == _ALWAYS
+    assert publish.versions(team.workspace / "models" / "flights") == [1]
+    before = team.executions("again")
+    # KFP's Retry, of what has succeeded.
+    once_more = team.run("again", team.package())
+    assert {name: pod.log for name, pod in once_more.items() if pod.codes != [0]} == {}
+    assert team.executions("again") == before
+
+
+def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
+    package = team.package(
+        train=TrainSettings(epochs=1, learning_rate=1e-6),
+        evaluate=EvaluateSettings(min_auc=0, min_slice_auc=0),
+    )
+    pods = team.run("worse", package)
+    assert pods["pusher"].codes == [4]
+    assert "auc overall: -0." in pods["pusher"].log
+    assert "compare with an earlier blessed model" in pods["latest-blessed-model"].log
+    record = team.record("worse")
+    decided = {step.name: (step.state, step.decision) for step in record.steps}
+    assert decided["Pusher"] == ("done", "not pushed"), "as on one machine"
+    assert (record.outcome, record.exit_code, record.version) == ("not blessed", 4, None)
+    assert "against the latest blessed model" in record.reasons[0]
+    assert publish.versions(team.workspace / "models" / "flights") == [1]
+    assert pods["pusher"].report is not None
+    assert "is not good enough" in pods["pusher"].report.read_text()
+
+
+def test_refused_data_is_not_learned_from(
+    first: dict[str, Pod], team: Team, tmp_path: Path
+) -> None:
+    schema = tmp_path / "schema.pbtxt"
+    text = (PROJECT / "schema/schema.pbtxt").read_text()
+    schema.write_text(text.replace('  value: "UA"\n', ""))
+    assert schema.read_text() != text
+    pods = team.run("refused", team.package(retries=1, schema_file=schema))
+    assert pods["data-gate"].codes == [3, 3]
+    assert "taxiway schema diff --span 201302 --window 1" in pods["data-gate"].log
+    assert {"transform", "trainer", "pusher"}.isdisjoint(pods)
+    record = team.record("refused")
+    assert (record.outcome, record.exit_code) == ("data refused", 3)
+    assert [step.decision for step in record.steps if step.name == "DataGate"] == ["stopped"]
+    assert {(found.kind, found.feature) for found in record.findings} == {("domain", "carrier")}
+    assert pods["record"].report is not None
+    assert "the data was refused" in pods["record"].report.read_text()
+
+
+def test_an_evicted_pod_leaves_a_failed_execution(alone: Callable[[], Team]) -> None:
+    somebody = alone()
+    folder = somebody.workspace / "artifacts" / "ExampleGen" / "examples"
+    evict = kill_when(folder.exists, signal.SIGTERM)
+    package = somebody.package()
+    pods = somebody.run("evicted", package, faults={"example-gen": evict})
+    assert pods["example-gen"].codes == [5]
+    assert "ExampleGen was ended by SIGTERM" in pods["example-gen"].log
+    assert somebody.executions("evicted")["ExampleGen"] == [mlmd.Execution.FAILED]
+    assert list(folder.iterdir()) == [], "what it had written is gone"
+    record = somebody.record("evicted")
+    assert (record.outcome, record.exit_code) == ("failed", 5)
+    assert "statistics-gen" not in pods
+
+    killed = kill_when(lambda: any(folder.iterdir()), signal.SIGKILL)
+    pods = somebody.run("killed", package, faults={"example-gen": killed})
+    assert pods["example-gen"].codes == [-9]
+    assert somebody.executions("killed")["ExampleGen"] == [mlmd.Execution.FAILED], (
+        "the last task says so, when nobody else is left to"
+    )
+    assert somebody.record("killed").error == "the run was stopped in ExampleGen."
+
+
+def _only(package: str, *tasks: str) -> str:
+    """Return a package with some of its tasks, which wait for nothing but the first."""
+    pipeline, platform = yaml.safe_load_all(package)
+    known = pipeline["components"]["comp-pipeline"]["dag"]["tasks"]
+    for name in set(known) - {"start", *tasks}:
+        del known[name]
+    for name in tasks:
+        known[name]["dependentTasks"] = ["start"]
+    return yaml.safe_dump_all([pipeline, platform])
+
+
+def test_a_task_whose_inputs_are_not_there_fails(somebody: tuple[Team, str]) -> None:
+    team, package = somebody
+    pods = team.run("unresolvable", _only(package, "schema-gen"))
+    assert pods["schema-gen"].codes == [5]
+    assert "SchemaGen could not run: its inputs are not there." in pods["schema-gen"].log
+    assert team.executions("unresolvable") == {"SchemaGen": [mlmd.Execution.FAILED]}
+
+
+@pytest.mark.parametrize(
+    ("run_id", "parameters", "says"),
+    [
+        ("both", {"tune": True, "warm_start": True}, "tune and warm_start exclude each other"),
+        ("window", {"window": 0}, "the parameter window is 0"),
+        ("span", {"span": 209901}, "there is no span 209901"),
+        ("warm", {"warm_start": True}, "no model is blessed yet"),
+    ],
+)
+def test_what_cannot_be_run_is_said_by_the_first_task(
+    somebody: tuple[Team, str], run_id: str, parameters: dict[str, Any], says: str
+) -> None:
+    team, package = somebody
+    pods = team.run(run_id, package, parameters)
+    assert pods.keys() == {"start", "record"}
+    assert pods["start"].codes == [2]
+    assert says in pods["start"].log
+
+
+def test_rows_that_cannot_be_read_are_kept(alone: Callable[[], Team], tmp_path: Path) -> None:
+    (tmp_path / "rides.csv").write_text("when,late\n2013-01-01,0\nsome day,1\n2013-02-01,1\n")
+    somebody = alone()
+    source = SourceSettings(kind="folder", path=Path("/nowhere"), time_column="when")
+    package = somebody.package(source=source)
+    pods = somebody.run("unreadable", package, {"span": 0, "data_root": str(tmp_path)})
+    assert {name: pod.codes for name, pod in pods.items()} == {"start": [3], "record": [0]}
+    record = somebody.record("unreadable")
+    assert (record.outcome, record.exit_code) == ("data refused", 3)
+    assert record.quarantine is not None
+    assert "some day" in record.quarantine.read_text()
+    assert "some day" in pods["record"].report.read_text()  # type: ignore[union-attr]
+
+
+def test_a_container_s_command_runs_as_it_is_written(alone: Callable[[], Team]) -> None:
+    """Not forked from a process that has everything already."""
+    somebody = alone()
+    somebody.cluster.preloaded = False
+    pipeline, platform = yaml.safe_load_all(_only(somebody.package(), "import-schema-gen", "tuner"))
+    del pipeline["root"]["dag"]["tasks"]["record"]
+    pods = somebody.run("written", yaml.safe_dump_all([pipeline, platform]))
+    codes = {name: pod.codes for name, pod in pods.items()}
+    assert codes == {"start": [0], "import-schema-gen": [0], "tuner": [0]}, pods
+    states = somebody.executions("written")
+    assert states == {"ImportSchemaGen": [mlmd.Execution.COMPLETE]}
+    plan = json.loads((somebody.workspace / "kubeflow/written/plan.json").read_text())
+    assert plan["data"]["span"] == 201302

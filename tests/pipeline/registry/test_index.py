@@ -1,0 +1,399 @@
+"""The registry on ML Metadata: SQLite for one, MariaDB for a team."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from pipeline.errors import InfrastructureError, UsageError
+from pipeline.metadata import lineage
+from pipeline.metadata import store as metadata
+from pipeline.metadata.blessed import latest_blessed_model
+from pipeline.registry import index, retention
+from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.workspace import Workspace
+from serving.store import aliases, manifest, publish
+from tests.pipeline.databases import PASSWORD, Ledger, mariadb
+
+_KEPT = 1
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a MariaDB server."""
+    if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
+        pytest.skip(
+            "no MariaDB server; on Debian: apt-get install mariadb-server-core mariadb-client-core"
+        )
+    with mariadb(tmp_path_factory.mktemp("mariadb")) as port:
+        yield port
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def settings(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """Settings with an empty database of each kind."""
+    of_database = MetadataSettings()
+    if request.param == "mariadb":
+        monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+        of_database = MetadataSettings(
+            host="127.0.0.1",
+            port=request.getfixturevalue("server"),
+            database=f"taxiway_{abs(hash(request.node.name))}",
+        )
+    return Settings(workspace=tmp_path, metadata=of_database)
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Ledger:
+    """Three runs, each with its version."""
+    ledger = Ledger(Workspace(settings.workspace, settings.name), metadata.open_store(settings))
+    for number in range(1, 4):
+        ledger.run(number)
+    return ledger
+
+
+def _differences(ledger: Ledger) -> list[str]:
+    base = ledger.workspace.model_base
+    return index.differences(ledger.store, base, publish.manifests(base))
+
+
+def test_a_version_is_traced_back_to_its_source(ledger: Ledger) -> None:
+    known = manifest.read(ledger.workspace.model_base / "2")
+    origin = lineage.of_version(ledger.store, known)
+    assert origin is not None and (origin.name, origin.id) == ("Pusher", known.mlmd["execution_id"])
+    model, blessing, _ = origin.came_from
+    assert (model.name, model.id) == ("Model", known.mlmd["model_artifact_id"])
+    [trainer] = model.came_from
+    [examples] = trainer.came_from
+    assert [(each.kind, each.name, each.uri) for each in examples.came_from] == [
+        ("execution", "ExampleGen", ""), ("fact", "train files", "data/2/*.parquet"),
+    ]  # fmt: skip
+    [evaluator] = blessing.came_from
+    assert [each.came_from for each in evaluator.came_from] == [[], []], "they stand above"
+
+
+def test_without_the_database_the_manifest_says_it(ledger: Ledger, tmp_path: Path) -> None:
+    known = manifest.read(ledger.workspace.model_base / "2")
+    other = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    assert lineage.of_version(other, known) is None
+    facts = {each.name: each.uri for each in lineage.of_manifest(known).came_from}
+    assert facts["run"] == "run-2"
+    assert facts["model artifact id"] == str(known.mlmd["model_artifact_id"])
+
+
+def test_manifests_and_ml_metadata_say_the_same(ledger: Ledger) -> None:
+    assert _differences(ledger) == []
+
+
+def test_what_only_one_of_them_knows_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    (base / "1" / "taxiway.json").unlink()
+    [pushed] = [
+        each
+        for each in ledger.store.get_artifacts_by_type("PushedModel")
+        if each.custom_properties["pushed_version"].string_value == "2"
+    ]
+    pushed.custom_properties["model_id"].string_value = "another"
+    ledger.store.put_artifacts([pushed])
+    (candidate := ledger.workspace.root / "candidate").mkdir()
+    (candidate / "saved_model.pb").write_text("by hand")
+    facts = manifest.read(base / "3").model_dump(include=set(manifest.Facts.model_fields))
+    publish.publish(candidate, base, manifest.Facts.model_validate(facts), lambda _: None)
+    different, unknown, gone = _differences(ledger)
+    assert different.startswith("version 2: its manifest has model ")
+    assert unknown == "version 4: ML Metadata does not know it"
+    assert gone.startswith("version 1: ML Metadata's artifact ")
+    assert index.rebuild(ledger.store, base, publish.manifests(base)) == [2, 4]
+    assert _differences(ledger) == []
+    assert index.rebuild(ledger.store, base, publish.manifests(base)) == []
+
+
+def test_a_lost_database_is_rebuilt_from_the_manifests(ledger: Ledger, tmp_path: Path) -> None:
+    base = ledger.workspace.model_base
+    empty = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    found = publish.manifests(base)
+    assert len(index.differences(empty, base, found)) == 3
+    assert index.rebuild(empty, base, found) == [1, 2, 3]
+    assert index.differences(empty, base, found) == []
+    pushed = empty.get_artifacts_by_type("PushedModel")
+    assert [each.uri for each in pushed] == [str(base / str(version)) for version in found]
+
+
+def test_what_a_lost_database_knew_is_neither_removed_nor_overwritten(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    before = _folders(ledger)
+    highest = max(each.id for each in ledger.store.get_executions())
+    other = metadata.open_store(Settings(workspace=tmp_path / "other"))
+    new = Ledger(ledger.workspace, other)
+    index.rebuild(other, new.workspace.model_base, publish.manifests(new.workspace.model_base))
+    assert metadata.reserve_lost(other, new.workspace) == highest
+    assert metadata.reserve_lost(other, new.workspace) == 0
+    new.run(4)
+    assert set(before) < set(_folders(new))
+    assert _collect(new) == [("version", "models/flights/1"), ("version", "models/flights/2")]
+    assert set(before) < set(_folders(new))
+    known = manifest.read(new.workspace.model_base / "3")
+    assert lineage.of_version(other, known) is None
+    assert _differences(new) == []
+
+
+def test_another_run_with_the_same_number_is_no_origin(ledger: Ledger, tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "other", "flights")
+    other = Ledger(place, metadata.open_store(Settings(workspace=place.root)))
+    for number in range(7, 10):
+        other.run(number)
+    known = manifest.read(ledger.workspace.model_base / "2")
+    assert other.store.get_executions_by_id([known.mlmd["execution_id"]])
+    assert lineage.of_version(other.store, known) is None
+
+
+def test_the_workspace_may_be_spelled_otherwise_or_moved(ledger: Ledger, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(ledger.workspace.root, target_is_directory=True)
+    there = Ledger(Workspace(link, "flights"), ledger.store)
+    assert _differences(there) == []
+    removed = [path for kind, path in _collect(there) if kind == "artifact"]
+    assert all(path.endswith(("/1", "/2", "/3", "/4", "/5")) for path in removed)
+    moved = Ledger(Workspace(tmp_path / "moved", "flights"), ledger.store)
+    ledger.workspace.artifacts.parent.joinpath("models").rename(tmp_path / "models")
+    ledger.workspace.artifacts.rename(tmp_path / "artifacts")
+    moved.workspace.root.mkdir()
+    for name in ("models", "artifacts"):
+        (tmp_path / name).rename(moved.workspace.root / name)
+    assert _collect(moved) == []
+
+
+def test_a_manifest_that_claims_another_run_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    file = base / "2" / "taxiway.json"
+    file.write_text(file.read_text().replace('"run-2"', '"run-9"'))
+    [different] = _differences(ledger)
+    execution = manifest.read(base / "2").mlmd["execution_id"]
+    assert different == (
+        f"version 2: its manifest names execution {execution} of run run-9, "
+        f"ML Metadata {execution} of run run-2"
+    )
+    assert index.rebuild(ledger.store, base, publish.manifests(base)) == [2]
+    assert _differences(ledger) == []
+
+
+def test_a_blessing_that_the_judge_did_not_give_is_found(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    blessing = ledger.store.get_artifacts_by_type("ModelBlessing")[0]
+    blessing.custom_properties["blessed"].int_value = 0
+    ledger.store.put_artifacts([blessing])
+    [different] = _differences(ledger)
+    assert different == (
+        "version 1: its manifest says that it is blessed, ML Metadata's ModelBlessing "
+        f"{blessing.id} does not; let another version serve"
+    )
+    assert index.rebuild(ledger.store, base, publish.manifests(base)) == []
+    assert _differences(ledger) == [different]
+
+
+def test_a_second_push_of_the_same_version_is_no_difference(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    [artifact] = [
+        each
+        for each in ledger.store.get_artifacts_by_type("PushedModel")
+        if metadata.text(each, "pushed_version") == "3"
+    ]
+    kind = ledger.store.get_execution_type("tfx.Pusher").id
+    again = mlmd.Artifact()
+    again.CopyFrom(artifact)
+    again.ClearField("id")
+    ledger.store.put_execution(
+        mlmd.Execution(type_id=kind), [(again, mlmd.Event(type=mlmd.Event.OUTPUT))], []
+    )
+    assert _differences(ledger) == []
+    assert index.rebuild(ledger.store, base, publish.manifests(base)) == []
+
+
+def test_a_server_s_database_is_one_workspace_s(
+    ledger: Ledger, settings: Settings, tmp_path: Path
+) -> None:
+    metadata.claim(ledger.store, settings)
+    other = settings.model_copy(update={"workspace": tmp_path / "other"})
+    if settings.metadata.host is None:
+        metadata.claim(ledger.store, other)
+        return
+    with pytest.raises(UsageError, match="belongs to another workspace") as caught:
+        metadata.claim(ledger.store, other)
+    assert caught.value.next_step == "name a database of its own for each workspace"
+
+
+def _in(minutes: int) -> aliases.Server:
+    then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    return aliases.Server(settle_seconds=20, now=lambda: then)
+
+
+def _collect(ledger: Ledger, minutes: int = 60) -> list[tuple[str, str]]:
+    found = retention.garbage(ledger.workspace, ledger.store, _KEPT, _in(minutes))
+    retention.remove(ledger.store, found)
+    return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
+
+
+def _folders(ledger: Ledger) -> list[str]:
+    return sorted(
+        str(folder.relative_to(ledger.workspace.artifacts))
+        for folder in ledger.workspace.artifacts.glob("*/*/*")
+    )
+
+
+def test_what_nothing_needs_is_removed(ledger: Ledger) -> None:
+    before = _folders(ledger)
+    removed = _collect(ledger)
+    # Version 3 is the newest and stable; 2 is what a rollback goes to.
+    assert [path for kind, path in removed if kind == "version"] == ["models/flights/1"]
+    assert [path for kind, path in removed if kind == "artifact"] == [
+        f"artifacts/{folder}"
+        for folder in before
+        if folder.endswith(("/1", "/2", "/3", "/4", "/5"))
+    ]
+    assert publish.versions(ledger.workspace.model_base) == [2, 3]
+    states = {
+        Path(each.uri).exists(): each.state
+        for each in ledger.store.get_artifacts()
+        if each.type != "PushedModel"
+    }
+    assert states == {True: mlmd.Artifact.LIVE, False: mlmd.Artifact.DELETED}
+    assert _collect(ledger) == []
+    assert _differences(ledger) == []
+
+
+def test_what_serves_is_never_removed(ledger: Ledger) -> None:
+    base = ledger.workspace.model_base
+    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
+    assert _collect(ledger) == []
+    aliases.promote(base, 3, "ann", "canary", verify=lambda _: None)
+    aliases.promote(base, 2, "ann", verify=lambda _: None)
+    # 1 is what canary would be rolled back to.
+    assert _collect(ledger) == []
+
+
+def test_what_a_server_may_still_answer_with_is_kept_until_it_has_read_the_file(
+    ledger: Ledger,
+) -> None:
+    base = ledger.workspace.model_base
+    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
+    for version in (2, 3):  # Of two steps between two looks, it sees the last.
+        aliases.promote(base, version, "ann", "canary", verify=lambda _: None)
+    versions = ("version", "models/flights/1")
+    assert versions not in _collect(ledger, minutes=0)
+    assert versions in _collect(ledger, minutes=1)
+
+
+def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
+    left = (
+        ledger.workspace.artifacts / "Trainer" / "model" / "1"
+    )  # where ExampleGen was execution 1
+    lost = ledger.workspace.artifacts / "Trainer" / "model" / "99"
+    half = ledger.workspace.artifacts / "Trainer" / "model" / ".gc-98"
+    system = ledger.workspace.artifacts / "Trainer" / ".system" / "executor_execution" / "97"
+    version = ledger.workspace.model_base / ".gc-9"
+    for folder in (left, lost, half, system, version):
+        folder.mkdir(parents=True)
+    removed = [path for kind, path in _collect(ledger) if kind == "left over"]
+    assert removed == [
+        "artifacts/Trainer/model/.gc-98", "artifacts/Trainer/model/1", "models/flights/.gc-9",
+    ]  # fmt: skip
+    assert system.exists()
+    assert lost.exists(), "of a database that was lost: a version may come from it"
+
+
+def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = retention.garbage(ledger.workspace, ledger.store, _KEPT, _in(60))
+    remove, calls = shutil.rmtree, 0
+
+    def killed(folder: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        remove(folder)
+
+    monkeypatch.setattr(retention.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        retention.remove(ledger.store, found)
+    for artifact in ledger.store.get_artifacts():
+        if artifact.state == mlmd.Artifact.LIVE and artifact.type != "PushedModel":
+            assert Path(artifact.uri).exists()
+    monkeypatch.undo()
+    os.environ.setdefault("TAXIWAY_METADATA_PASSWORD", PASSWORD)
+    _collect(ledger)
+    assert _folders(ledger) == [
+        folder for folder in _folders(ledger) if not Path(folder).name.startswith(".gc-")
+    ]
+    assert publish.versions(ledger.workspace.model_base) == [2, 3]
+
+
+def test_a_server_that_refuses_is_named_without_the_password(server: int, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("wrong-password\n")
+    of_database = MetadataSettings(
+        host="127.0.0.1", port=server, password_file=tmp_path / "password"
+    )
+    refused = Settings(workspace=tmp_path, metadata=of_database)
+    with pytest.raises(InfrastructureError) as caught:
+        metadata.open_store(refused)
+    assert caught.value.what == (
+        f"ML Metadata cannot be opened: 127.0.0.1:{server} refuses user taxiway with the given "
+        "password, or has no rights to database taxiway."
+    )
+    gone = of_database.model_copy(update={"password_file": tmp_path / "gone"})
+    with pytest.raises(UsageError, match=r"gone: No such file"):
+        metadata.open_store(Settings(workspace=tmp_path, metadata=gone))
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    of_database = MetadataSettings(host="127.0.0.1", port=1)
+    with pytest.raises(InfrastructureError, match=r"no server answers at 127\.0\.0\.1:1: "):
+        metadata.open_store(Settings(workspace=tmp_path, metadata=of_database))
+
+
+def test_a_model_that_cannot_be_served_is_no_baseline(ledger: Ledger) -> None:
+    first, second, third = ledger.store.get_artifacts_by_type("Model")
+    assert latest_blessed_model(ledger.store).id == third.id  # type: ignore[union-attr]
+    for model, before in ((third, second), (second, first)):
+        [served] = [
+            each
+            for each in ledger.store.get_artifacts_by_type("InfraBlessing")
+            if metadata.number(each, "current_model_id") == model.id
+        ]
+        served.custom_properties["blessed"].int_value = 0
+        ledger.store.put_artifacts([served])
+        assert latest_blessed_model(ledger.store).id == before.id  # type: ignore[union-attr]
+
+
+def test_what_is_no_longer_as_it_was_is_made_again(ledger: Ledger) -> None:
+    """A cached push would name a version that TF Serving has left behind."""
+    model = next(each for each in ledger.store.get_artifacts_by_type("Model"))
+    shutil.rmtree(model.uri)
+    kind = ledger.store.put_artifact_type(mlmd.ArtifactType(name="InfraBlessing"))
+    refused = mlmd.Artifact(type_id=kind, uri=str(ledger.workspace.root), state=model.state)
+    refused.custom_properties["blessed"].int_value = 0
+    ledger.store.put_artifacts([refused])
+    assert metadata.forget_missing(ledger.store) == 4
+    gone = {
+        (each.type, metadata.text(each, "pushed_version"))
+        for each in ledger.store.get_artifacts()
+        if each.state == mlmd.Artifact.DELETED
+    }
+    # The pushes of versions 1 and 2: 3 is the newest.
+    assert gone == {
+        ("Model", ""),
+        ("InfraBlessing", ""),
+        ("PushedModel", "1"),
+        ("PushedModel", "2"),
+    }
+    assert metadata.forget_missing(ledger.store) == 0

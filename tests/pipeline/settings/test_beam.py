@@ -1,0 +1,104 @@
+"""The section `[beam]`: what it may say, and what is said when it says something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.errors import UsageError
+from pipeline.settings import sections
+from pipeline.settings.beam import BeamSettings
+
+
+def _load(folder: Path, text: str) -> BeamSettings:
+    file = folder / "taxiway.toml"
+    file.write_text(text, encoding="utf-8")
+    return sections.load(file).beam
+
+
+def test_work_is_done_in_this_process_by_default(tmp_path: Path) -> None:
+    beam = _load(tmp_path, "")
+    assert set(beam.engines.values()) == {"local"}
+
+
+def test_a_component_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
+    beam = _load(tmp_path, '[beam]\ncomponents = { Transform = { engine = "flink" } }\n')
+    assert {name for name, engine in beam.engines.items() if engine == "flink"} == {"Transform"}
+
+
+def test_all_work_can_be_called_to_one_place(tmp_path: Path) -> None:
+    own = 'components = { Transform = { engine = "flink", parallelism = 3 } }'
+    beam = _load(tmp_path, f'[beam]\nengine = "spark"\n{own}\n')
+    assert set(beam.all_on("local").engines.values()) == {"local"}
+    assert beam.all_on("flink").parallelism_of("Transform") == 3
+
+
+def test_work_is_not_called_where_a_component_asks_for_what_is_not_there(tmp_path: Path) -> None:
+    own = "components = { Transform = { parallelism = 4 } }"
+    beam = _load(tmp_path, f'[beam]\n{own}\n[beam.spark]\njob_endpoint = "b:1"\n')
+    with pytest.raises(ValidationError, match=r"components\.Transform\.parallelism is a setting"):
+        beam.all_on("spark")
+
+
+def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
+    flink = _load(
+        tmp_path, '[beam.flink]\nsetup_file = "setup.py"\nstaging = "/s"\njob_server = "j.jar"\n'
+    ).flink
+    assert (flink.setup_file, flink.staging) == (tmp_path / "setup.py", Path("/s"))
+    assert flink.job_server == str(tmp_path / "j.jar")
+    assert _load(tmp_path, '[beam.flink]\njob_server = "g:a:1"\n').flink.job_server == "g:a:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('engine = "storm"', "beam.engine: Input should be 'local', 'flink' or 'spark' (got "),
+        ("components = { Trainer = { parallelism = 2 } }", "beam.components.Trainer"),
+        ("components = { Transform = { paralelism = 2 } }", "did you mean parallelism?"),
+        ("shard_mb = 0", "greater than or equal to 0.01"),
+        ("shard_mb = inf", "less than or equal to 2048"),
+        (
+            'flink = { master = "http://flink:8081" }',
+            "beam.flink.master: host:port expected (got 'http://flink:8081')",
+        ),
+        ("flink = { parallelism = 0 }", "beam.flink.parallelism"),
+        ('flink = { mastr = "flink:8081" }', "unknown key beam.flink.mastr; did you mean master?"),
+        ('flink = { job_server = "a", job_endpoint = "b:1" }', "exclude each other"),
+        ('flink = { staging = "a", job_endpoint = "b:1" }', "of the job server that runs already"),
+        (
+            'flink = { arguments = ["--streaming", "--runner=X"] }',
+            "beam.flink.arguments.1: --runner follows from the settings",
+        ),
+        ('flink = { arguments = ["--no_wait_until_finish"] }', "leave it out"),
+        ('spark = { arguments = ["--output_executable_path=x"] }', "leave it out"),
+        ('flink = { arguments = ["--no_wait_until_f"] }', "leave it out"),
+        ('spark = { conf = { "spark.cores.max" = "4" } }', "is beam.spark.parallelism"),
+        ('spark = { conf = { "spark.authenticate.secret" = "x" } }', "is a secret"),
+        (
+            'components = { Transform = { engine = "local", parallelism = 2 } }',
+            'for another engine than "local"',
+        ),
+        (
+            'components = { Transform = { engine = "spark", parallelism = 2 } }\n'
+            'spark = { job_endpoint = "b:1" }',
+            "components.Transform.parallelism is a setting of the job server",
+        ),
+        ('spark = { conf = { "executor.memory" = "4g" } }', "beam.spark.conf"),
+        ('spark = { version = "3.5" }', "unknown key beam.spark.version"),
+        (
+            'spark = { parallelism = 2, job_endpoint = "b:1" }',
+            "parallelism is a setting of the job server that runs already",
+        ),
+        ('flink = { arguments = ["-x"] }', "'-x' is not written as --name or --name=value"),
+        (
+            'components = { Transform = { arguments = ["--parallelism=3"] } }',
+            "--parallelism follows from the settings",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        _load(tmp_path, f"[beam]\n{text}\n")
+    assert says in raised.value.what
