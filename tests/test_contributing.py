@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import subprocess
@@ -15,7 +16,7 @@ from tests.conftest import PROJECT
 from tests.documents import Document
 
 _GITHUB = PROJECT / ".github"
-_PAGES = ("CHANGELOG.md", "SECURITY.md")
+_PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 _FORMS = ("bug.yml", "feature.yml")
 _INPUTS = ("input", "textarea", "dropdown")
 
@@ -36,11 +37,10 @@ def test_every_relative_link_resolves(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", _PAGES)
-def test_every_path_in_code_style_exists(page: str) -> None:
-    text = re.sub(
-        r"^```.*?^```$", "", Document(PROJECT / page).text, flags=re.DOTALL | re.MULTILINE
-    )
-    paths = re.findall(r"`([\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|toml|yml|md|lock|html)))`", text)
+def test_every_path_with_a_folder_exists(page: str) -> None:
+    """A name without a folder is one that a contributor chooses."""
+    text = Document(PROJECT / page).text
+    paths = re.findall(r"`([\w.-]+/(?:[\w.-]+/)*(?:[\w-]+\.\w+)?)`", text)
     assert [path for path in paths if not (PROJECT / path).exists()] == []
 
 
@@ -48,6 +48,16 @@ def test_every_path_in_code_style_exists(page: str) -> None:
 def test_every_make_command_is_a_target(page: str) -> None:
     text = (PROJECT / page).read_text(encoding="utf-8")
     assert set(re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)) <= _targets()
+
+
+def test_the_commands_of_the_guide_start_tests_and_modules_that_exist() -> None:
+    text = Document(PROJECT / "CONTRIBUTING.md").text
+    commands = re.findall(r"^ *\.venv/bin/python -m ([\w.]+)(?: (\S+))?$", text, re.MULTILINE)
+    assert {module for module, _ in commands} == {"pytest", "tests.pipeline.kubeflow.packages"}
+    for module, test in commands:
+        assert importlib.util.find_spec(module)
+        file, _, name = test.partition("::")
+        assert f"def {name}" in (PROJECT / file).read_text(encoding="utf-8") if file else not test
 
 
 def test_the_changelog_has_the_headings_of_keep_a_changelog() -> None:
