@@ -71,6 +71,17 @@ def test_the_changelog_has_the_headings_of_keep_a_changelog() -> None:
     assert headings <= standard | {"Breaking"}
 
 
+def test_the_new_names_of_moved_modules_can_be_imported() -> None:
+    text = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
+    _, moves = text.split("| before | now |\n")
+    rows = [row.split("|") for row in moves.partition("\n\n")[0].splitlines()]
+    names = [name for *_, now, _ in rows for name in re.findall(r"`([\w.]+)`", now)]
+    started = re.findall(r"`python -m ([\w.]+)` \(before:", " ".join(text.split()))
+    assert started == ["pipeline.kubeflow.container.node", "pipeline.beam.worker_pool"]
+    assert len(names) >= len(rows) - 1
+    assert [name for name in names + started if importlib.util.find_spec(name) is None] == []
+
+
 def test_make_help_lists_every_target_for_users() -> None:
     shown = subprocess.run(
         ["make", "help"], cwd=PROJECT, capture_output=True, text=True, check=True
