@@ -17,7 +17,7 @@ import pytest
 from pipeline.settings.sections import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import Layout, lay_out
-from tests import durations
+from tests import durations, forks
 from tests.proof import Proof
 
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
@@ -80,9 +80,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         (PROJECT / "docs" / "proof.md").write_text(_proof.report(), encoding="utf-8")
 
 
-def taxiway(*words: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+def taxiway(*args: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that has imported TensorFlow already."""
+    return forks.taxiway([str(arg) for arg in args], cwd)
+
+
+def installed_taxiway(*args: str | Path, cwd: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     """Run the installed command as a user does."""
-    command = [Path(sys.executable).with_name("taxiway"), *words]
+    command = [Path(sys.executable).with_name("taxiway"), *args]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
@@ -138,7 +143,8 @@ RUN = ("run", "--json", "--span", "201302", "--window", "1")
 @pytest.fixture(scope="session")
 def _first_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     workspace = tmp_path_factory.mktemp("run") / "workspace"
-    done = taxiway(*RUN, "--workspace", workspace)
+    # What libraries print on import is part of the log.
+    done = installed_taxiway(*RUN, "--workspace", workspace)
     assert done.returncode == 0, done.stdout + done.stderr
     shutil.copytree(workspace, workspace.with_name("as-it-was"), symlinks=True)
     return Run(workspace, json.loads(done.stdout), done.stderr)

@@ -18,8 +18,9 @@ from models.features import Features
 from pipeline.settings import sections
 from schema import columns
 from serving.ports import free_port
+from tests import environments
 from tests.conftest import PROJECT, copy_project
-from tests.documents import Document
+from tests.documents import Document, parse
 
 _README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
@@ -30,15 +31,34 @@ def _blocks(language: str) -> list[str]:
 
 _COMMANDS = [line.split("#")[0].strip() for block in _blocks("sh") for line in block.splitlines()]
 
+_LONG_RUNS = [".venv/bin/taxiway run --window 6", ".venv/bin/taxiway run --tune"]
+
+# What an environment is made from.
+_SET_UP = [
+    PROJECT / name
+    for name in (
+        "requirements.lock", "pyproject.toml", "setup.py", "scripts/setup.sh",
+        "scripts/find_python.sh",
+    )
+]  # fmt: skip
+
 # What has learned so little may be worse than chance.
 _SMALL = {"window": 1, "min_auc": 0.0, "max_auc_drop": 0.5}
-_FEW = "min_slice_auc = 0.0\n[train]\nepochs = 2\n[tune]\ntrials = 1\n"
+_FEW = "min_slice_auc = 0.0\n[train]\nepochs = 2\n"
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The project as git has it, with less to learn; its first command sets it up."""
-    folder = copy_project(tmp_path_factory.mktemp("readme") / "clone")
+    otherwise = tmp_path_factory.mktemp("readme") / "clone"
+    kept = (".venv", ".uv")
+    with environments.borrowed("readme", _SET_UP, kept, otherwise) as folder:
+        copy_project(folder)
+        _make_small(folder)
+        yield folder
+
+
+def _make_small(folder: Path) -> None:
     file = folder / "taxiway.toml"
     text = file.read_text(encoding="utf-8")
     for key, value in _SMALL.items():
@@ -48,8 +68,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     # To compile what is never imported takes a minute.
     set_up = folder / "scripts" / "setup.sh"
     set_up.write_text(set_up.read_text().replace(" --compile-bytecode", ""))
-    yield folder
-    shutil.rmtree(folder / ".venv")
 
 
 def _run(command: str, clone: Path) -> str:
@@ -85,9 +103,23 @@ def test_what_runs_this_and_what_runs_before_it_are_there(command: str, does: st
     assert does in recipe
 
 
+@pytest.mark.parametrize("command", _LONG_RUNS)
+def test_the_runs_that_take_long_are_commands(command: str) -> None:
+    """`test_own_data.py` searches for training settings; a window of any size is one code path."""
+    assert command in _COMMANDS
+    words = command.split()
+    assert words[0] == ".venv/bin/taxiway"
+    parse(words)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "command", [each for each in _COMMANDS if each not in ("make run", "make test", "make check")]
+    "command",
+    [
+        each
+        for each in _COMMANDS
+        if each not in ("make run", "make test", "make check", *_LONG_RUNS)
+    ],
 )
 def test_the_next_commands_work(command: str, clone: Path) -> None:
     output = _run(command, clone)

@@ -6,12 +6,10 @@ retries and the task that runs at the end are resolved from it.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,19 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import coverage
 import yaml
+
+from tests import forks
 
 # What is done to a pod after it has started: its process, and which try it is.
 Fault = Callable[["Process", int], None]
-
-# What every task imports, and what takes most of a small one's time.
-_PRELOADED = [
-    "tfx.orchestration.portable.launcher", "tfx.components", "pipeline.pipeline",
-    "pipeline.orchestration.outcomes", "pipeline.beam.patches",
-    "pipeline.kubeflow.container.launch", "pipeline.kubeflow.container.record",
-    "pipeline.report.page", "models.trainer", "models.preprocessing", "models.evaluation",
-]  # fmt: skip
 
 _CONTAINER_COMMAND = ["python", "-m", "pipeline.kubeflow.container.node"]
 
@@ -56,9 +47,6 @@ _INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
 _OUTPUT = re.compile(r"\{\{\$\.outputs\.artifacts\['([^']+)'\]\.path\}\}")
 
 
-_FORKS = multiprocessing.get_context("forkserver")
-
-
 class _Executed:
     def __init__(self, words: list[str], environment: Mapping[str, str], log: Path) -> None:
         with log.open("wb") as out:
@@ -76,23 +64,10 @@ class _Executed:
         self._process.wait()
 
 
-def _forked(words: list[str], environment: dict[str, str], log: Path) -> None:
-    os.setsid()
-    os.chdir("/")
-    os.environ.clear()
-    os.environ.update(environment)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT, 0o644)
-    for stream in (1, 2):
-        os.dup2(out, stream)
+def _node(args: list[str]) -> int:
     from pipeline.kubeflow.container import node
 
-    try:
-        sys.exit(node.main(words))
-    finally:
-        measured = coverage.Coverage.current()
-        if measured is not None:  # multiprocessing ends without what saves it
-            measured.stop()
-            measured.save()
+    return node.main(args)
 
 
 @dataclass
@@ -141,10 +116,7 @@ class Cluster:
         log.touch()
         if not self.preloaded or words[:3] != _CONTAINER_COMMAND:
             return _Executed(words, environment, log)
-        _FORKS.set_forkserver_preload(_PRELOADED)
-        process = _FORKS.Process(target=_forked, args=(words[3:], dict(environment), log))
-        process.start()
-        return process
+        return forks.start(_node, words[3:], environment, Path("/"), log, log)
 
     def run(
         self,

@@ -10,21 +10,27 @@ from pathlib import Path
 import pytest
 
 from pipeline.kubeflow.compiler.package import Package
+from tests import environments
 from tests.conftest import PROJECT
 
 _FOLDER = Path(__file__).with_name("newest")
+_LOCK = _FOLDER / "requirements.lock"
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python() -> Path:
     """The interpreter of an environment with that SDK."""
+    environment = environments.made_once("newest-kfp", [_LOCK], _install)
+    return environment / "bin" / "python"
+
+
+def _install(environment: Path) -> None:
     uv = PROJECT / ".uv" / "bin" / "uv"
     if not uv.exists():
         pytest.skip("uv, which the project's set-up brings, is not there")
-    environment = tmp_path_factory.mktemp("newest") / "venv"
     for words in (
         ["venv", "--python", PROJECT / ".venv/bin/python", environment],
-        ["pip", "install", "--require-hashes", "--requirement", _FOLDER / "requirements.lock"],
+        ["pip", "install", "--require-hashes", "--requirement", _LOCK],
     ):
         made = subprocess.run(
             [uv, "--quiet", *words],
@@ -34,7 +40,6 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if "error sending request" in made.stderr:
             pytest.skip("the package index cannot be reached")
         assert made.returncode == 0, made.stderr
-    return environment / "bin" / "python"
 
 
 @pytest.mark.slow
