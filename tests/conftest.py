@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.settings.sections import SourceSettings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import Layout, lay_out
 from tests import durations, forks

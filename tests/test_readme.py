@@ -15,7 +15,7 @@ import pytest
 
 from models.columns import mismatches
 from models.features import Features
-from pipeline.settings import sections
+from pipeline.settings import loading
 from schema import columns
 from serving.ports import free_port
 from tests import environments
@@ -187,7 +187,7 @@ def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:
     [shown] = _blocks("toml")
     file = tmp_path / "taxiway.toml"
     file.write_text(shown, encoding="utf-8")
-    loaded = sections.load(file)
+    loaded = loading.load(file)
     assert (loaded.name, loaded.source.kind) == ("rides", "folder")
 
 

@@ -121,7 +121,7 @@ def run(
 def _on(beam: BeamSettings, engine: Engine) -> BeamSettings:
     from pydantic import ValidationError
 
-    from pipeline.settings.sections import explain
+    from pipeline.settings.explain import explain
 
     try:
         return beam.all_on(engine)
@@ -134,12 +134,12 @@ def _on(beam: BeamSettings, engine: Engine) -> BeamSettings:
 @click.option("--schema", is_flag=True, help="Print the JSON schema of a settings file.")
 def settings(settings_file: Path | None, schema: bool) -> None:
     """Print the settings in force, as a commented settings file."""
-    from pipeline.settings import sections as module
+    from pipeline.settings import loading, rendering
 
     if schema:
-        click.echo(module.json_schema())
+        click.echo(rendering.json_schema())
     else:
-        click.echo(module.as_toml(module.load_plain(settings_file)), nl=False)
+        click.echo(rendering.as_toml(loading.load_plain(settings_file)), nl=False)
 
 
 @taxiway.command()

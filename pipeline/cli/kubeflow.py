@@ -62,14 +62,14 @@ def compile_(settings_file: Path | None, output: Path | None, as_json: bool) -> 
 
     It needs no cluster and no network. Upload the file in KFP's user interface, or `submit`.
     """
-    from pipeline.settings import sections as module
+    from pipeline.settings import loading
 
     package = _compiled(settings_file)
     text = package.to_yaml()
     if output == Path("-"):
         click.echo(text, nl=False)
         return
-    file = output or Path(f"{module.load_plain(settings_file).name}.yaml")
+    file = output or Path(f"{loading.load_plain(settings_file).name}.yaml")
     _write(file, text)
     tasks = len(package.pipeline["deploymentSpec"]["executors"])
     if as_json:
@@ -159,9 +159,9 @@ def status(run: str, settings_file: Path | None, host: str | None, as_json: bool
 
 def _client(settings_file: Path | None, host: str | None) -> tuple[Settings, Client]:
     from pipeline.kubeflow.client import Client
-    from pipeline.settings import sections as module
+    from pipeline.settings import loading
 
-    settings = module.load(settings_file)
+    settings = loading.load(settings_file)
     kubeflow = settings.kubeflow.model_copy(update={"host": host} if host else {})
     return settings, Client(kubeflow, os.environ)
 
@@ -169,9 +169,9 @@ def _client(settings_file: Path | None, host: str | None) -> tuple[Settings, Cli
 def _compiled(settings_file: Path | None) -> Package:
     from pipeline.cli.terminal import library_output_to
     from pipeline.kubeflow.compiler import resources
-    from pipeline.settings import sections as module
+    from pipeline.settings import loading
 
-    plain, here = module.load_plain(settings_file), module.load(settings_file)
+    plain, here = loading.load_plain(settings_file), loading.load(settings_file)
     resources.image_of(here.kubeflow)
     handle, log = tempfile.mkstemp(prefix="taxiway-", suffix=".log")
     os.close(handle)

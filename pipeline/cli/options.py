@@ -30,9 +30,9 @@ def load(settings_file: Path | None, workspace: Path | None) -> Settings:
     Raises:
       UsageError: the file is missing or wrong.
     """
-    from pipeline.settings import sections
+    from pipeline.settings import loading
 
-    loaded = sections.load(settings_file)
+    loaded = loading.load(settings_file)
     if workspace is None:
         return loaded
     return loaded.model_copy(update={"workspace": workspace.absolute()})

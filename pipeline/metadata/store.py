@@ -14,7 +14,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.components.infra_check.report import BLESSED_PROPERTY
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.store import publish as store_module
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.settings.sections import Settings, explain
+from pipeline.settings.explain import explain
+from pipeline.settings.sections import Settings
 
 if TYPE_CHECKING:
     from models.features import Features

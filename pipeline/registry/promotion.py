@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.settings.sections import PublishSettings
+from pipeline.settings.publish import PublishSettings
 from serving.errors import UnreadableManifest
 from serving.store import aliases, manifest
 from serving.store.aliases import Server

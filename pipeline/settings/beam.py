@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from pipeline.settings.base import Frozen
 from pipeline.settings.engines import CLUSTERS, COMPONENTS, ClusterName, Component, Engine
 
 _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
@@ -64,11 +63,7 @@ def _flag(argument: str) -> str:
 _Flag = Annotated[str, AfterValidator(_flag)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComponentSettings(_Frozen):
+class ComponentSettings(Frozen):
     """What one component's Beam work has otherwise than the others."""
 
     engine: Engine | None = Field(None, description="instead of beam.engine")
@@ -82,7 +77,7 @@ class ComponentSettings(_Frozen):
         return self
 
 
-class ClusterSettings(_Frozen):
+class ClusterSettings(Frozen):
     """What is the same for every cluster that Beam hands jobs to."""
 
     master: _Place | None = None
@@ -161,7 +156,7 @@ class SparkSettings(ClusterSettings):
         return self
 
 
-class BeamSettings(_Frozen):
+class BeamSettings(Frozen):
     """Where the Beam work of ExampleGen, StatisticsGen, Transform and Evaluator is done.
 
     The results are the same everywhere.

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pipeline.settings.base import Frozen
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Toleration(_Frozen):
+class Toleration(Frozen):
     """A taint that a pod may be placed in spite of, as Kubernetes has it."""
 
     key: str | None = Field(None, description="of the taint; every taint without one")
@@ -24,7 +22,7 @@ class Toleration(_Frozen):
     seconds: int | None = Field(None, description="that a pod may stay, with NoExecute")
 
 
-class TaskSettings(_Frozen):
+class TaskSettings(Frozen):
     """What one component's task has otherwise than the others."""
 
     image: str | None = Field(None, description="instead of kubeflow.image")
@@ -50,7 +48,7 @@ class TaskSettings(_Frozen):
     )
 
 
-class KubeflowSettings(_Frozen):
+class KubeflowSettings(Frozen):
     """How the pipeline runs on Kubeflow Pipelines: `taxiway kubeflow compile`.
 
     Secrets are named here and never written; the password of [metadata] comes from one. Who submits

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.errors import UsageError
-from pipeline.settings.sections import SourceSettings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources.base import Source
 
 __all__ = ["Source", "open_source"]

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import OrdinalEncoder
 
 from models import features as features_module
-from pipeline.settings.sections import SourceSettings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import lay_out
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.settings.sections import SourceSettings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import lay_out

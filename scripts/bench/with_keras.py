@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from models import features as features_module
 from models import network
-from pipeline.settings.sections import TrainSettings
+from pipeline.settings.train import TrainSettings
 from scripts.bench.measure import Recorder
 
 

@@ -16,7 +16,7 @@ from tfx.orchestration.portable import launcher
 
 from models import features as features_module
 from pipeline.components.evaluator import results
-from pipeline.settings.sections import TrainSettings
+from pipeline.settings.train import TrainSettings
 from scripts.bench.measure import Recorder
 
 

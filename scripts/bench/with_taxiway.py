@@ -10,7 +10,9 @@ from pathlib import Path
 
 from pipeline.local import runner
 from pipeline.runs.progress import Step
-from pipeline.settings.sections import EvaluateSettings, Settings, SourceSettings
+from pipeline.settings.evaluate import EvaluateSettings
+from pipeline.settings.sections import Settings
+from pipeline.settings.source import SourceSettings
 from scripts.bench.measure import Recorder
 
 

@@ -30,7 +30,7 @@ from pipeline.components.infra_check.report import (
     Limits,
     Report,
 )
-from pipeline.settings.sections import InfraSettings
+from pipeline.settings.infra import InfraSettings
 from serving.storage import local
 from serving.store import manifest, verify
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.settings.base import Frozen
+
 REPORT_FILE = "report.json"
 # Of the served scores, for drawing: what `models.tasks.binary_metrics.curves` returns.
 CURVES_FILE = "curves.json"
@@ -15,11 +17,11 @@ BLESSED_PROPERTY = "blessed"
 HAS_MODEL_PROPERTY = "has_model"
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class Limits(_Frozen):
+class Limits(Frozen):
     """What a model may take.
 
     Args:
@@ -35,14 +37,14 @@ class Limits(_Frozen):
     seconds: float
 
 
-class Latency(_Frozen):
+class Latency(Frozen):
     """Milliseconds that a request with one row takes: median and 99th percentile."""
 
     p50: float
     p99: float
 
 
-class Report(_Frozen):
+class Report(Frozen):
     """What came of a rehearsal.
 
     Args:

@@ -19,7 +19,7 @@ from pipeline.metadata import store as metadata
 from pipeline.orchestration.outcomes import WAITS_PROPERTY
 from pipeline.registry import promotion
 from pipeline.registry.index import MODEL_ID
-from pipeline.settings.sections import PublishSettings
+from pipeline.settings.publish import PublishSettings
 from serving.store import aliases, manifest
 from serving.store import publish as store
 from serving.store.manifest import Blessing, Facts, SliceMetrics, Spans

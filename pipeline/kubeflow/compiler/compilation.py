@@ -19,7 +19,9 @@ from pipeline.pipeline import create_pipeline
 from pipeline.project import files as project
 from pipeline.project.files import Project
 from pipeline.settings.kubeflow import KubeflowSettings
-from pipeline.settings.sections import MetadataSettings, Settings, absolute
+from pipeline.settings.loading import absolute
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 
 # Stands for the data until a run has laid it out.

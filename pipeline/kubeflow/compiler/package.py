@@ -16,7 +16,7 @@ import yaml
 from pipeline.kubeflow import names
 from pipeline.kubeflow.compiler.resources import Resources
 from pipeline.settings.kubeflow import KubeflowSettings, Toleration
-from pipeline.settings.sections import MetadataSettings
+from pipeline.settings.metadata import MetadataSettings
 
 SCHEMA_VERSION = "2.1.0"
 

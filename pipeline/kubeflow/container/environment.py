@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from pipeline.errors import UsageError
 from pipeline.kubeflow import names
-from pipeline.settings.sections import MetadataSettings, explain
+from pipeline.settings.explain import explain
+from pipeline.settings.metadata import MetadataSettings
 
 _FIELDS = {
     names.HOST: "host",

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.findings import Finding
 from pipeline.runs.progress import Step
 from pipeline.runs.records import Outcome
+from pipeline.settings.base import Frozen
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 from serving.storage import local as files
@@ -21,11 +22,7 @@ _PLAN_FILE = "plan.json"
 _STEPS_FOLDER = "steps"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Choice(_Frozen):
+class Choice(Frozen):
     """What whoever started the run chose.
 
     Args:
@@ -62,7 +59,7 @@ class Choice(_Frozen):
         return "tune" if self.tune else "warm-start" if self.warm_start else "plain"
 
 
-class Plan(_Frozen):
+class Plan(Frozen):
     """A run.
 
     Args:
@@ -78,7 +75,7 @@ class Plan(_Frozen):
     data: Layout | None = None
 
 
-class Ended(_Frozen):
+class Ended(Frozen):
     """How a task ended.
 
     Args:

@@ -13,7 +13,8 @@ from pipeline.errors import DataRefused, UsageError
 from pipeline.kubeflow.container.plan import Choice, Plan
 from pipeline.project import files as project
 from pipeline.project.files import Project
-from pipeline.settings.sections import Settings, explain
+from pipeline.settings.explain import explain
+from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
 

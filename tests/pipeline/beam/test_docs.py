@@ -14,8 +14,9 @@ import yaml
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline.beam import check
-from pipeline.settings import sections
+from pipeline.settings import loading
 from pipeline.settings.beam import BeamSettings
+from pipeline.settings.sections import Settings
 from scripts.clusters import downloads
 from tests import image
 from tests.conftest import PROJECT
@@ -38,7 +39,7 @@ def _shown(folder: Path) -> list[BeamSettings]:
     found = []
     for text in _DOCUMENT.blocks("toml"):
         (folder / "taxiway.toml").write_text(text, encoding="utf-8")
-        found.append(sections.load(folder / "taxiway.toml").beam)
+        found.append(loading.load(folder / "taxiway.toml").beam)
     return found
 
 
@@ -188,7 +189,7 @@ def test_the_pool_is_started_as_the_document_and_the_settings_say() -> None:
     cluster, _ = _manifest()
     pool = cluster["spec"]["taskManager"]["podTemplate"]["spec"]["containers"][1]
     assert [pool["command"]] == _DOCUMENT.commands("python")
-    assert sections.Settings().beam.flink.worker_pool == "localhost:50000"
+    assert Settings().beam.flink.worker_pool == "localhost:50000"
     assert [["kubectl", "apply", "-f", str(_MANIFEST.relative_to(PROJECT))]] == (
         _DOCUMENT.commands("kubectl")
     )

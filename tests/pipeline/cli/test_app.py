@@ -15,8 +15,9 @@ import click
 import pytest
 
 from pipeline.cli import app
-from pipeline.settings import sections
-from pipeline.settings.sections import Settings, load_plain
+from pipeline.settings import rendering
+from pipeline.settings.loading import load_plain
+from pipeline.settings.sections import Settings
 from tests.conftest import PROJECT, taxiway
 
 
@@ -283,7 +284,7 @@ def test_a_search_and_a_warm_start_exclude_each_other() -> None:
 def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     done = taxiway("settings", "--settings", "mine.toml", cwd=tmp_path)
-    assert done.stdout == sections.as_toml(Settings(name="mine"))
+    assert done.stdout == rendering.as_toml(Settings(name="mine"))
 
 
 def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:

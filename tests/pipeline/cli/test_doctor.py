@@ -16,7 +16,8 @@ import pytest
 
 from pipeline.cli import doctor
 from pipeline.cli.doctor import Check
-from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 from tests.conftest import PROJECT, taxiway
 from tests.pipeline.databases import PASSWORD, mariadb
 

@@ -15,9 +15,10 @@ from google.protobuf import text_format
 
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.compiler.package import Package
-from pipeline.settings import sections
+from pipeline.settings import loading
 from pipeline.settings.kubeflow import KubeflowSettings, TaskSettings, Toleration
-from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 
@@ -51,7 +52,7 @@ OF_A_TEAM = MetadataSettings(
 
 def plain(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Settings:
     """Return the project's own settings, with a section on Kubeflow."""
-    found = sections.load_plain(PROJECT / sections.DEFAULT_FILE)
+    found = loading.load_plain(PROJECT / loading.DEFAULT_FILE)
     return found.model_copy(update={"kubeflow": kubeflow} | more)
 
 
@@ -60,7 +61,7 @@ def compiled(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Package:
     from pipeline.kubeflow.compiler.compilation import compile_package
 
     found = plain(kubeflow, **more)
-    return compile_package(sections.absolute(found, PROJECT), found)
+    return compile_package(loading.absolute(found, PROJECT), found)
 
 
 class _Readable(yaml.SafeDumper):

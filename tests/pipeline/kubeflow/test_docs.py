@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import TaxiwayError
 from pipeline.kubeflow.client import Client
-from pipeline.settings import sections
+from pipeline.settings import loading
 from pipeline.settings.kubeflow import KubeflowSettings
 from pipeline.settings.sections import Settings
 from tests import documents, image
@@ -41,7 +41,7 @@ def shown(tmp_path: Path) -> Settings:
     [added] = _DOCUMENT.blocks("toml")
     file = tmp_path / _SETTINGS
     file.write_text(f"{rendered.text(PROJECT / 'taxiway.toml')}\n{added}", encoding="utf-8")
-    return sections.load_plain(file)
+    return loading.load_plain(file)
 
 
 def _said(error: TaxiwayError) -> str:

@@ -15,7 +15,7 @@ from pipeline.cli import kubeflow as kubeflow_commands
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.kubeflow.client import Client
 from pipeline.kubeflow.compiler.package import Package
-from pipeline.settings import sections
+from pipeline.settings import loading, rendering
 from pipeline.settings.kubeflow import KubeflowSettings
 from tests.conftest import PROJECT, taxiway
 from tests.pipeline.kubeflow import kfp_server, packages
@@ -37,8 +37,8 @@ def file(kfp: Kfp, tmp_path: Path) -> Path:
     kubeflow = KubeflowSettings(
         image="registry.example/taxiway:1", host=kfp.host, namespace="ann", service_account="runner"
     )
-    found = sections.absolute(packages.plain(kubeflow), PROJECT)
-    (tmp_path / "taxiway.toml").write_text(sections.as_toml(found), encoding="utf-8")
+    found = loading.absolute(packages.plain(kubeflow), PROJECT)
+    (tmp_path / "taxiway.toml").write_text(rendering.as_toml(found), encoding="utf-8")
     return tmp_path / "taxiway.toml"
 
 

@@ -16,7 +16,8 @@ from pipeline.metadata import lineage
 from pipeline.metadata import store as metadata
 from pipeline.metadata.blessed import latest_blessed_model
 from pipeline.registry import index, retention
-from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.store import aliases, manifest, publish
 from tests.pipeline.databases import PASSWORD, Ledger, mariadb

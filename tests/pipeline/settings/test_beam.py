@@ -8,14 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.settings import sections
+from pipeline.settings import loading
 from pipeline.settings.beam import BeamSettings
 
 
 def _load(folder: Path, text: str) -> BeamSettings:
     file = folder / "taxiway.toml"
     file.write_text(text, encoding="utf-8")
-    return sections.load(file).beam
+    return loading.load(file).beam
 
 
 def test_work_is_done_in_this_process_by_default(tmp_path: Path) -> None:

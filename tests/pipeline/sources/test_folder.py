@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.settings.sections import SourceSettings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.folder import FolderSource

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.settings import sections
+from pipeline.settings import loading
 from tests import documents
 from tests.conftest import PROJECT
 from tests.documents import Document
@@ -67,7 +67,7 @@ def test_the_settings_name_the_folder_that_servers_see(tmp_path: Path) -> None:
         for each in rendered.container("overlays/production")["volumeMounts"]
         if each["name"] == "workspace"
     ]
-    assert sections.load(file).publish.base_path == f"{models}/flights"
+    assert loading.load(file).publish.base_path == f"{models}/flights"
 
 
 def test_what_it_links_to_exists() -> None:

@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 from models import features
 from pipeline.components.infra_check import report
 from pipeline.components.infra_check.component import InfraCheckExecutor
-from pipeline.settings.sections import InfraSettings
+from pipeline.settings.infra import InfraSettings
 from serving.validation import inputs
 from tests.conftest import PROJECT, Run, taxiway
 

@@ -21,10 +21,12 @@ from pipeline.kubeflow.compiler import package as package_module
 from pipeline.kubeflow.compiler.package import Package
 from pipeline.kubeflow.placing import place
 from pipeline.project import files as project
-from pipeline.settings import sections
+from pipeline.settings import loading, rendering
 from pipeline.settings.beam import BeamSettings, ComponentSettings, FlinkSettings
 from pipeline.settings.kubeflow import KubeflowSettings, TaskSettings
-from pipeline.settings.sections import MetadataSettings, SourceSettings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources.layout import Layout
 from tests.conftest import PROJECT, taxiway
 from tests.pipeline.kubeflow import packages
@@ -58,7 +60,7 @@ def test_the_command_writes_the_same_bytes_in_any_process(tmp_path: Path) -> Non
     """With another hash seed, sets and dictionaries have another order."""
     file = tmp_path / "taxiway.toml"
     plain = packages.plain(KubeflowSettings(image="registry.example/taxiway:1"))
-    file.write_text(sections.as_toml(plain), encoding="utf-8")
+    file.write_text(rendering.as_toml(plain), encoding="utf-8")
     # What settings name is found from where they are.
     for name in filter(None, (plain.features, plain.schema_file, plain.policy_file)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -102,7 +104,7 @@ def test_a_task_runs_the_very_node_that_a_run_on_one_machine_has(variant: str) -
 
     plain = packages.plain()
     there = compilation.in_container(plain)
-    files = project.load(sections.absolute(plain, PROJECT))
+    files = project.load(loading.absolute(plain, PROJECT))
     data = Layout(201305, (201303, 201304), Path("/workspace/data/0123"))
     local = compiler.Compiler().compile(
         create_pipeline(there, files.features, files.policy, data, **slices.VARIANTS[variant])
@@ -267,7 +269,7 @@ def test_tasks_do_beam_s_work_on_the_engine_of_the_settings() -> None:
     for name in ("example-gen", "statistics-gen", "transform", "evaluator"):
         words = _container(package, name)["args"]
         said = encoding.decode(words[words.index("--settings") + 1])
-        assert sections.Settings.model_validate_json(said).beam == beam.model_copy(
+        assert Settings.model_validate_json(said).beam == beam.model_copy(
             update={"flink": flink.model_copy(update={"setup_file": Path("/taxiway/setup.py")})}
         )
 

@@ -9,7 +9,8 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.kubeflow.container import environment
 from pipeline.metadata import store
-from pipeline.settings.sections import MetadataSettings, Settings
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
 
 
 def test_with_none_of_it_there_is_a_file_in_the_workspace(tmp_path: Path) -> None:

@@ -19,14 +19,12 @@ from pipeline.metadata import executions
 from pipeline.metadata import store as metadata
 from pipeline.runs import records
 from pipeline.runs.records import RunRecord
+from pipeline.settings.evaluate import EvaluateSettings
 from pipeline.settings.kubeflow import KubeflowSettings
-from pipeline.settings.sections import (
-    EvaluateSettings,
-    MetadataSettings,
-    Settings,
-    SourceSettings,
-    TrainSettings,
-)
+from pipeline.settings.metadata import MetadataSettings
+from pipeline.settings.sections import Settings
+from pipeline.settings.source import SourceSettings
+from pipeline.settings.train import TrainSettings
 from serving.store import aliases, manifest, publish
 from tests.conftest import PROJECT, Run
 from tests.pipeline.databases import PASSWORD, mariadb

@@ -10,7 +10,7 @@ import yaml
 from pipeline.kubeflow import names
 from pipeline.kubeflow.compiler.package import Package
 from pipeline.settings.kubeflow import KubeflowSettings
-from pipeline.settings.sections import MetadataSettings
+from pipeline.settings.metadata import MetadataSettings
 from tests.conftest import PROJECT
 from tests.serving.k8s import checks, rendered
 

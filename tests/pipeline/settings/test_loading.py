@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.settings import sections
-from pipeline.settings.sections import EvaluateSettings, Settings, SourceSettings
+from pipeline.settings import loading, rendering
+from pipeline.settings.evaluate import EvaluateSettings
+from pipeline.settings.sections import Settings
+from pipeline.settings.source import SourceSettings
 from tests.conftest import PROJECT
 
 
@@ -22,8 +24,8 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_the_file_in_the_project_shows_defaults() -> None:
-    file = PROJECT / sections.DEFAULT_FILE
-    assert sections.load_plain(file) == Settings(policy_file=Path("schema/policy.toml"))
+    file = PROJECT / loading.DEFAULT_FILE
+    assert loading.load_plain(file) == Settings(policy_file=Path("schema/policy.toml"))
 
 
 def test_what_is_printed_reads_back_as_the_same_settings(tmp_path: Path) -> None:
@@ -33,14 +35,14 @@ def test_what_is_printed_reads_back_as_the_same_settings(tmp_path: Path) -> None
         source=SourceSettings(kind="folder", path=Path("rides"), time_column="when", window=2),
         evaluate=EvaluateSettings(min_auc=0.75),
     )
-    assert sections.load_plain(_write(tmp_path, sections.as_toml(chosen))) == chosen
+    assert loading.load_plain(_write(tmp_path, rendering.as_toml(chosen))) == chosen
 
 
 def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
     file = _write(
         tmp_path, 'workspace = "state"\nschema_file = "/s.pbtxt"\n[source]\npath = "rides"\n'
     )
-    loaded = sections.load(file)
+    loaded = loading.load(file)
     assert loaded.workspace == tmp_path / "state"
     assert loaded.features == tmp_path / "models/flights.toml"
     assert loaded.schema_file == Path("/s.pbtxt")
@@ -49,7 +51,7 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
 
 def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ann")
-    loaded = sections.load(_write(tmp_path, 'workspace = "~/state"\n[source]\npath = "~/rides"\n'))
+    loaded = loading.load(_write(tmp_path, 'workspace = "~/state"\n[source]\npath = "~/rides"\n'))
     assert (loaded.workspace, loaded.source.path) == (
         Path("/home/ann/state"),
         Path("/home/ann/rides"),
@@ -58,8 +60,8 @@ def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert sections.load_plain() == Settings()
-    assert sections.load().workspace == tmp_path / "workspace"
+    assert loading.load_plain() == Settings()
+    assert loading.load().workspace == tmp_path / "workspace"
 
 
 def test_the_file_of_the_current_folder_is_read(
@@ -67,7 +69,7 @@ def test_the_file_of_the_current_folder_is_read(
 ) -> None:
     _write(tmp_path, 'name = "here"\n')
     monkeypatch.chdir(tmp_path)
-    assert sections.load().name == "here"
+    assert loading.load().name == "here"
 
 
 @pytest.mark.parametrize(
@@ -76,8 +78,8 @@ def test_the_file_of_the_current_folder_is_read(
         ('workspce = "x"', "unknown key workspce; did you mean workspace?"),
         ("[train]\nepoch = 3", "unknown key train.epoch; did you mean epochs?"),
         ("[evaluate]\nmin_aux = 1", "unknown key evaluate.min_aux; did you mean min_auc?"),
-        ("zzz = 1", "unknown key zzz; known keys: name, workspace"),
-        ("[tune]\nzzz = 3", "unknown key tune.zzz; known keys: trials"),
+        ("zzz = 1", "unknown key zzz; valid keys: name, workspace"),
+        ("[tune]\nzzz = 3", "unknown key tune.zzz; valid keys: trials"),
         ("[evaluate]\nmin_auc = 1.5", "evaluate.min_auc: Input should be less than or equal to 1"),
         ("[train]\nepochs = 0", "(got 0)"),
         ('name = "Not A Name"', "(got 'Not A Name')"),
@@ -90,14 +92,14 @@ def test_a_wrong_file_is_refused_with_what_was_expected(
 ) -> None:
     file = _write(tmp_path, text)
     with pytest.raises(UsageError) as refused:
-        sections.load(file)
+        loading.load(file)
     assert refused.value.what.startswith(f"{file}: ")
     assert says in refused.value.what
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        sections.load(_write(tmp_path, "[train]\nepoch = 3\nseed = 'x'\n"))
+        loading.load(_write(tmp_path, "[train]\nepoch = 3\nseed = 'x'\n"))
     assert "train.epoch" in refused.value.what
     assert "train.seed" in refused.value.what
 
@@ -106,12 +108,12 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "taxiway.toml"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="not a readable TOML file"):
-        sections.load(file)
+        loading.load(file)
 
 
 def test_a_missing_file_is_refused_with_the_command_that_makes_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no such settings file") as refused:
-        sections.load(tmp_path / "none.toml")
+        loading.load(tmp_path / "none.toml")
     assert refused.value.next_step == f"taxiway settings > {tmp_path / 'none.toml'}"
 
 
@@ -121,7 +123,7 @@ def test_settings_cannot_be_changed() -> None:
 
 
 def test_the_json_schema_is_valid_and_accepts_the_defaults() -> None:
-    schema = json.loads(sections.json_schema())
+    schema = json.loads(rendering.json_schema())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert set(schema["properties"]) == set(Settings.model_fields)
     check = jsonschema.Draft202012Validator(schema)
@@ -131,7 +133,7 @@ def test_the_json_schema_is_valid_and_accepts_the_defaults() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    schema = json.loads(sections.json_schema())
+    schema = json.loads(rendering.json_schema())
     for model in (schema, *schema["$defs"].values()):
         assert model["description"]
         for name, setting in model["properties"].items():
@@ -141,4 +143,4 @@ def test_every_setting_is_described() -> None:
 def test_bounds_that_no_model_could_miss_are_refused(tmp_path: Path) -> None:
     file = _write(tmp_path, "[evaluate]\nmin_auc = 0\nmax_auc_drop = 1\nmin_slice_auc = 0\n")
     with pytest.raises(UsageError, match=r"evaluate: .*no bound is left that a model could miss"):
-        sections.load(file)
+        loading.load(file)

@@ -1,0 +1,39 @@
+"""Explain a validation error in the terms of the settings file."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Describe wrong values by their keys, unknown keys with the nearest valid key.
+
+    Args:
+      error: what pydantic raised.
+      model: model that the values were validated with.
+
+    Returns:
+      One clause per wrong value, separated by semicolons.
+    """
+    return "; ".join(_explain(dict(details), model) for details in error.errors())
+
+
+def _explain(details: dict[str, Any], model: type[BaseModel]) -> str:
+    path = [str(part) for part in details["loc"]]
+    if details["type"] != "extra_forbidden":
+        message = details["msg"].removeprefix("Value error, ")
+        return f"{'.'.join(path)}: {message} (got {details['input']!r})"
+    keys = _keys(path[:-1], model)
+    nearest = difflib.get_close_matches(path[-1], keys, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys: {', '.join(keys)}"
+    return f"unknown key {'.'.join(path)}; {hint}"
+
+
+def _keys(section: list[str], model: Any) -> list[str]:
+    for name in section:
+        values = get_args(model)[1:] if get_origin(model) is dict else ()
+        model = values[0] if values else model.model_fields[name].annotation
+    return list(model.model_fields)

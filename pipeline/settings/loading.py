@@ -1,0 +1,98 @@
+"""Read a settings file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import tomli
+from pydantic import ValidationError
+
+from pipeline.errors import UsageError
+from pipeline.settings.beam import placed as placed_beam
+from pipeline.settings.explain import explain
+from pipeline.settings.sections import Settings
+
+DEFAULT_FILE = "taxiway.toml"
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read settings from a TOML file.
+
+    Args:
+      path: settings file; default `taxiway.toml` in the current folder, or the default settings
+        when that file is missing. Relative paths in the file are relative to its folder.
+
+    Returns:
+      The settings, validated, with absolute paths.
+
+    Raises:
+      UsageError: the file is missing, is not TOML, or has an unknown key or a wrong value.
+    """
+    file = path or Path(DEFAULT_FILE)
+    return absolute(load_plain(path), file.absolute().parent)
+
+
+def load_plain(path: Path | None = None) -> Settings:
+    """Read settings as `load` does, but leave their paths as they are written.
+
+    Args:
+      path: settings file; default as for `load`.
+
+    Returns:
+      The settings, validated.
+
+    Raises:
+      UsageError: the file is missing, is not TOML, or has an unknown key or a wrong value.
+    """
+    file = path or Path(DEFAULT_FILE)
+    if path is None and not file.exists():
+        return Settings()
+    try:
+        values = tomli.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"{file}: no such settings file.", f"taxiway settings > {shlex.quote(str(file))}"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
+        raise UsageError(
+            f"{file}: not a readable TOML file: {error}.",
+            "fix the file; `taxiway settings --schema` prints every key that it may have",
+        ) from error
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(
+            f"{file}: {explain(error, Settings)}",
+            "taxiway settings --schema",
+        ) from None
+
+
+def absolute(settings: Settings, base: Path) -> Settings:
+    """Return settings whose paths are absolute.
+
+    Args:
+      settings: settings as `load_plain` returns them.
+      base: folder that relative paths start from.
+    """
+
+    def resolve(path: Path | None) -> Path | None:
+        return None if path is None else base / path.expanduser()
+
+    paths = ("workspace", "features", "schema_file", "policy_file")
+    source = {name: resolve(getattr(settings.source, name)) for name in ("path", "serving_logs")}
+    metadata = {
+        name: resolve(getattr(settings.metadata, name))
+        for name in ("password_file", "ssl_ca", "ssl_cert", "ssl_key")
+    }
+    return settings.model_copy(
+        update={name: resolve(getattr(settings, name)) for name in paths}
+        | {
+            "source": settings.source.model_copy(update=source),
+            "metadata": settings.metadata.model_copy(update=metadata),
+            "beam": placed_beam(settings.beam, base),
+            "kubeflow": settings.kubeflow.model_copy(
+                update={"ca_file": resolve(settings.kubeflow.ca_file)}
+            ),
+        }
+    )
