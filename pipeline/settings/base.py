@@ -12,4 +12,5 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 class Frozen(BaseModel):
     """A value that cannot change and refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Names such as model_id are ours, not pydantic's.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from pipeline.settings.base import Frozen
 
@@ -15,10 +15,6 @@ CURVES_FILE = "curves.json"
 # Of the InfraBlessing, as TFX's InfraValidator has them and as Pusher reads them.
 BLESSED_PROPERTY = "blessed"
 HAS_MODEL_PROPERTY = "has_model"
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Limits(Frozen):
@@ -66,7 +62,7 @@ class Report(Frozen):
     rows_each: int = 0
     load_seconds: float = 0.0
     memory_bytes: int = 0
-    latency_ms: dict[str, Latency] = {}
+    latency_ms: dict[str, Latency] = Field(default_factory=dict)
     warmup_requests: int = 0
     limits: Limits
     server: str = "TensorFlow session"
