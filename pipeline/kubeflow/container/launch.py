@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.errors import DataRefused, point_to_schema
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container.plan import Plan
+from pipeline.kubeflow.container.task import Task
 from pipeline.orchestration import launch as launching
 from pipeline.runs.records import Output
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.container.task import Task
 
 
 def launch(task: Task) -> None:

@@ -62,9 +62,9 @@ def _task(words: list[str]) -> int:
     # The kernel ends this process when the one that watches it is killed.
     ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    from pipeline.kubeflow.container import task
+    from pipeline.kubeflow.container.main import main as run_task
 
-    return task.main(words)
+    return run_task(words)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pipeline.kubeflow.container.task import Task
 from pipeline.orchestration import recording
 from pipeline.runs.records import RunRecord
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.container.task import Task
 
 _log = logging.getLogger(__name__)
 

@@ -7,11 +7,12 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.errors import InfrastructureError, TaxiwayError
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container.plan import Ended
+from pipeline.kubeflow.container.task import Task
 from pipeline.metadata import executions
 from pipeline.metadata import store as metadata
 from pipeline.orchestration import fingerprint, recording
@@ -19,9 +20,6 @@ from pipeline.project import files
 from pipeline.runs.progress import Step
 from pipeline.runs.records import RunRecord
 from pipeline.workspace import Workspace
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.container.task import Task
 
 
 def record(task: Task) -> None:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from pipeline.beam import check as engine
 from pipeline.errors import DataRefused, UsageError
 from pipeline.kubeflow.container.plan import Choice, Plan
+from pipeline.kubeflow.container.task import Task
 from pipeline.project import files as project
 from pipeline.project.files import Project
 from pipeline.settings.explain import explain
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
-
-if TYPE_CHECKING:
-    from pipeline.kubeflow.container.task import Task
 
 
 def start(task: Task) -> None:

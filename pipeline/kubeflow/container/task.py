@@ -1,4 +1,4 @@
-"""A task's work, in a process that `pipeline.kubeflow.container.node` watches."""
+"""A task of a run: its arguments, its steps and its messages."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from pipeline.errors import TaxiwayError, UsageError
-from pipeline.kubeflow import encoding, names
+from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container import environment
-from pipeline.kubeflow.container.plan import Ended, Run
+from pipeline.kubeflow.container.plan import Run
 from pipeline.orchestration import launch as launching
 from pipeline.orchestration import recording
 from pipeline.runs.progress import Step
 from pipeline.runs.records import Output
 from pipeline.settings.sections import Settings
-
-# TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
-os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 
 @dataclass
@@ -127,26 +124,6 @@ def parse(words: list[str]) -> Task:
     )
 
 
-def execute(task: Task) -> int:
-    """Do a task's work, and write down how it ended.
-
-    Args:
-      task: what to do.
-
-    Returns:
-      The exit code: as `taxiway` has them.
-    """
-    try:
-        with launching.explained(task.node):
-            _work(task.node)(task)
-    except TaxiwayError as error:
-        tell(error)
-        _write_down(task, recording.of_end(error))
-        return error.exit_code
-    _write_down(task, {})
-    return 0
-
-
 def tell(error: TaxiwayError) -> None:
     """Say in the task's log what went wrong."""
     if error.__cause__ is not None:
@@ -172,49 +149,3 @@ def tell(error: TaxiwayError) -> None:
 def now() -> str:
     """Return the time as UTC, ISO 8601."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat()
-
-
-def _work(node: str) -> Callable[[Task], None]:
-    if node == names.START:
-        from pipeline.kubeflow.container.start import start
-
-        return start
-    if node == names.RECORD:
-        from pipeline.kubeflow.container.record import record
-
-        return record
-    from pipeline.kubeflow.container.launch import launch
-
-    return launch
-
-
-def _write_down(task: Task, end: dict[str, Any]) -> None:
-    if task.node == names.RECORD:
-        return
-    if end and not task.steps:
-        task.steps.append(Step(task.node, "failed", 0.0))
-    try:
-        task.run.write_ended(task.node, Ended(at=now(), steps=tuple(task.steps), **end))
-    except (OSError, TaxiwayError) as error:
-        print(f"How the task ended is not written down: {error}", file=sys.stderr)
-    if task.report is not None:
-        from pipeline.kubeflow.container import pages
-
-        pages.write(task.report, task, end)
-
-
-def main(words: list[str]) -> int:
-    """Run a task.
-
-    Args:
-      words: the container's arguments.
-
-    Returns:
-      The exit code.
-    """
-    try:
-        task = parse(words)
-    except TaxiwayError as error:
-        tell(error)
-        return error.exit_code
-    return execute(task)
