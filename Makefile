@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-clusters check proof contract bench lines lock clean setup setup-dev
+.PHONY: help run test test-fast test-clusters coverage durations check suites suites-record proof contract bench lines
+.PHONY: lock clean setup setup-dev
 
 BIN := .venv/bin
 UV_COMPILE := .uv/bin/uv pip compile --quiet --universal --python-version 3.10 \
@@ -10,24 +11,33 @@ CLUSTERS := scripts/clusters
 # A file's tests stay together, because they share what is slow to make.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# A file that takes longer keeps one worker busy at the end, while the others wait.
+MAX_FILE_SECONDS ?= 120
+
 # The tests' models lie in temporary folders, and each server has ports of its own.
 TF_SERVING ?= docker run --rm --init --network=host --volume=/tmp:/tmp:ro \
   --entrypoint=tensorflow_model_server tensorflow/serving:2.19.1
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup  ## Run the whole pipeline and publish a blessed model
 	@$(BIN)/taxiway run
 
-test: setup-dev  ## Run every test that needs no cluster, with coverage
-	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not cluster" $(PARALLEL)
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+test: setup-dev  ## Run every test that needs no cluster
+	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL)
 
 test-fast: setup-dev  ## Run the tests that take less than two minutes together
 	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+
+coverage: setup-dev  ## Run the tests of `make test` with coverage and a limit on a file's seconds
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -m "not cluster" $(PARALLEL) --max-file-seconds $(MAX_FILE_SECONDS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+durations: setup-dev  ## Run the tests of `make test`, and record the seconds that order the files
+	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL) --record-durations
 
 test-clusters: setup-dev  ## Run the pipeline on a real Flink and a real Spark, downloaded once
 	@$(BIN)/python -m pytest -m cluster $(PARALLEL)
@@ -37,6 +47,12 @@ check: setup-dev  ## Check style, types and the order of layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+suites: setup-dev  ## Run the tests on clusters and on the newer TFX line that a change concerns
+	@$(BIN)/python -m scripts.suites changed
+
+suites-record: setup-dev  ## Run them in any case, and record that they passed: SUITES="clusters lines"
+	@$(BIN)/python -m scripts.suites record $(SUITES)
 
 proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
 	@$(BIN)/python -m pytest tests/serving tests/pipeline/components/data_gate/test_malformed.py --proof

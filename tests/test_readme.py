@@ -91,7 +91,7 @@ def test_the_first_command_prints_the_steps_shown(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "does"),
     [
-        ("make test", 'coverage run -m pytest -m "not cluster" --numprocesses'),
+        ("make test", 'python -m pytest -m "not cluster" --numprocesses'),
         ("make check", "ruff check .\n"),
     ],
 )
