@@ -1,12 +1,17 @@
-"""Where Beam and TFX spend time for nothing, and what takes it away.
+"""Replace functions of Beam and TFX that cost seconds in every run.
 
-Each replacement touches a name that is not public, because no public hook reaches it. None changes
-a result; `tests/pipeline/beam/test_patches.py` compares each with the slow way.
+No public hook reaches these functions, so Taxiway replaces private names. A patch is applied only
+if the patched function still has the signature that the patch was written for; otherwise the stock
+function stays, and one line of the log states it. No patch changes a result:
+`tests/pipeline/beam/test_patches.py` compares each with the stock function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
@@ -18,47 +23,130 @@ from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.transforms import userstate
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-from tfx_bsl.tfxio import record_based_tfxio, tf_example_record
+from tfx_bsl.tfxio import record_based_tfxio
+from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 
-# Rows in an Arrow batch. Beam's own batching starts at 1 row and feels its way up.
+_log = logging.getLogger(__name__)
+
+# Beam's own batching starts at 1 row and grows slowly, so batches have a fixed number of rows.
 _BATCH_ROWS = 8192
 
 
-def install() -> None:
-    """Replace the hot spots in this process; a second call changes nothing."""
-    tf_example_record.TFExampleRecord.BeamSource = _beam_source
-    # Beam weighs every side input by walking the objects it refers to, modules included, to fit
-    # them into a cache that saves nothing when worker and runner are one process.
-    worker_handlers.STATE_CACHE_SIZE_MB = 0
-    userstate.get_dofn_specs = _specs
-    # dill's trace switch, which Beam turns at each pickle, empties the cache of every logger.
-    # The Beam of TFX 1.21 brings no dill.
+@dataclass(frozen=True)
+class _Function:
+    """A function, with the parameters that Taxiway was written for.
+
+    Args:
+      owner: class or module that has the function.
+      name: attribute of the owner.
+      parameters: names of the expected parameters, in order.
+    """
+
+    owner: Any
+    name: str
+    parameters: tuple[str, ...]
+
+    def mismatch(self) -> str:
+        """Return how the installed function differs from the expected one; "" if it does not."""
+        shown = f"{self.owner.__name__}.{self.name}"
+        function = getattr(self.owner, self.name, None)
+        if function is None:
+            return f"{shown} does not exist"
+        try:
+            names = tuple(inspect.signature(function).parameters)
+        except (TypeError, ValueError) as error:
+            return f"{shown} has no readable signature ({error})"
+        if names == self.parameters:
+            return ""
+        expected, got = ", ".join(self.parameters), ", ".join(names)
+        return f"expected {shown}({expected}), got {shown}({got})"
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """A replacement for a private function.
+
+    Args:
+      target: function to replace.
+      replacement: function to set in its place.
+      calls: other private functions that the replacement calls.
+    """
+
+    target: _Function
+    replacement: Callable[..., Any]
+    calls: tuple[_Function, ...] = ()
+
+    def apply(self) -> None:
+        """Replace the function, or keep the stock function and log why."""
+        for function in (self.target, *self.calls):
+            if reason := function.mismatch():
+                _keep_stock(self.target.name, reason)
+                return
+        setattr(self.target.owner, self.target.name, self.replacement)
+
+
+def apply() -> None:
+    """Apply every patch to this process; a second call changes nothing."""
+    for patch in _patches():
+        patch.apply()
+    # Beam measures every side input by walking the objects that it refers to, modules included, to
+    # fit them into a cache; the cache saves nothing if worker and runner are one process.
+    if isinstance(getattr(worker_handlers, "STATE_CACHE_SIZE_MB", None), int):
+        worker_handlers.STATE_CACHE_SIZE_MB = 0
+    else:
+        _keep_stock("STATE_CACHE_SIZE_MB", f"{worker_handlers.__name__} has no such number")
+
+
+def _patches() -> Iterator[_Patch]:
+    yield _Patch(
+        _Function(TFExampleRecord, "BeamSource", ("self", "batch_size")),
+        _beam_source,
+        (
+            _Function(TFExampleRecord, "_GetSchemaForDecoding", ("self",)),
+            _Function(
+                record_based_tfxio,
+                "AppendRawRecordColumn",
+                ("record_batch", "column_name", "raw_records", "record_index_column_name"),
+            ),
+        ),
+    )
+    yield _Patch(_Function(userstate, "get_dofn_specs", ("dofn",)), _specs)
+    # Beam sets dill's trace switch at each pickle, which empties the cache of every logger. The
+    # Beam of TFX 1.21 has no dill, so there is nothing to patch.
     if hasattr(dill_pickler, "dill"):
-        dill_pickler.dill.dill._trace = lambda *_: None
+        yield _Patch(_Function(dill_pickler.dill.dill, "_trace", ("boolean",)), _trace)
 
 
-_inspect = userstate.get_dofn_specs
-_known_specs: dict[type[beam.DoFn], tuple[set[Any], set[Any]]] = {}
+def _keep_stock(name: str, reason: str) -> None:
+    _log.warning("%s is not patched because %s; runs are slower.", name, reason)
+
+
+def _trace(boolean: bool) -> None:
+    """Ignore dill's trace switch."""
+
+
+_stock_specs = userstate.get_dofn_specs
+_specs_by_class: dict[type[beam.DoFn], tuple[set[Any], set[Any]]] = {}
 
 
 def _specs(dofn: beam.DoFn) -> tuple[set[Any], set[Any]]:
-    """Return the state and timers that a DoFn declares, looking at each class once.
+    """Return the state and timers that a DoFn declares; inspect every class once.
 
     Beam inspects every method of every DoFn several times in each bundle: 2 s of a run.
     """
     if any(isinstance(value, MethodType) for value in vars(dofn).values()):
-        return _inspect(dofn)  # a method of its own, which its class does not have
+        return _stock_specs(dofn)  # the instance has a method that its class does not have
     kind = type(dofn)
-    if kind not in _known_specs:
-        _known_specs[kind] = _inspect(dofn)
-    states, timers = _known_specs[kind]
+    if kind not in _specs_by_class:
+        _specs_by_class[kind] = _stock_specs(dofn)
+    states, timers = _specs_by_class[kind]
     return set(states), set(timers)
 
 
 def _beam_source(self: Any, batch_size: int | None = None) -> beam.PTransform:
     """Read TFRecords of tf.Examples with TensorFlow's reader, in batches of fixed size.
 
-    On an engine of several workers, each takes a file.
+    On an engine with several workers, each worker reads whole files.
     """
 
     @beam.typehints.with_input_types(beam.Pipeline)

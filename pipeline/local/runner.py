@@ -159,7 +159,7 @@ class _Run:
             from pipeline.orchestration import fingerprint, outcomes, recovery
             from pipeline.pipeline import create_pipeline
 
-            patches.install()
+            patches.apply()
             pipeline = create_pipeline(
                 settings=self._settings,
                 features=files.features,

@@ -51,7 +51,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from pipeline.metadata import store as metadata
     from pipeline.orchestration import outcomes, recovery
 
-    patches.install()
+    patches.apply()
     data = plan.data
     assert data is not None, "Run.plan says so"
     settings = plan.choice.applied(task.settings)

@@ -1,4 +1,4 @@
-"""No speed-up changes a result."""
+"""No patch changes a result, and none is applied to a function that it does not fit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pytest
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.transforms import core, userstate
-from tfx_bsl.tfxio import tf_example_record
+from tfx_bsl.tfxio import record_based_tfxio
+from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 
 from pipeline.beam import patches
 from pipeline.components.example_gen.executor import write_examples
@@ -27,15 +29,15 @@ def _keep(batch: pa.RecordBatch, folder: str) -> None:
 
 
 def _read(source: Any, pattern: str, kept: Path, *flags: str) -> list[pa.RecordBatch]:
-    """Read with Beam, whose workers may be in other processes."""
+    """Read with Beam, whose workers may run in other processes."""
     kept.mkdir()
-    record = tf_example_record.TFExampleRecord(pattern, raw_record_column_name="raw")
+    record = TFExampleRecord(pattern, raw_record_column_name="raw")
     with beam.Pipeline(argv=list(flags)) as pipeline:
         pipeline | source(record) | beam.Map(_keep, str(kept))
     return [pa.ipc.open_file(str(file)).get_batch(0) for file in kept.iterdir()]
 
 
-_STOCK = tf_example_record.TFExampleRecord.BeamSource
+_STOCK = TFExampleRecord.BeamSource
 
 
 @pytest.fixture(scope="module")
@@ -46,20 +48,20 @@ def stock(flights: Layout, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     write_examples([flights.base.parent / "spans" / "201302.parquet"], examples, 500_000)
     assert len(list(examples.iterdir())) > 1
     pattern = str(examples / "*")
-    return pattern, _rows(_read(_STOCK, pattern, folder / "theirs"))
+    return pattern, _rows(_read(_STOCK, pattern, folder / "stock"))
 
 
-# One worker apart is as far as two.
+# One worker in another process crosses the same boundary as two.
 @pytest.mark.parametrize(
-    "flags", [[], [*APART, "--direct_num_workers=1"]], ids=["here", "a worker apart"]
+    "flags", [[], [*APART, "--direct_num_workers=1"]], ids=["one process", "a worker process"]
 )
-def test_the_native_reader_reads_what_beam_reads(
+def test_the_patched_reader_reads_what_beam_reads(
     stock: tuple[str, set[bytes]], tmp_path: Path, flags: list[str]
 ) -> None:
-    pattern, theirs = stock
-    ours = _rows(_read(patches._beam_source, pattern, tmp_path / "ours", *flags))
-    assert len(ours) == 23_611
-    assert ours == theirs
+    pattern, expected = stock
+    rows = _rows(_read(patches._beam_source, pattern, tmp_path / "patched", *flags))
+    assert len(rows) == 23_611
+    assert rows == expected
 
 
 def _rows(batches: list[pa.RecordBatch]) -> set[bytes]:
@@ -67,16 +69,16 @@ def _rows(batches: list[pa.RecordBatch]) -> set[bytes]:
 
 
 class _Counting(beam.DoFn):
-    SEEN = userstate.CombiningValueStateSpec("seen", sum)
+    COUNT = userstate.CombiningValueStateSpec("count", sum)
     FLUSH = userstate.TimerSpec("flush", beam.TimeDomain.WATERMARK)
 
     def process(
         self,
         element: Any,
-        seen: Any = beam.DoFn.StateParam(SEEN),
+        count: Any = beam.DoFn.StateParam(COUNT),
         flush: Any = beam.DoFn.TimerParam(FLUSH),
     ) -> None:
-        seen.add(1)
+        count.add(1)
 
 
 class _Plain(beam.DoFn):
@@ -85,20 +87,83 @@ class _Plain(beam.DoFn):
 
 
 class _Lender:
-    def takes(self, element: Any, seen: Any = beam.DoFn.StateParam(_Counting.SEEN)) -> None:
-        seen.add(element)
+    def takes(self, element: Any, count: Any = beam.DoFn.StateParam(_Counting.COUNT)) -> None:
+        count.add(element)
 
 
 def test_a_dofn_declares_the_same_state_and_timers() -> None:
-    wrappers = [core.CallableWrapperDoFn(each) for each in (len, _Lender().takes)]
+    wrappers = [core.CallableWrapperDoFn(function) for function in (len, _Lender().takes)]
     dofns = [_Plain(), _Counting(), _Plain(), _Counting(), *wrappers, *wrappers]
-    found = [patches._specs(dofn) for dofn in dofns]
-    assert found == [patches._inspect(dofn) for dofn in dofns]
-    assert found[1] == ({_Counting.SEEN}, {_Counting.FLUSH})
+    specs = [patches._specs(dofn) for dofn in dofns]
+    assert specs == [patches._stock_specs(dofn) for dofn in dofns]
+    assert specs[1] == ({_Counting.COUNT}, {_Counting.FLUSH})
 
 
-def test_installing_twice_is_installing_once() -> None:
-    patches.install()
-    once = (userstate.get_dofn_specs, tf_example_record.TFExampleRecord.BeamSource)
-    patches.install()
-    assert once == (userstate.get_dofn_specs, tf_example_record.TFExampleRecord.BeamSource)
+@pytest.fixture
+def unpatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test patch this process; what it patched is as before afterwards."""
+    for patch in patches._patches():
+        owner, name = patch.target.owner, patch.target.name
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    cache_size = worker_handlers.STATE_CACHE_SIZE_MB
+    monkeypatch.setattr(worker_handlers, "STATE_CACHE_SIZE_MB", cache_size)
+
+
+@pytest.mark.usefixtures("unpatched")
+def test_every_patch_fits_the_installed_packages(caplog: pytest.LogCaptureFixture) -> None:
+    patches.apply()
+    assert caplog.messages == []
+    for patch in patches._patches():
+        assert getattr(patch.target.owner, patch.target.name) is patch.replacement
+    assert worker_handlers.STATE_CACHE_SIZE_MB == 0
+    patches.apply()
+    assert caplog.messages == [], "a second call changes nothing"
+    for patch in patches._patches():
+        assert getattr(patch.target.owner, patch.target.name) is patch.replacement
+
+
+_TARGETS = [(patch.target.owner, patch.target.name) for patch in patches._patches()]
+
+
+@pytest.mark.usefixtures("unpatched")
+@pytest.mark.parametrize(("owner", "name"), _TARGETS, ids=[name for _, name in _TARGETS])
+def test_a_function_with_another_signature_stays(
+    owner: Any, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def changed(other: Any, more: Any) -> None:
+        """Stand in for the function of a later release."""
+
+    monkeypatch.setattr(owner, name, changed)
+    patches.apply()
+    assert getattr(owner, name) is changed
+    [message] = caplog.messages
+    assert message.startswith(f"{name} is not patched because expected {owner.__name__}.{name}(")
+    assert message.endswith(f"got {owner.__name__}.{name}(other, more); runs are slower.")
+
+
+@pytest.mark.usefixtures("unpatched")
+def test_the_stock_reader_stays_when_what_the_patch_calls_has_changed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(TFExampleRecord, "BeamSource", _STOCK)
+    monkeypatch.setattr(record_based_tfxio, "AppendRawRecordColumn", lambda batch: batch)
+    patches.apply()
+    assert _STOCK is TFExampleRecord.BeamSource
+    [message] = caplog.messages
+    assert message.startswith("BeamSource is not patched because expected ")
+    assert "AppendRawRecordColumn(batch); runs are slower." in message
+
+
+@pytest.mark.usefixtures("unpatched")
+def test_a_name_that_is_gone_is_not_patched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(userstate, "get_dofn_specs")
+    monkeypatch.setattr(worker_handlers, "STATE_CACHE_SIZE_MB", None)
+    patches.apply()
+    assert not hasattr(userstate, "get_dofn_specs")
+    assert worker_handlers.STATE_CACHE_SIZE_MB is None
+    specs, cache = caplog.messages
+    assert specs.startswith("get_dofn_specs is not patched because apache_beam.transforms.")
+    assert "get_dofn_specs does not exist; runs are slower." in specs
+    assert cache.startswith("STATE_CACHE_SIZE_MB is not patched because ")
