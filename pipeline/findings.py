@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from serving.storage import local
+
 # What another schema could let pass.
 SCHEMA_KINDS = frozenset({"missing_column", "new_column", "type", "presence", "domain", "range"})
 
@@ -56,9 +58,10 @@ class BadRow:
 def write_quarantine(file: Path, rows: Iterable[BadRow]) -> None:
     """Write refused rows as CSV: file, row, column, found, expected, content."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}")
-    with unfinished.open("w", encoding="utf-8", newline="") as out:
+    with (
+        local.replacement(file) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as out,
+    ):
         writer = csv.writer(out)
         writer.writerow([field.name for field in fields(BadRow)])
         writer.writerows(astuple(row) for row in rows)
-    unfinished.replace(file)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.errors import UsageError, WorkspaceBusy
+from serving.storage import lock
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Name the places in a workspace; create nothing.
+    """Name the paths in a workspace; only `exclusive` creates anything.
 
     Args:
       root: the workspace folder.
@@ -55,5 +60,34 @@ class Workspace:
 
     @property
     def lock_file(self) -> Path:
-        """Held by the run that is under way."""
+        """File that states which process runs in the workspace."""
         return self.root / ".lock"
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the workspace's lock while the block runs; one run at a time uses a workspace.
+
+        The workspace is created if missing. The system releases the lock when the process ends.
+
+        Raises:
+          WorkspaceBusy: another process holds the lock.
+          UsageError: the workspace cannot be written.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.lock_file.touch()
+        except OSError as error:
+            raise UsageError(
+                f"{self.root}: the workspace cannot be written: {error.strerror}.",
+                "choose another with --workspace",
+            ) from error
+        with ExitStack() as held:
+            try:
+                held.enter_context(lock.exclusive(self.lock_file, keep=True))
+            except lock.LockHeld as error:
+                raise WorkspaceBusy(
+                    f"{self.root}: another run (process {error.holder or 'unknown'}) is using this"
+                    " workspace.",
+                    "wait for it to end, or choose another workspace with --workspace",
+                ) from None
+            yield

@@ -222,9 +222,9 @@ def _now() -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    unfinished = file.with_name(f".{file.name}")
+    from serving.storage import local
+
     try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
+        local.replace_file(file, text)
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}.") from error

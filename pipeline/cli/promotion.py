@@ -116,7 +116,6 @@ def gc(
     These stay: versions that serve, have an alias, or would be rolled back to, the baseline, and
     the newest. Executions that a killed run left running are closed.
     """
-    from pipeline import lock as workspace_lock
     from pipeline.metadata import store as metadata
     from pipeline.workspace import Workspace
     from serving.storage import local
@@ -130,7 +129,7 @@ def gc(
     local.make_folder(place.model_base.parent)  # for its lock; perhaps no model was good enough yet
     with (
         translated(),
-        workspace_lock.exclusive(place.lock_file),
+        place.exclusive(),
         lock.exclusive(place.model_base.parent, versions.WAIT_SECONDS),
     ):
         from pipeline.orchestration import recovery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -222,13 +222,9 @@ def _patch(file: Path, before: str, after: str) -> str:
 
 
 def _write(file: Path, content: str) -> None:
-    unfinished = file.with_name(f".{file.name}.unfinished")
+    from serving.storage import local
+
     try:
-        with unfinished.open("w", encoding="utf-8") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        unfinished.chmod(file.stat().st_mode)
-        unfinished.replace(file)
+        local.replace_file(file, content, stat.S_IMODE(file.stat().st_mode))
     except OSError as error:
         raise InfrastructureError(f"{file}: cannot be written: {error.strerror}.") from error

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import lock
 from pipeline.beam import check as engine
 from pipeline.beam import clusters
 from pipeline.errors import DataRefused, TaxiwayError, UsageError, point_to_schema
@@ -58,7 +57,7 @@ def run(
       InfrastructureError: the engine cannot be reached, or a component failed.
     """
     workspace = Workspace(settings.workspace, settings.name)
-    with lock.exclusive(workspace.lock_file):
+    with workspace.exclusive():
         _reach_engine(settings, observer)
         return _Run(
             settings, workspace, observer, tune, warm_start, log_file, schema_diff

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from pipeline.runs.records import RunRecord
 from pipeline.workspace import Workspace
+from serving.storage import local
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +35,8 @@ def build(workspace: Workspace, record: RunRecord) -> Path:
     file = path(workspace, record.run_id)
     content = page.render(workspace, record)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}")
-    # A path may hold bytes that are no text.
-    with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.replace(file)
+    # A path may contain bytes that are not text, so they are escaped.
+    local.replace_file(file, content.encode("utf-8", "backslashreplace"))
     return file
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from pipeline.findings import Finding
 from pipeline.runs.progress import Step
+from serving.storage import local
 from serving.store.manifest import Metric
 
 Outcome = Literal["published", "not blessed", "data refused", "failed", "interrupted"]
@@ -101,12 +101,7 @@ def write(folder: Path, record: RunRecord) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{record.run_id}.json"
-    unfinished = folder / f".{file.name}"
-    with unfinished.open("w", encoding="utf-8") as out:
-        out.write(record.model_dump_json(indent=2) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.replace(file)
+    local.replace_file(file, record.model_dump_json(indent=2) + "\n")
     return file
 
 

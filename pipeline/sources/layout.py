@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import Source
+from serving.storage import local
 
 _MAX_SPAN = 2**31 - 1
 
@@ -127,10 +128,8 @@ def _written(source: Source, span: int, folder: Path) -> Path:
     file = folder / f"{span}.parquet"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = folder / f".{span}.parquet"
-        unfinished.unlink(missing_ok=True)
-        source.write(span, unfinished)
-        unfinished.replace(file)
+        with local.replacement(file) as temporary:
+            source.write(span, temporary)
     return file
 
 

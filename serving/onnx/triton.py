@@ -100,10 +100,8 @@ def write(
             local.write(staging / FACTS, json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
             local.flush_folder(staging)
             if not told.exists():
-                unfinished = base / f".{CONFIG}"
-                unfinished.unlink(missing_ok=True)
-                local.write(unfinished, content)
-                unfinished.rename(told)
+                local.remove_unfinished(told)
+                local.replace_file(told, content)
             staging.rename(known)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)

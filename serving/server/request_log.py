@@ -20,11 +20,11 @@ from typing import Any
 import tensorflow as tf
 
 from serving.server.metrics import Metrics
+from serving.storage import local
 
 _MAX_WAITING_BYTES = 64 << 20
 _MAX_WAITING = 1024
 _CLOSE_SECONDS = 5.0
-_UNFINISHED = ".unfinished-"
 
 _log = logging.getLogger(__name__)
 
@@ -113,31 +113,28 @@ class RequestLog:
         self._number += 1
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         name = f"requests-{stamp}-{os.getpid()}-{self._number:04}.tfrecord"
-        unfinished = self._folder / f"{_UNFINISHED}{name}"
         until = time.monotonic() + self._max_file_seconds
         size, record, ended = 0, first, False
-        try:
-            with tf.io.TFRecordWriter(str(unfinished)) as out:
-                while True:
-                    model, content = record
-                    out.write(content)
-                    self._metrics.logged(model, "OK")
-                    size += len(content)
-                    left = until - time.monotonic()
-                    if size >= self._max_file_bytes or left <= 0:
-                        break
-                    try:
-                        found = self._next(left)
-                    except queue.Empty:
-                        break
-                    if found is None:
-                        ended = True
-                        break
-                    record = found
-            unfinished.rename(self._folder / name)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        with (
+            local.replacement(self._folder / name) as unfinished,
+            tf.io.TFRecordWriter(str(unfinished)) as out,
+        ):
+            while True:
+                model, content = record
+                out.write(content)
+                self._metrics.logged(model, "OK")
+                size += len(content)
+                left = until - time.monotonic()
+                if size >= self._max_file_bytes or left <= 0:
+                    break
+                try:
+                    found = self._next(left)
+                except queue.Empty:
+                    break
+                if found is None:
+                    ended = True
+                    break
+                record = found
         self._remove_old()
         return ended
 
@@ -156,6 +153,6 @@ class RequestLog:
         for file in files[: -self._max_files]:
             file.unlink(missing_ok=True)
         long_ago = time.time() - 10 * self._max_file_seconds
-        for file in self._folder.glob(f"{_UNFINISHED}*"):
+        for file in self._folder.glob(f"{local.UNFINISHED}*"):
             if file.stat().st_mtime < long_ago:
                 file.unlink(missing_ok=True)

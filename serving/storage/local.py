@@ -9,12 +9,17 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import suppress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from serving.errors import DamagedModel
 from serving.store.manifest import NAME as MANIFEST
 from serving.store.manifest import FileEntry
+
+# First letters of the name of a file that is not complete yet; readers skip hidden files.
+UNFINISHED = ".unfinished-"
 
 _CHUNK = 1 << 20
 
@@ -112,6 +117,76 @@ def write(target: Path, content: str | bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def replace_file(path: Path, content: str | bytes, mode: int | None = None) -> None:
+    """Replace a file in one step, so that readers see the old content or the new, never a part.
+
+    Args:
+      path: file to create or replace; its folder must exist.
+      content: new content; text is encoded as UTF-8.
+      mode: permission bits of the new file; default 0o666 without the bits of the umask.
+
+    Raises:
+      OSError: the file cannot be written; the old file is unchanged.
+    """
+    with replacement(path) as sibling:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        handle = os.open(sibling, flags, 0o666 if mode is None else mode)
+        try:
+            if mode is not None:
+                os.fchmod(handle, mode)  # os.open drops the bits of the umask
+            _write(handle, content.encode() if isinstance(content, str) else content)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def replacement(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary path to write to, and rename it to the final path on success.
+
+    For writers that need a file name, such as TensorFlow's; `replace_file` takes the content.
+    The temporary name ends with the final one, because some writers read the format from it. Its
+    random part keeps two processes that replace the same file from writing to the same sibling.
+
+    Args:
+      path: file to create or replace; its folder must exist.
+      folder: folder of the temporary file, on the same file system; default: the path's folder.
+
+    Yields:
+      The temporary path. Nothing exists there yet.
+
+    Raises:
+      OSError: the file cannot be written; the old file is unchanged.
+    """
+    sibling = (folder or path.parent) / f"{UNFINISHED}{uuid.uuid4().hex[:12]}-{path.name}"
+    try:
+        yield sibling
+        handle = os.open(sibling, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        sibling.replace(path)
+    except BaseException:
+        sibling.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of a file that they were replacing.
+
+    The caller holds the lock under which the file is written, so no live process is writing it.
+
+    Args:
+      path: file that `replace_file` writes.
+
+    Raises:
+      OSError: a file cannot be removed.
+    """
+    for sibling in path.parent.glob(f"{UNFINISHED}*-{path.name}"):
+        sibling.unlink(missing_ok=True)
 
 
 def make_folder(folder: Path) -> None:

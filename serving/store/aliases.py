@@ -391,9 +391,6 @@ def _entry(name: str, served: Served) -> str:
 
 def _write(folder: Path, config: Config, name: str, served: Served) -> None:
     """Replace the file, whole or not at all."""
-    file = folder / CONFIG
-    unfinished = file.with_name(f".{CONFIG}")
-    unfinished.unlink(missing_ok=True)  # of a process that was killed
-    local.write(unfinished, Config(models={**config.models, name: served}).to_text())
-    unfinished.replace(file)
-    local.flush_folder(folder)
+    local.remove_unfinished(folder / CONFIG)
+    text = Config(models={**config.models, name: served}).to_text()
+    local.replace_file(folder / CONFIG, text)

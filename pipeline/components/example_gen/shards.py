@@ -8,7 +8,6 @@ give the same examples in the same order.
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from pipeline.errors import DataRefused
 from pipeline.sources.base import PROVENANCE
+from serving.storage import local
 
 _ROWS_ENCODED_AT_ONCE = 8192
 _SEED = 20130101
@@ -109,9 +109,8 @@ def write(table: pa.Table, folder: Path, shard: int, shards: int, scratch: Path)
     order = np.random.default_rng(_SEED + shard)
     file = folder / f"data_tfrecord-{shard:05d}-of-{shards:05d}.gz"
     # The same work may be done twice at once, when a worker that seemed lost comes back.
-    unfinished = scratch / f"{file.name}-{uuid.uuid4().hex}"
-    _write(table.take(order.permutation(len(table))), unfinished)
-    unfinished.replace(file)
+    with local.replacement(file, scratch) as temporary:
+        _write(table.take(order.permutation(len(table))), temporary)
 
 
 def schema_of(file: Path) -> pa.Schema:

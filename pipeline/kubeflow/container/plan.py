@@ -16,7 +16,7 @@ from pipeline.runs.records import Outcome
 from pipeline.settings.base import Frozen
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
-from serving.storage import local as files
+from serving.storage import local
 
 _PLAN_FILE = "plan.json"
 _STEPS_FOLDER = "steps"
@@ -160,7 +160,4 @@ def _read(file: Path, kind: type[_Model]) -> _Model | None:
 
 def _write(file: Path, content: BaseModel) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}")
-    unfinished.unlink(missing_ok=True)
-    files.write(unfinished, content.model_dump_json(indent=2) + "\n")
-    unfinished.replace(file)
+    local.replace_file(file, content.model_dump_json(indent=2) + "\n")

@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import app, promotion
 from pipeline.errors import NotBlessed, UsageError, WorkspaceBusy
-from pipeline.lock import exclusive
 from pipeline.metadata import store as metadata
 from pipeline.runs import records
 from pipeline.runs.records import Output, RunRecord
@@ -189,7 +188,7 @@ def test_garbage_is_listed_and_then_removed(tmp_path: Path) -> None:
     listed = run("--dry-run")
     assert "models/flights/1" in listed.output and "would be removed." in listed.output
     assert publish.versions(place.model_base) == [1, 2, 3]
-    with exclusive(place.lock_file):
+    with place.exclusive():
         assert isinstance(run().exception, WorkspaceBusy)
     removed = json.loads(run("--json").output)
     assert removed["removed"] is True and len(removed["found"]) == 6

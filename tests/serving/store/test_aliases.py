@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(base: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(aliases.files, "write", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(StoreUnwritable, match="No space left on device"):
         aliases.promote(base, 2, "ann", verify=_good)
     assert served(base) == {"stable": 1}

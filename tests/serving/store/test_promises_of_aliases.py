@@ -24,6 +24,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.registry import retention
 from pipeline.workspace import Workspace
 from serving.errors import ChangedByHand, StoreError, Unblessed
+from serving.storage import local
 from serving.store import aliases, manifest
 from serving.store import publish as store
 from serving.store.aliases import Server
@@ -216,7 +217,7 @@ class _Registry(RuleBasedStateMachine):
 
     @rule()
     def leave_a_half_written_file(self) -> None:
-        (self.base.parent / f".{aliases.CONFIG}").write_text("half of a")
+        (self.base.parent / f"{local.UNFINISHED}0123-{aliases.CONFIG}").write_text("half of a")
 
     def _aliased(self) -> set[int]:
         return set(aliases.of_model(self.base).aliases.values())
