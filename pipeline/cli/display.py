@@ -1,16 +1,13 @@
-"""What a person sees of a run: one line a step, and where the model is."""
+"""Progress and summary of a run: one line per step, then the model and its metrics."""
 
 from __future__ import annotations
 
 from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
 from rich.text import Text
 
-from pipeline.errors import DataRefused
+from pipeline.cli.console import open_console
 from pipeline.runs.progress import Step
 from pipeline.runs.records import RunRecord
 
@@ -21,24 +18,24 @@ _MARKS = {
     "interrupted": ("✗", "yellow"),
 }
 
-# Of a table that is not on a terminal.
-_PIPED_WIDTH = 160
-_ROWS_SHOWN = 10
-
 
 class Display:
     """Show steps on a terminal with a spinner, or as plain lines where there is none.
 
     Args:
-      stream: the terminal, or a pipe.
+      stream: the terminal or pipe to print on.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._console = open_console(stream, soft_wrap=True)
         self._progress: Progress | None = None
 
     def started(self, name: str) -> None:
-        """Show the step's name with a spinner and the time it takes."""
+        """Show the step's name with a spinner and its duration.
+
+        Args:
+          name: name of the step that started.
+        """
         if not self._console.is_terminal:
             return
         self._progress = Progress(
@@ -47,7 +44,7 @@ class Display:
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
-            # Rich would pull what libraries print out of the log and onto the terminal.
+            # Rich would redirect the output of libraries from the log to the terminal.
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -55,7 +52,11 @@ class Display:
         self._progress.start()
 
     def finished(self, step: Step) -> None:
-        """Replace the spinner by the step's line."""
+        """Replace the spinner by the step's line.
+
+        Args:
+          step: the finished step with its state, duration and outcome.
+        """
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -70,7 +71,12 @@ class Display:
         self._console.print(line)
 
     def summary(self, result: RunRecord, again: str) -> None:
-        """Say what was published, and where everything is; `again` is the command to repeat it."""
+        """Show the published version, its metrics, and the paths of report and log.
+
+        Args:
+          result: the record of the run.
+          again: the command that repeats the run.
+        """
         print_ = self._console.print
         print_()
         print_(
@@ -88,27 +94,6 @@ class Display:
             print_(f"Report {result.report}")
         print_(f"Log    {result.log_file}")
         print_(Text(f"Next   {again}   (unchanged, it is all cached)"))
-
-
-def show_refusal(error: DataRefused) -> None:
-    """Show on standard error what data was refused for, as a table, and where the rows are."""
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    if error.findings:
-        table = Table("feature", "split", "found", "expected", Column("rows", justify="right"))
-        for finding in error.findings:
-            rows = "" if finding.rows is None else f"{finding.rows:,}"
-            cells = (finding.feature, finding.split, finding.found, finding.expected, rows)
-            table.add_row(*map(escape, cells))
-        console.print(table)
-    elif error.rows:
-        table = Table("file", "row", "column", "found", "expected")
-        for row in error.rows[:_ROWS_SHOWN]:
-            table.add_row(*map(escape, (row.file, row.row, row.column, row.found, row.expected)))
-        console.print(table)
-    if error.quarantine:
-        console.print(f"Rows   {error.quarantine}", soft_wrap=True, markup=False)
 
 
 def _number(value: float | None) -> str:

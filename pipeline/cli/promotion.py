@@ -6,15 +6,14 @@ import getpass
 import json
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
-from pipeline.errors import InfrastructureError, NotBlessed, UsageError
+from pipeline.errors import UsageError
+from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
     from serving.store.aliases import Event
@@ -49,7 +48,7 @@ def promote(
         )
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
-    with translated():
+    with as_cli_errors():
         event = aliases.promote(
             base, version, getpass.getuser(), alias, why=why,
             server=promotion.server(settings.publish, _wait),
@@ -80,7 +79,7 @@ def rollback(
 
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
-    with translated():
+    with as_cli_errors():
         target = version if version is not None else aliases.of_model(base).previous()
         if target is None:
             raise UsageError(
@@ -128,7 +127,7 @@ def gc(
         raise UsageError(f"{place.root}: there is no run here yet.", "taxiway run")
     local.make_folder(place.model_base.parent)  # for its lock; perhaps no model was good enough yet
     with (
-        translated(),
+        as_cli_errors(),
         place.exclusive(),
         lock.exclusive(place.model_base.parent, versions.WAIT_SECONDS),
     ):
@@ -156,27 +155,6 @@ def gc(
     click.echo(f"{total:,.1f} MB {'would be removed' if dry_run else 'removed'}.")
     if closed:
         click.echo(f"{closed} interrupted executions closed.")
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the store's errors into those of the command line.
-
-    Raises:
-      UsageError: there is no such version.
-      NotBlessed: the version must not serve.
-      InfrastructureError: the folder or its file of aliases cannot be used.
-    """
-    from serving.errors import DamagedModel, StoreError, Unblessed, UnknownVersion
-
-    try:
-        yield
-    except UnknownVersion as error:
-        raise UsageError(f"{error.where}: {error.what}.", error.next_step) from error
-    except (DamagedModel, Unblessed) as error:
-        raise NotBlessed(f"{error.where}: {error.what}.", error.next_step) from error
-    except StoreError as error:
-        raise InfrastructureError(f"{error.where}: {error.what}.", error.next_step) from error
 
 
 def _wait(seconds: float) -> None:

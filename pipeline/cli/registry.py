@@ -13,8 +13,9 @@ import click
 
 from pipeline.cli import program
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
-from pipeline.cli.promotion import gc, promote, rollback, translated
+from pipeline.cli.promotion import gc, promote, rollback
 from pipeline.errors import InfrastructureError, UsageError
+from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
     from pipeline.registry.models import Entry
@@ -45,7 +46,7 @@ def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> 
     from pipeline.registry import models
 
     place = _workspace(settings_file, workspace)
-    with translated():
+    with as_cli_errors():
         found = models.entries(place)
     if as_json:
         click.echo(json.dumps({"models": [_entry(each) for each in found]}))
@@ -88,7 +89,7 @@ def history(settings_file: Path | None, workspace: Path | None, as_json: bool) -
     """Show who gave which alias to which version, when and why."""
     from serving.store import aliases
 
-    with translated():
+    with as_cli_errors():
         events = aliases.of_model(_base(settings_file, workspace)).history
     if as_json:
         click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events]}))
@@ -231,7 +232,7 @@ def _found(workspace: Workspace, name: str) -> Manifest | RunRecord:
     from pipeline.registry import models
     from pipeline.runs import records
 
-    with translated():
+    with as_cli_errors():
         entries = models.entries(workspace)
     for entry in entries:
         if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
@@ -248,7 +249,6 @@ def _found(workspace: Workspace, name: str) -> Manifest | RunRecord:
 
 
 def _one(base: Path, version: int) -> Manifest:
-    from serving.errors import UnreadableManifest
     from serving.store import manifest, publish
 
     known = publish.versions(base)
@@ -257,10 +257,8 @@ def _one(base: Path, version: int) -> Manifest:
         raise UsageError(
             f"{base}: there is no version {version}; published: {listed}.", "taxiway registry list"
         )
-    try:
+    with as_cli_errors():
         return manifest.read(base / str(version))
-    except UnreadableManifest as error:
-        raise InfrastructureError(f"{error.where}: {error.what}.", error.next_step) from error
 
 
 def _entry(entry: Entry) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import load, settings_option, workspace_option
-from pipeline.cli.quiet import quieten
+from pipeline.cli.terminal import silence_libraries
 from pipeline.errors import InfrastructureError, UsageError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _serve_here(words: Sequence[str]) -> None:
     except UnusableFlags as error:
         end = "" if str(error).endswith("?") else "."
         raise UsageError(f"{error}{end}", "taxiway serve --help") from error
-    quieten()
+    silence_libraries()
     from serving.server import server  # TensorFlow takes seconds to import
 
     try:

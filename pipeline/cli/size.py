@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import click
 
 from pipeline.cli import addresses
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
-from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
+from pipeline.errors import InfrastructureError, UsageError
 from pipeline.orchestration import interrupts
 from pipeline.runs.progress import Step
 
@@ -124,6 +122,7 @@ def size(
     from pipeline.cli.display import Display
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.deploy.sizing import Where, sized
+    from pipeline.registry.errors import as_cli_errors
     from serving.sizing import files
     from serving.sizing.result import Wanted
 
@@ -144,18 +143,21 @@ def size(
     log_file = new_log(settings.workspace, f"size-{stamp}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    with (
-        _translated(log_file),
-        interrupts.remembered(),  # the server must not outlive this process
-        library_output_to(log_file) as terminal,
-    ):
-        observer = _Watcher(None if as_json else Display(terminal))
-        found = sized(settings, where, model, file, wanted, folder, anyway, observer)
-        written = files.write(found, folder)
-        if not as_json:
-            from pipeline.cli.tables.size import show
+    try:
+        with (
+            as_cli_errors(log_file),
+            interrupts.remembered(),  # the server must not outlive this process
+            library_output_to(log_file) as terminal,
+        ):
+            observer = _Watcher(None if as_json else Display(terminal))
+            found = sized(settings, where, model, file, wanted, folder, anyway, observer)
+            written = files.write(found, folder)
+            if not as_json:
+                from pipeline.cli.tables.size import show
 
-            show(found, written, terminal)
+                show(found, written, terminal)
+    except OSError as error:
+        raise InfrastructureError(f"{error.filename or ''}: {error.strerror}.") from error
     if found.refused:
         refusal = InfrastructureError(
             f"Nothing is recommended: {'; '.join(found.refused)}.",
@@ -166,29 +168,6 @@ def size(
         raise refusal
     if as_json:
         click.echo(found.model_dump_json(indent=2))
-
-
-@contextmanager
-def _translated(log_file: Path) -> Iterator[None]:
-    """Turn the errors of sizing into those of the command line."""
-    from serving.client import ClientError
-    from serving.sizing.errors import SizingError, ToolMissing
-
-    try:
-        yield
-    except TaxiwayError as error:
-        error.log_file = log_file
-        raise
-    except ToolMissing as error:
-        raise UsageError(error.what, error.next_step) from error
-    except SizingError as error:
-        failed = InfrastructureError(error.what, error.next_step)
-        failed.log_file = log_file
-        raise failed from error
-    except ClientError as error:
-        raise InfrastructureError(f"{error}.", "taxiway status") from error
-    except OSError as error:
-        raise InfrastructureError(f"{error.filename or ''}: {error.strerror}.") from error
 
 
 class _Watcher:

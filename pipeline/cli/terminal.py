@@ -1,10 +1,12 @@
-"""Keep what libraries print off the terminal."""
+"""Keep the output of libraries off the terminal."""
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +15,25 @@ from typing import TextIO
 from pipeline.errors import UsageError
 
 
+def silence_libraries() -> None:
+    """Silence TensorFlow and Google's libraries; call it before they are imported.
+
+    Their errors are raised all the same, and Taxiway reports them.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="google")
+
+
 def new_log(workspace: Path, name: str) -> Path:
     """Create a log file in a workspace.
 
     Args:
       workspace: the folder of all state; created when missing.
-      name: of the file, without suffix.
+      name: the file's name without suffix.
 
     Returns:
-      The file.
+      The path of the file.
 
     Raises:
       UsageError: the workspace cannot be written.
@@ -33,7 +45,7 @@ def new_log(workspace: Path, name: str) -> Path:
     except OSError as error:
         raise UsageError(
             f"{workspace}: the workspace cannot be written: {error.strerror}.",
-            "choose another with --workspace",
+            "choose another folder with --workspace",
         ) from error
     return file
 
@@ -42,21 +54,21 @@ def new_log(workspace: Path, name: str) -> Path:
 def library_output_to(log_file: Path) -> Iterator[TextIO]:
     """Send everything that is written to stdout and stderr to a log file.
 
-    It works on the process's file descriptors, because TensorFlow's native code writes to them.
+    It redirects the process's file descriptors because TensorFlow's native code writes to them.
 
     Args:
-      log_file: created, with its folder; appended to when it exists.
+      log_file: the file to append to; created, with its folder, when missing.
 
     Yields:
-      The real standard output, for what the user is meant to see.
+      The real standard output, for messages to the user.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
-    kept_out, kept_err = os.dup(1), os.dup(2)
+    saved_out, saved_err = os.dup(1), os.dup(2)
     try:
-        with os.fdopen(os.dup(kept_out), "w", encoding="utf-8", buffering=1) as terminal:
+        with os.fdopen(os.dup(saved_out), "w", encoding="utf-8", buffering=1) as terminal:
             os.dup2(log, 1)
             os.dup2(log, 2)
             try:
@@ -65,11 +77,11 @@ def library_output_to(log_file: Path) -> Iterator[TextIO]:
                 try:
                     sys.stdout.flush()
                     sys.stderr.flush()
-                finally:  # also when the log's disk is full
-                    os.dup2(kept_out, 1)
-                    os.dup2(kept_err, 2)
+                finally:  # also when the disk of the log is full
+                    os.dup2(saved_out, 1)
+                    os.dup2(saved_err, 2)
     finally:
-        os.close(kept_out)
-        os.close(kept_err)
-        # TensorFlow's objects complain once more while Python takes itself apart.
+        os.close(saved_out)
+        os.close(saved_err)
+        # TensorFlow's objects print complaints while the interpreter exits.
         atexit.register(os.dup2, log, 2)

@@ -16,7 +16,6 @@ from pipeline.deploy import rows as size_rows
 from pipeline.errors import UsageError
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
-from serving.errors import StoreError
 from serving.sizing import answers, load, machine, server
 from serving.sizing.caveats import caveats, others_cpus
 from serving.sizing.measure import Bench, now
@@ -169,10 +168,7 @@ def _cpus(where: Where) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _version(base: Path) -> int | None:
     known = publish.versions(base)
-    try:
-        stable = aliases.of_model(base).aliases.get(aliases.STABLE)
-    except StoreError as error:
-        raise UsageError(f"{error.where}: {error.what}.", error.next_step) from error
+    stable = aliases.of_model(base).aliases.get(aliases.STABLE)
     return stable if stable in known else max(known, default=None)
 
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import (
     READ_THE_LOG,
     InfrastructureError,
-    NotBlessed,
     TaxiwayError,
     in_a_line,
 )
-from serving.errors import DamagedModel, StoreError
+from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
     from pipeline.beam.work import Work
@@ -94,12 +93,10 @@ def explained(name: str) -> Iterator[None]:
       TaxiwayError: for every other exception; Ctrl-C stays what it is.
     """
     try:
-        yield
+        with as_cli_errors():
+            yield
     except TaxiwayError:
         raise
-    except StoreError as error:
-        refused = NotBlessed if isinstance(error, DamagedModel) else InfrastructureError
-        raise refused(f"{error.where}: {error.what}.", error.next_step) from error
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
         place = _place(error)
         of_the_machine = isinstance(error, OSError | MemoryError) or (

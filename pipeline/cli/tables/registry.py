@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from rich.tree import Tree
 
 from pipeline.cli import program
+from pipeline.cli.console import open_console
 from pipeline.registry.models import Entry
 from pipeline.runs.records import RunRecord
 from serving.store.aliases import Event
@@ -32,8 +33,6 @@ _LEAST_FIRST = (
     "trained on",
     "judged on",
 )
-# Of a table that is not on a terminal.
-_PIPED_WIDTH = 200
 # The Evaluator's means, not what a person wants to read.
 _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 
@@ -41,14 +40,14 @@ _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 def listing(found: Sequence[Entry], root: Path) -> None:
     """Print a line for each model, and below what all of them have in common."""
     if not found:
-        print(f"There is no model yet in {root}.\nNext   {program.as_typed('taxiway run')}")
+        _print_text(f"{root}: there is no model yet.\nNext   {program.as_typed('taxiway run')}")
         return
     known = [entry.hyperparameters for entry in found]
     common = {name: value for name, value in known[0].items() if _in_all(name, value, known)}
-    console = _console()
+    console = open_console()
     console.print(_fitting([_line(entry, common, root) for entry in found], console))
     if common:
-        print(f"Hyperparameters of all: {_settings(common)}")
+        _print_text(f"Hyperparameters of all models: {_settings(common)}")
 
 
 def _line(entry: Entry, common: Mapping[str, object], root: Path) -> dict[str, str]:
@@ -111,9 +110,9 @@ def candidate(record: RunRecord) -> None:
     }
     for name, value in facts.items():
         table.add_row(name, value)
-    _print(table)
+    open_console().print(table)
     for reason in record.reasons or (record.error,):
-        print(f"  {reason}")
+        _print_text(f"  {reason}")
 
 
 def history(events: Sequence[Event]) -> None:
@@ -125,7 +124,7 @@ def history(events: Sequence[Event]) -> None:
             event.at[:19].replace("T", " "), event.who, event.action, event.alias,
             str(event.version), before, escape(event.why),
         )  # fmt: skip
-    _print(table)
+    open_console().print(table)
 
 
 def version(manifest: Manifest) -> None:
@@ -133,12 +132,12 @@ def version(manifest: Manifest) -> None:
     table = Table("of the version", str(manifest.version))
     for name, value in _facts(manifest).items():
         table.add_row(name, value)
-    _print(table)
+    open_console().print(table)
     metrics = [name for name in manifest.metrics if name not in _INTERNAL]
     slices = Table("slice", *map(_numbers, metrics))
     for where, values in _by_slice(manifest).items():
         slices.add_row(where, *(_number(values.get(name)) for name in metrics))
-    _print(slices)
+    open_console().print(slices)
 
 
 def comparison(one: Manifest, other: Manifest) -> None:
@@ -148,7 +147,7 @@ def comparison(one: Manifest, other: Manifest) -> None:
     for name in {**first, **second}:
         if first.get(name) != second.get(name):
             facts.add_row(name, first.get(name, ""), second.get(name, ""))
-    _print(facts)
+    open_console().print(facts)
     aucs = Table(
         "AUC on slice", _numbers(str(one.version)), _numbers(str(other.version)), _numbers("change")
     )
@@ -157,7 +156,7 @@ def comparison(one: Manifest, other: Manifest) -> None:
         old, new = (of.get(where, {}).get("auc") for of in (before, after))
         change = "" if old is None or new is None else f"{new - old:+.4f}"
         aucs.add_row(where, _number(old), _number(new), change)
-    _print(aucs)
+    open_console().print(aucs)
 
 
 def _facts(manifest: Manifest) -> dict[str, str]:
@@ -179,14 +178,14 @@ def garbage(found: Sequence[Garbage], root: Path) -> None:
     for each in found:
         table.add_row(each.kind, escape(_relative(each.path, root)), f"{each.bytes / 1e6:,.1f}")
     if found:
-        _print(table)
+        open_console().print(table)
 
 
 def origins(known: Manifest, origin: Origin, root: Path) -> None:
     """Print what a version came from, as a tree."""
     tree = Tree(f"version {known.version}, model {known.model_id[:12]}")
     _grow(tree, origin, root)
-    _print(tree)
+    open_console().print(tree)
 
 
 def _grow(tree: Tree, origin: Origin, root: Path) -> None:
@@ -233,12 +232,5 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.4f}"
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    return console
-
-
-def _print(table: Table | Tree) -> None:
-    _console().print(table)
+def _print_text(text: str) -> None:
+    open_console(soft_wrap=True).print(text, markup=False)

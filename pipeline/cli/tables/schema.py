@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from pipeline.cli.console import open_console
 from schema import columns as columns_module
 from schema.changes import Change
 from schema.rows import RowFinding
 
-_PIPED_WIDTH = 160
 _SHOWN = 20
 
 
@@ -24,7 +23,7 @@ def changes(found: Sequence[Change]) -> None:
         table.add_row(
             *map(escape, (change.feature, change.aspect, change.curated, change.proposed))
         )
-    _print(table)
+    open_console().print(table)
 
 
 def columns(schema: schema_pb2.Schema) -> None:
@@ -40,7 +39,7 @@ def columns(schema: schema_pb2.Schema) -> None:
             _threshold(feature.drift_comparator),
             _threshold(feature.skew_comparator),
         )
-    _print(table)
+    open_console().print(table)
 
 
 def findings(found: Sequence[RowFinding]) -> None:
@@ -51,7 +50,7 @@ def findings(found: Sequence[RowFinding]) -> None:
         table.add_row(row, *map(escape, (each.column, each.found, each.expected)))
     if len(found) > _SHOWN:
         table.add_row("…", f"{len(found) - _SHOWN:,} more", "", "")
-    _print(table)
+    open_console().print(table)
 
 
 def _values(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> str:
@@ -77,10 +76,3 @@ def _threshold(comparator: schema_pb2.FeatureComparator) -> str:
         if comparator.HasField(distance):
             return f"{getattr(comparator, distance).threshold:g}"
     return ""
-
-
-def _print(table: Table) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    console.print(table)

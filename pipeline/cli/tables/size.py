@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from pipeline.cli.console import open_console
 from serving.sizing import analysis
 from serving.sizing.result import Cell, Recommendation, Sizing
-
-# Of a table that is not on a terminal.
-_PIPED_WIDTH = 160
 
 
 def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:
@@ -25,9 +22,7 @@ def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:
       files: that were written.
       stream: the terminal, or a pipe.
     """
-    console = Console(file=stream, highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
+    console = open_console(stream)
     console.print(_table(sizing))
     for line in _conclusions(sizing):
         console.print(escape(line), soft_wrap=True)

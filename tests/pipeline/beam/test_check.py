@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
 from pipeline.beam import check
 from pipeline.beam.flink import Flink
-from pipeline.cli import doctor
+from pipeline.cli.checks import check_project
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.settings.beam import BeamSettings, ComponentSettings, FlinkSettings, SparkSettings
 from pipeline.settings.sections import Settings
@@ -234,9 +234,9 @@ def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
 
 def test_the_doctor_looks_at_the_engine(master: str, jar: str, tmp_path: Path) -> None:
     beam = _beam(master, job_server=jar)
-    checks = doctor.project(Settings(workspace=tmp_path, beam=beam))
-    assert [each.found for each in checks if each.name == "engine"] == [check.reach(beam)]
-    checks = doctor.project(Settings(workspace=tmp_path, beam=_beam(_nobody())))
+    checks = check_project(Settings(workspace=tmp_path, beam=beam))
+    assert [each.detail for each in checks if each.name == "engine"] == [check.reach(beam)]
+    checks = check_project(Settings(workspace=tmp_path, beam=_beam(_nobody())))
     assert [each.passed for each in checks if each.name == "engine"] == [False]
-    checks = doctor.project(Settings(workspace=tmp_path))
+    checks = check_project(Settings(workspace=tmp_path))
     assert "engine" not in {each.name for each in checks}

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -35,8 +36,8 @@ def test_help_lists_every_verb_and_exit_code() -> None:
     done = taxiway("--help")
     assert done.returncode == 0
     _, _, listed = done.stdout.partition("Commands:\n")
-    words = [re.match(r"  (\S+)  +\S", line) for line in listed.splitlines()]
-    assert [word[1] for word in words if word] == [verb[0] for verb in VERBS if len(verb) == 1]
+    rows = [re.match(r"  (\S+)  +\S", line) for line in listed.splitlines()]
+    assert [row[1] for row in rows if row] == [verb[0] for verb in VERBS if len(verb) == 1]
     codes = "0 done, 2 usage, 3 data refused, 4 model not blessed, 5 infrastructure."
     assert codes in " ".join(done.stdout.split())
 
@@ -48,6 +49,28 @@ def test_every_verb_has_help(verb: tuple[str, ...]) -> None:
     usage, _, does, *_ = done.stdout.splitlines()
     assert usage.startswith(f"Usage: taxiway {' '.join(verb)} [OPTIONS]")
     assert does.strip() not in ("", "Options:")
+
+
+def test_the_entry_point_of_the_installed_command_is_importable() -> None:
+    from pipeline.cli import main
+
+    assert main is app.main
+    [script] = metadata.entry_points(group="console_scripts", name="taxiway")
+    assert script.value == "pipeline.cli:main"
+    assert script.load() is main
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_a_command_s_file_is_named_as_it_is_typed(verb: tuple[str, ...]) -> None:
+    command: click.Command = app.taxiway
+    for name in verb:
+        assert isinstance(command, click.Group)
+        command = command.commands[name]
+    assert command.callback is not None
+    file = command.callback.__module__.rpartition(".")[2]
+    # These three change aliases and folders; the others of `registry` only read.
+    changes = {"promote": "promotion", "rollback": "promotion", "gc": "promotion"}
+    assert file == (changes.get(verb[-1]) or verb[0])
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -193,7 +216,8 @@ def test_the_runner_s_file_is_the_same_as_the_verb(tmp_path: Path) -> None:
 # A stand-in for the runner meets what no wrong file can bring about.
 _MISHAP = """
 import sys
-from pipeline import cli, runner
+from pipeline import cli
+from pipeline.local import runner
 
 def mishap(*_):
     {mishap}
@@ -215,7 +239,7 @@ def test_an_unexpected_error_is_a_sentence_and_a_log(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (5, "")
     (log,) = (tmp_path / "logs").iterdir()
     assert done.stderr == (
-        "Stopped: something unexpected went wrong: ValueError: first line\n"
+        "Stopped: unexpected error: ValueError: first line\n"
         "Next   read the end of the log; `taxiway doctor` looks at the machine\n"
         f"Log    {log}\n"
     )
@@ -231,7 +255,10 @@ def test_an_unexpected_error_is_json_when_asked(tmp_path: Path) -> None:
 
 
 def test_an_unexpected_error_outside_a_run_is_logged_too() -> None:
-    code = "from pipeline import cli, settings\nsettings.load_plain = None\ncli.main(['settings'])"
+    code = (
+        "from pipeline import cli\nfrom pipeline.settings import loading\n"
+        "loading.load_plain = None\ncli.main(['settings'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 5
     assert "Traceback" not in done.stderr

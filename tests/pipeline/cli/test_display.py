@@ -81,9 +81,9 @@ def test_the_summary_says_what_was_published_and_where() -> None:
 _ON_TERMINAL = """
     import sys, warnings
     from pathlib import Path
-    from pipeline.display import Display
-    from pipeline.progress import Step
-    from pipeline.terminal import library_output_to
+    from pipeline.cli.display import Display
+    from pipeline.runs.progress import Step
+    from pipeline.cli.terminal import library_output_to
 
     with library_output_to(Path(sys.argv[1])) as terminal:
         display = Display(terminal)

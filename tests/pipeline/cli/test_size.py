@@ -153,8 +153,14 @@ def test_without_the_load_generator_it_is_said_what_to_install(
             ("--protocol", "grpc", "--rest", "http://127.0.0.1:1"),
             "--protocol grpc: no address is given with --grpc.",
         ),
-        (("--rest", "127.0.0.1:1"), "an address such as http://127.0.0.1:8501 expected"),
-        (("--grpc", "http://127.0.0.1:1"), "an address such as 127.0.0.1:8500 expected"),
+        (
+            ("--rest", "127.0.0.1:1"),
+            "expected an address such as http://127.0.0.1:8501, got 127.0.0.1:1.",
+        ),
+        (
+            ("--grpc", "http://127.0.0.1:1"),
+            "expected an address such as 127.0.0.1:8500, got http://127.0.0.1:1.",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(

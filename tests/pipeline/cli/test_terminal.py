@@ -10,7 +10,7 @@ from pathlib import Path
 _NOISE = """
     import logging, os, sys, warnings
     from pathlib import Path
-    from pipeline.terminal import library_output_to
+    from pipeline.cli.terminal import library_output_to
 
     def noise(where):
         print("print", where)

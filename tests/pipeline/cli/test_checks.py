@@ -1,4 +1,4 @@
-"""What `taxiway doctor` looks at, on this machine and on worse ones."""
+"""What `taxiway doctor` checks, on this machine and on worse ones."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import doctor
-from pipeline.cli.doctor import Check
+from pipeline.cli import checks
+from pipeline.cli.checks import Check
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from tests.conftest import PROJECT, taxiway
 from tests.pipeline.databases import PASSWORD, mariadb
 
 
-def _found(checks: list[Check], name: str) -> Check:
-    return next(check for check in checks if check.name == name)
+def _named(results: list[Check], name: str) -> Check:
+    return next(check for check in results if check.name == name)
 
 
 def test_this_machine_is_fit(tmp_path: Path) -> None:
@@ -35,11 +35,11 @@ def test_this_machine_is_fit(tmp_path: Path) -> None:
 
 def test_json_holds_the_same_checks(tmp_path: Path) -> None:
     done = taxiway("doctor", "--json", "--workspace", tmp_path)
-    checks = json.loads(done.stdout)["checks"]
-    assert {check["name"] for check in checks} == {
+    results = json.loads(done.stdout)["checks"]
+    assert {check["name"] for check in results} == {
         "Python", "g++", "packages", "memory", "workspace", "disk", "files", "source",
     }  # fmt: skip
-    assert all(check["passed"] for check in checks)
+    assert all(check["passed"] for check in results)
 
 
 def test_wrong_settings_are_a_finding(tmp_path: Path) -> None:
@@ -90,21 +90,21 @@ def test_a_workspace_in_a_file_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_missing_compiler_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    check = _found(doctor.machine(), "g++")
-    assert (check.passed, check.found) == (False, "none")
+    check = _named(checks.check_machine(), "g++")
+    assert (check.passed, check.detail) == (False, "none")
 
 
 def _with_lock(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> Check:
     lock = folder / "requirements.lock"
     lock.write_text(text)
-    monkeypatch.setattr(doctor, "_LOCK", lock)
-    return _found(doctor.machine(), "packages")
+    monkeypatch.setattr(checks, "_LOCK", lock)
+    return _named(checks.check_machine(), "packages")
 
 
 def test_the_project_s_lock_is_understood() -> None:
     entries = re.findall(r"^\S+==", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
     assert len(entries) > 100
-    assert _found(doctor.machine(), "packages").passed
+    assert _named(checks.check_machine(), "packages").passed
 
 
 def test_packages_that_differ_from_the_lock_are_named(
@@ -118,16 +118,16 @@ def test_packages_that_differ_from_the_lock_are_named(
         "of-the-other-line==1.0 ; python_version < '3' \\\n    --hash=sha256:00\n",
     )
     assert not check.passed
-    assert "click is " in check.found and "not ==0.1" in check.found
-    assert "no-such-package is missing" in check.found
-    assert "other" not in check.found
+    assert "click is " in check.detail and "not ==0.1" in check.detail
+    assert "no-such-package is missing" in check.detail
+    assert "other" not in check.detail
 
 
 def test_an_installation_without_a_lock_passes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor, "_LOCK", tmp_path / "none")
-    assert _found(doctor.machine(), "packages").passed
+    monkeypatch.setattr(checks, "_LOCK", tmp_path / "none")
+    assert _named(checks.check_machine(), "packages").passed
 
 
 @pytest.mark.parametrize(("limit", "passes"), [("1073741824", False), ("max", True)])
@@ -136,8 +136,8 @@ def test_a_container_s_memory_limit_counts(
 ) -> None:
     file = tmp_path / "memory.max"
     file.write_text(limit + "\n")
-    monkeypatch.setattr(doctor, "_CONTAINER_LIMIT", file)
-    assert _found(doctor.machine(), "memory").passed is passes
+    monkeypatch.setattr(checks, "_CONTAINER_LIMIT", file)
+    assert _named(checks.check_machine(), "memory").passed is passes
 
 
 @pytest.mark.parametrize(
@@ -154,32 +154,32 @@ def test_a_container_s_memory_limit_counts(
 def test_each_python_has_its_oldest_glibc(
     monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], libc: str, passes: bool
 ) -> None:
-    monkeypatch.setattr(doctor.sys, "version_info", version)
-    monkeypatch.setattr(doctor.platform, "libc_ver", lambda: ("glibc", libc))
-    assert _found(doctor.machine(), "Python").passed is passes
+    monkeypatch.setattr(checks.sys, "version_info", version)
+    monkeypatch.setattr(checks.platform, "libc_ver", lambda: ("glibc", libc))
+    assert _named(checks.check_machine(), "Python").passed is passes
 
 
 def test_a_remedy_is_shown_only_for_what_failed() -> None:
-    table = doctor.as_table([Check("good", True, "fine", "no"), Check("bad", False, "off", "yes")])
+    table = checks.as_table([Check("good", True, "fine", "no"), Check("bad", False, "off", "yes")])
     assert table.splitlines() == ["✓ good         fine", "✗ bad          off", "    yes"]
 
 
 def test_a_full_disk_is_a_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "_DISK_GB", shutil.disk_usage(tmp_path).total)
-    check = _found(doctor.project(Settings(workspace=tmp_path)), "disk")
+    monkeypatch.setattr(checks, "_DISK_GB", shutil.disk_usage(tmp_path).total)
+    check = _named(checks.check_project(Settings(workspace=tmp_path)), "disk")
     assert not check.passed
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission_is_a_finding(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    check = _found(doctor.project(Settings(workspace=tmp_path)), "workspace")
+    check = _named(checks.check_project(Settings(workspace=tmp_path)), "workspace")
     assert not check.passed
 
 
 def test_looking_does_not_import_tensorflow() -> None:
     code = (
-        "import sys; from pipeline import doctor; doctor.machine();"
+        "import sys; from pipeline.cli import checks; checks.check_machine();"
         "print(sorted({'tensorflow', 'apache_beam', 'tfx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -201,7 +201,7 @@ def _metadata(folder: Path, **server: Any) -> Check:
         workspace=folder,
         metadata=MetadataSettings(host="127.0.0.1", database="taxiway_d", **server),
     )
-    return _found(doctor.project(settings), "metadata")
+    return _named(checks.check_project(settings), "metadata")
 
 
 def test_a_database_is_reached_and_written_to(
@@ -211,19 +211,19 @@ def test_a_database_is_reached_and_written_to(
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
     for _ in range(2):
         good = _metadata(tmp_path, port=port)
-        assert (good.passed, good.found) == (True, f"taxiway_d at 127.0.0.1:{port}, as taxiway")
+        assert (good.passed, good.detail) == (True, f"taxiway_d at 127.0.0.1:{port}, as taxiway")
 
     reader = "CREATE USER reader IDENTIFIED BY 'r'; GRANT SELECT, CREATE ON taxiway_d.* TO reader"
     subprocess.run(["mariadb", "--no-defaults", f"--socket={socket}", "-uroot", "-e", reader],
                    check=True)  # fmt: skip
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "r")
     bad = _metadata(tmp_path, port=port, user="reader")
-    assert bad.found == f"user reader may not write to database taxiway_d at 127.0.0.1:{port}."
+    assert bad.detail == f"user reader may not write to database taxiway_d at 127.0.0.1:{port}."
     assert bad.remedy == "GRANT ALL ON taxiway_d.* TO 'reader'@'%'"
 
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "wrong")
-    assert "refuses user taxiway with the given password" in _metadata(tmp_path, port=port).found
+    assert "refuses user taxiway with the given password" in _metadata(tmp_path, port=port).detail
 
 
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
-    assert "no server answers at 127.0.0.1:1" in _metadata(tmp_path, port=1).found
+    assert "no server answers at 127.0.0.1:1" in _metadata(tmp_path, port=1).detail
