@@ -1,4 +1,4 @@
-"""Put into a compiled pipeline what is known only once the data is laid out."""
+"""Apply a run's data layout to a compiled pipeline."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from pipeline.sources import request_logs
 from pipeline.sources.layout import Layout
 
 
-def place(ir: pipeline_pb2.Pipeline, settings: Settings, data: Layout, code_hash: str) -> None:
-    """Make a pipeline that was compiled for other data one for this.
+def apply_layout(
+    ir: pipeline_pb2.Pipeline, settings: Settings, data: Layout, code_hash: str
+) -> None:
+    """Change a pipeline that was compiled for other data to one for this data.
 
-    The outcome is what `create_pipeline` and the compiler make of the same settings and data.
+    The result equals what `create_pipeline` and the compiler produce from these settings and data.
 
     Args:
-      ir: the compiled pipeline, or a slice of it; changed in place.
-      settings: of the run.
-      data: where the rows are.
-      code_hash: of the code that a model is made with.
+      ir: compiled pipeline, or a slice of it; changed in place.
+      settings: settings of the run.
+      data: layout of the rows.
+      code_hash: hash of the code that trains the model.
     """
     for node in ir.nodes:
-        found = node.pipeline_node
-        if found.node_info.id in _PLACERS:
-            _PLACERS[found.node_info.id](found, settings, data, code_hash)
+        change = _CHANGES.get(node.pipeline_node.node_info.id)
+        if change is not None:
+            change(node.pipeline_node, settings, data, code_hash)
 
 
 def _example_gen(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
@@ -50,7 +52,7 @@ def _last_accepted(node: Any, settings: Settings, data: Layout, code_hash: str) 
                 step.op_node.kwargs["span"].value.field_value.int_value = data.span
 
 
-def _gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
+def _data_gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
     logs = settings.source.serving_logs
     node.parameters.parameters["span"].field_value.int_value = data.span
     _set_text(node, "serving_logs", str(logs or ""))
@@ -58,21 +60,21 @@ def _gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
 
 
 def _pusher(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
-    known = {
+    custom_config = {
         "spans": {"train": data.train_spans, "eval": data.span},
         "publish": settings.publish.model_dump(),
         "code_hash": code_hash,
     }
-    _set_text(node, "custom_config", json_utils.dumps(known))
+    _set_text(node, "custom_config", json_utils.dumps(custom_config))
 
 
 def _set_text(node: Any, parameter: str, value: str) -> None:
     node.parameters.parameters[parameter].field_value.string_value = value
 
 
-_PLACERS: dict[str, Callable[[Any, Settings, Layout, str], None]] = {
+_CHANGES: dict[str, Callable[[Any, Settings, Layout, str], None]] = {
     "ExampleGen": _example_gen,
     "LastAcceptedData": _last_accepted,
-    "DataGate": _gate,
+    "DataGate": _data_gate,
     "Pusher": _pusher,
 }

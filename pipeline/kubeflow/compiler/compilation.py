@@ -14,7 +14,7 @@ from pipeline.kubeflow import names
 from pipeline.kubeflow.compiler import check, resources, slices
 from pipeline.kubeflow.compiler.package import Package, Parameter, Task, build
 from pipeline.kubeflow.encoding import encode
-from pipeline.kubeflow.placing import place
+from pipeline.kubeflow.placing import apply_layout
 from pipeline.pipeline import create_pipeline
 from pipeline.project import files as project
 from pipeline.project.files import Project
@@ -86,7 +86,7 @@ def variants(settings: Settings, files: Project) -> dict[str, pipeline_pb2.Pipel
     for variant, options in slices.VARIANTS.items():
         pipeline = create_pipeline(settings, files.features, files.policy, _NO_DATA, **options)
         ir = compiler.Compiler().compile(pipeline)
-        place(ir, settings, _NO_DATA, code_hash="")
+        apply_layout(ir, settings, _NO_DATA, code_hash="")
         found[variant] = ir
     return found
 

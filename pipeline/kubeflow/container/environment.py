@@ -1,4 +1,4 @@
-"""How a task reaches ML Metadata: its environment says it."""
+"""Read from a task's environment how to reach ML Metadata."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _FIELDS = {
 }
 
 
-def database(environment: Mapping[str, str]) -> MetadataSettings:
-    """Return where ML Metadata is kept; without a host, in a SQLite file in the workspace.
+def metadata_settings(environment: Mapping[str, str]) -> MetadataSettings:
+    """Return how to reach ML Metadata: a server, or without a host a SQLite file in the workspace.
 
-    The password stays in the environment, from where it is read when a connection is made.
+    The password stays in the environment; it is read when a connection is opened.
 
     Args:
-      environment: of the process.
+      environment: environment variables of the process.
 
     Raises:
-      UsageError: a variable has a wrong value, or names a file that is not there.
+      UsageError: a variable has an invalid value, or names a file that does not exist.
     """
     values = {
         field: environment[variable]
@@ -40,13 +40,13 @@ def database(environment: Mapping[str, str]) -> MetadataSettings:
         if environment.get(variable)
     }
     try:
-        found = MetadataSettings.model_validate(values)
+        settings = MetadataSettings.model_validate(values)
     except ValidationError as error:
         raise UsageError(f"TAXIWAY_METADATA_*: {explain(error, MetadataSettings)}") from error
     for variable in (names.SSL_CA, names.SSL_CERT, names.SSL_KEY):
         file = environment.get(variable)
         if file and not Path(file).is_file():
             raise UsageError(
-                f"{variable}: there is no file {file}.", "mount the Secret that it comes from"
+                f"{variable}: there is no file {file}.", "mount the Secret that contains it"
             )
-    return found
+    return settings

@@ -1,4 +1,4 @@
-"""A task of one TFX node."""
+"""Run the task of one TFX node."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from pipeline.workspace import Workspace
 
 
 def launch(task: Task) -> None:
-    """Run a node with TFX's launcher, and hold what it put out to what `taxiway run` does.
+    """Run a node with TFX's launcher and enforce the same outcomes as `taxiway run`.
 
-    What has succeeded already is looked at again and not done again; what an earlier try left
-    unfinished is cleared away first.
+    A node that has succeeded already is checked again but not run again. Unfinished work of an
+    earlier attempt is removed first.
 
     Args:
-      task: with the slices of the node.
+      task: task with the slices of the node.
 
     Raises:
       DataRefused: the data did not pass the gate.
-      NotBlessed: nothing was published.
+      NotBlessed: the run published no model.
       InfrastructureError: the node failed.
     """
-    plan = task.run.plan()
-    found = [
+    plan = task.run.require_plan()
+    slices = [
         text for variants, text in task.slices.items() if plan.choice.variant in variants.split(",")
     ]
     with task.step(task.node) as step:
-        if found:
-            _run(task, plan, found[0], step)
+        if slices:
+            _run(task, plan, slices[0], step)
         else:
-            step("not asked for", "skipped")
+            step("not requested", "skipped")
     if task.node == "Pusher":
         _check_pushed(task, plan)
 
@@ -53,22 +53,24 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
 
     patches.apply()
     data = plan.data
-    assert data is not None, "Run.plan says so"
+    assert data is not None, "require_plan guarantees it"
     settings = plan.choice.applied(task.settings)
     store = metadata.open_store(settings)
-    ir = _placed(settings, data, plan.run_id, text)
+    ir = _bound_slice(settings, data, plan.run_id, text)
     earlier = executions.of_run(store, plan.run_id).get(task.node, [])
-    number = executions.done(earlier)
-    if number is None:
+    execution_id = executions.done(earlier)
+    if execution_id is None:
         artifacts = Workspace(settings.workspace, settings.name).artifacts
         recovery.end_jobs(store, earlier, settings.beam)
         executions.fail_unfinished(store, artifacts, earlier)
         node = ir.nodes[0].pipeline_node
         with work.of_run(settings.beam) as beam:
-            number = launching.launch(ir, node, store, metadata.connection(settings), beam)
-    outputs = metadata.outputs(store, number)
-    task.outputs = {name: Output(uri=each.uri, id=each.id) for name, each in outputs.items()}
-    cached = metadata.state(store, number) == mlmd.Execution.CACHED
+            execution_id = launching.launch(ir, node, store, metadata.connection(settings), beam)
+    outputs = metadata.outputs(store, execution_id)
+    task.outputs = {
+        name: Output(uri=artifact.uri, id=artifact.id) for name, artifact in outputs.items()
+    }
+    cached = metadata.state(store, execution_id) == mlmd.Execution.CACHED
     step(outcomes.describe(task.node, outputs), "cached" if cached else "done")
     try:
         outcomes.check(task.node, outputs, settings.schema_file)
@@ -84,20 +86,20 @@ def _check_pushed(task: Task, plan: Plan) -> None:
     from pipeline.orchestration import outcomes
 
     store = metadata.open_store(task.settings)
-    of_run = executions.outputs(store, executions.of_run(store, plan.run_id))
-    outcomes.check_pushed(of_run)
+    outputs = executions.outputs(store, executions.of_run(store, plan.run_id))
+    outcomes.check_pushed(outputs)
 
 
-def _placed(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
+def _bound_slice(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
     """Return the slice with the data, the code and the id of this run."""
     from tfx.proto.orchestration import pipeline_pb2
 
-    from pipeline.kubeflow.placing import place
+    from pipeline.kubeflow.placing import apply_layout
     from pipeline.orchestration import fingerprint
 
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
-    # Of the code in this container, which is what runs.
-    place(ir, settings, data, fingerprint.of_training(settings.train.run_fn))
+    # This container runs its own code, so the hash is computed here and not when compiling.
+    apply_layout(ir, settings, data, fingerprint.of_training(settings.train.run_fn))
     fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
     launching.substitute(ir, run_id)
     return ir

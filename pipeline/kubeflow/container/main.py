@@ -1,4 +1,4 @@
-"""Run one task: choose its work, do it and write down how it ended."""
+"""Run one task: select its function, call it and record how it ended."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from pipeline.errors import TaxiwayError
 from pipeline.kubeflow import names
-from pipeline.kubeflow.container.plan import Ended
-from pipeline.kubeflow.container.task import Task, now, parse, tell
+from pipeline.kubeflow.container.plan import TaskEnd
+from pipeline.kubeflow.container.task import Task, parse, print_error, utc_now
 from pipeline.orchestration import launch as launching
 from pipeline.orchestration import recording
 from pipeline.runs.progress import Step
@@ -19,66 +19,66 @@ from pipeline.runs.progress import Step
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 
-def main(words: list[str]) -> int:
-    """Run a task.
+def main(args: list[str]) -> int:
+    """Run the task that a container's arguments describe.
 
     Args:
-      words: the container's arguments.
+      args: command-line arguments of the container.
 
     Returns:
       The exit code.
     """
     try:
-        task = parse(words)
+        task = parse(args)
     except TaxiwayError as error:
-        tell(error)
+        print_error(error)
         return error.exit_code
     return execute(task)
 
 
 def execute(task: Task) -> int:
-    """Do a task's work, and write down how it ended.
+    """Run a task and record how it ended.
 
     Args:
-      task: what to do.
+      task: task to run.
 
     Returns:
-      The exit code: as `taxiway` has them.
+      The exit code; the codes are those of `taxiway run`.
     """
     try:
         with launching.explained(task.node):
-            _work(task.node)(task)
+            _function_for(task.node)(task)
     except TaxiwayError as error:
-        tell(error)
-        _write_down(task, recording.of_end(error))
+        print_error(error)
+        _record_end(task, recording.of_end(error))
         return error.exit_code
-    _write_down(task, {})
+    _record_end(task, {})
     return 0
 
 
-def _work(node: str) -> Callable[[Task], None]:
+def _function_for(node: str) -> Callable[[Task], None]:
     if node == names.START:
         from pipeline.kubeflow.container.start import start
 
         return start
     if node == names.RECORD:
-        from pipeline.kubeflow.container.record import record
+        from pipeline.kubeflow.container.record import write_record
 
-        return record
+        return write_record
     from pipeline.kubeflow.container.launch import launch
 
     return launch
 
 
-def _write_down(task: Task, end: dict[str, Any]) -> None:
+def _record_end(task: Task, end: dict[str, Any]) -> None:
     if task.node == names.RECORD:
         return
     if end and not task.steps:
         task.steps.append(Step(task.node, "failed", 0.0))
     try:
-        task.run.write_ended(task.node, Ended(at=now(), steps=tuple(task.steps), **end))
+        task.run.write_end(task.node, TaskEnd(at=utc_now(), steps=tuple(task.steps), **end))
     except (OSError, TaxiwayError) as error:
-        print(f"How the task ended is not written down: {error}", file=sys.stderr)
+        print(f"Cannot record how the task ended: {error}", file=sys.stderr)
     if task.report is not None:
         from pipeline.kubeflow.container import pages
 

@@ -1,4 +1,4 @@
-"""What KFP's user interface shows of a task."""
+"""Write the page that KFP's user interface shows of a task."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _log = logging.getLogger(__name__)
 
 
 def write(file: Path, task: Task, end: dict[str, Any]) -> None:
-    """Write the page of a task; it does not fail because that is not possible.
+    """Write the page of a task; log a failure to write it and continue.
 
     Args:
-      file: where KFP takes it from.
-      task: that has ended.
-      end: the fields of a run's record that say how it failed; empty when it did not.
+      file: HTML file that KFP uploads.
+      task: task that has ended.
+      end: fields of a run record that state how the task failed; empty when it succeeded.
     """
     try:
         content = _render(task, end)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8", errors="backslashreplace")
-    except Exception:  # whatever stands in a damaged file
-        _log.exception("the page of %s is not written", task.node)
+    except Exception:  # a damaged file may raise anything
+        _log.exception("cannot write the page of %s", task.node)
 
 
 def _render(task: Task, end: dict[str, Any]) -> str:
     from models import features
     from pipeline.report import node_page
 
-    plan = task.run.known()
-    learned = features.load(task.settings.features)
+    plan = task.run.read_plan()
+    columns = features.load(task.settings.features)
     record = RunRecord(
-        run_id=plan.run_id if plan else task.run.kfp_run,
+        run_id=plan.run_id if plan else task.run.kfp_run_id,
         began=plan.began if plan else "",
         seconds=sum(step.seconds for step in task.steps),
-        columns=(learned.label, *learned.inputs),
+        columns=(columns.label, *columns.inputs),
         outputs={task.node: task.outputs},
         **{"outcome": "published", "exit_code": 0} | end,
         **recording.of_data(plan.data if plan else None),

@@ -1,4 +1,4 @@
-"""What the tasks of one run tell each other, in the workspace."""
+"""The files in the workspace that the tasks of one run share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.findings import Finding
 from pipeline.runs.progress import Step
 from pipeline.runs.records import Outcome
-from pipeline.settings.base import Frozen
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
 from serving.storage import local
@@ -22,16 +21,20 @@ _PLAN_FILE = "plan.json"
 _STEPS_FOLDER = "steps"
 
 
-class Choice(Frozen):
-    """What whoever started the run chose.
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Choice(_Frozen):
+    """The parameters that the run was started with.
 
     Args:
-      span: to evaluate on; 0 for the newest.
-      window: how many earlier spans to train on.
-      data_root: folder of the source's files; "" for that of the settings.
-      tune: search for better training settings first.
-      warm_start: go on from the latest blessed model's weights.
-      promote: a new version becomes `stable` by itself.
+      span: span to evaluate on; default 0, the newest.
+      window: number of earlier spans to train on.
+      data_root: folder of the source's files; default "", the folder of the settings.
+      tune: whether to search for better training settings first; default False.
+      warm_start: whether to continue from the latest blessed model's weights; default False.
+      promote: whether a new version becomes `stable` automatically; default True.
     """
 
     span: int = 0
@@ -42,7 +45,11 @@ class Choice(Frozen):
     promote: bool = True
 
     def applied(self, settings: Settings) -> Settings:
-        """Return settings with what was chosen."""
+        """Return settings with these parameters.
+
+        Args:
+          settings: settings of the pipeline.
+        """
         source = settings.source.model_copy(
             update={
                 "span": self.span or None,
@@ -55,18 +62,18 @@ class Choice(Frozen):
 
     @property
     def variant(self) -> str:
-        """Which graph runs."""
+        """Variant of the graph to run: plain, tune or warm-start."""
         return "tune" if self.tune else "warm-start" if self.warm_start else "plain"
 
 
-class Plan(Frozen):
-    """A run.
+class Plan(_Frozen):
+    """The plan of a run.
 
     Args:
-      run_id: the TFX pipeline run id; sorts by time, as those of runs on one machine do.
-      began: UTC, ISO 8601.
-      choice: of whoever started it.
-      data: where its rows are; None until they are laid out.
+      run_id: TFX pipeline run id; ids sort by time, as those of local runs do.
+      began: start of the run, UTC, ISO 8601.
+      choice: parameters that the run was started with.
+      data: layout of the run's rows; default None, not laid out yet.
     """
 
     run_id: str
@@ -75,13 +82,19 @@ class Plan(Frozen):
     data: Layout | None = None
 
 
-class Ended(Frozen):
+class TaskEnd(_Frozen):
     """How a task ended.
 
     Args:
-      at: UTC, ISO 8601.
-      steps: what it did; one but for the first task.
-      outcome: as in a run's record, when it failed.
+      at: end of the task, UTC, ISO 8601.
+      steps: steps of the task; the first task has two, every other task one.
+      outcome: outcome as in a run record; default None, the task succeeded.
+      exit_code: exit code of the task; default 0.
+      error: message of the error; default "".
+      next_step: what the user can do about the error; default "".
+      reasons: why the model is not blessed; default none.
+      findings: findings of the data gate; default none.
+      quarantine: file with the rejected rows; default None.
     """
 
     at: str
@@ -98,55 +111,64 @@ class Ended(Frozen):
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class Run:
+class RunFolder:
     """The folder of a run.
 
     Args:
-      workspace: the folder of all state.
-      kfp_run: KFP's id of the run.
+      workspace: folder of all state.
+      kfp_run_id: KFP's id of the run.
 
     Raises:
-      UsageError: it is no id.
+      UsageError: the id has characters that a run id cannot have.
     """
 
-    def __init__(self, workspace: Path, kfp_run: str) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", kfp_run):
-            raise UsageError(f"--run {kfp_run!r}: not an id of a run.")
-        self.kfp_run = kfp_run
-        self._folder = workspace / "kubeflow" / kfp_run
+    def __init__(self, workspace: Path, kfp_run_id: str) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", kfp_run_id):
+            raise UsageError(f"--run: expected the id of a run, got {kfp_run_id!r}.")
+        self.kfp_run_id = kfp_run_id
+        self._folder = workspace / "kubeflow" / kfp_run_id
 
-    def known(self) -> Plan | None:
-        """Return the plan; None before the first task has begun."""
+    def read_plan(self) -> Plan | None:
+        """Return the plan, or None before the first task has begun."""
         return _read(self._folder / _PLAN_FILE, Plan)
 
-    def plan(self) -> Plan:
-        """Return the plan, with its data.
+    def require_plan(self) -> Plan:
+        """Return the plan with its data layout.
 
         Raises:
-          InfrastructureError: the first task did not end well, or this task sees another volume.
+          InfrastructureError: the first task failed, or this task mounts another volume.
         """
-        found = self.known()
-        if found is None or found.data is None:
+        plan = self.read_plan()
+        if plan is None or plan.data is None:
             raise InfrastructureError(
-                f"{self._folder}: the run is not planned; the task `start` does that.",
-                "look whether all tasks mount the same volume",
+                f"{self._folder}: the run has no plan; the task `start` writes it.",
+                "check that all tasks mount the same volume",
             )
-        return found
+        return plan
 
     def write_plan(self, plan: Plan) -> None:
-        """Write the plan, whole or not at all."""
+        """Write the plan atomically.
+
+        Args:
+          plan: plan of the run.
+        """
         _write(self._folder / _PLAN_FILE, plan)
 
-    def ended(self) -> Mapping[str, Ended]:
-        """Return how the tasks ended that have, in that order."""
-        files = (self._folder / _STEPS_FOLDER).glob("[!.]*.json")
-        found = {file.stem: _read(file, Ended) for file in files}
-        known = [(each.at, name, each) for name, each in found.items() if each is not None]
-        return {name: each for _, name, each in sorted(known, key=lambda item: item[:2])}
+    def read_ends(self) -> Mapping[str, TaskEnd]:
+        """Return how the tasks ended, by node, in the order of their ends."""
+        paths = (self._folder / _STEPS_FOLDER).glob("[!.]*.json")
+        ends = {path.stem: _read(path, TaskEnd) for path in paths}
+        existing = [(end.at, node, end) for node, end in ends.items() if end is not None]
+        return {node: end for _, node, end in sorted(existing, key=lambda item: item[:2])}
 
-    def write_ended(self, node: str, ended: Ended) -> None:
-        """Write how a task ended, whole or not at all."""
-        _write(self._folder / _STEPS_FOLDER / f"{node}.json", ended)
+    def write_end(self, node: str, end: TaskEnd) -> None:
+        """Write atomically how a task ended.
+
+        Args:
+          node: id of the task's node.
+          end: how the task ended.
+        """
+        _write(self._folder / _STEPS_FOLDER / f"{node}.json", end)
 
 
 def _read(file: Path, kind: type[_Model]) -> _Model | None:
@@ -155,7 +177,7 @@ def _read(file: Path, kind: type[_Model]) -> _Model | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise InfrastructureError(f"{file}: not readable: {error}") from error
+        raise InfrastructureError(f"{file}: cannot be read: {error}") from error
 
 
 def _write(file: Path, content: BaseModel) -> None:

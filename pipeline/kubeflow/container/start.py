@@ -1,4 +1,4 @@
-"""The first task: what `taxiway run` does before its first component."""
+"""The first task: the same preparations that `taxiway run` makes before its first component."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pipeline.workspace import Workspace
 
 
 def start(task: Task) -> None:
-    """Lay out the data, create ML Metadata where there is none, and write the run's plan.
+    """Lay out the data, create ML Metadata if it does not exist and write the run's plan.
 
-    A second try takes the plan as it is.
+    A second attempt keeps a complete plan.
 
     Args:
-      task: with the parameters of the run.
+      task: task with the parameters of the run.
 
     Raises:
-      UsageError: a parameter is wrong, or a file of the project.
+      UsageError: a parameter or a file of the project is invalid.
       DataRefused: the source's rows cannot be read.
       InfrastructureError: ML Metadata or the engine cannot be reached.
     """
-    plan = task.run.known() or _begun(task)
+    plan = task.run.read_plan() or _new_plan(task)
     if plan.data is not None:
-        print(f"Run {plan.run_id} is planned already.", flush=True)
-        ended = task.run.ended().get(task.node)
-        task.steps += ended.steps if ended else ()
+        print(f"Run {plan.run_id} has a plan already.", flush=True)
+        end = task.run.read_ends().get(task.node)
+        task.steps += end.steps if end else ()
         return
     task.run.write_plan(plan)
     settings = plan.choice.applied(task.settings)
@@ -50,10 +50,10 @@ def start(task: Task) -> None:
     task.run.write_plan(plan.model_copy(update={"data": layout}))
 
 
-def _begun(task: Task) -> Plan:
+def _new_plan(task: Task) -> Plan:
     now = datetime.datetime.now(datetime.timezone.utc)
     return Plan(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{task.run.kfp_run[:8]}",
+        run_id=f"{now:%Y%m%d-%H%M%S}-{task.run.kfp_run_id[:8]}",
         began=now.isoformat(timespec="seconds"),
         choice=_choice(task.parameters),
     )
@@ -63,14 +63,14 @@ def _choice(parameters: dict[str, str]) -> Choice:
     try:
         choice = Choice.model_validate(parameters)
     except ValidationError as error:
-        raise UsageError(f"a parameter of the run is wrong: {explain(error, Choice)}") from error
+        raise UsageError(f"a parameter of the run is invalid: {explain(error, Choice)}") from error
     if choice.window < 1:
-        raise UsageError(f"the parameter window is {choice.window}; at least 1 span is needed.")
+        raise UsageError(f"the parameter window is {choice.window}; the minimum is 1 span.")
     if choice.tune and choice.warm_start:
         raise UsageError(
-            "tune and warm_start exclude each other: the Tuner chooses a network of another "
-            "shape than the weights of the latest blessed model have.",
-            "leave one of them out",
+            "tune and warm_start exclude each other because the Tuner may choose a network "
+            "whose shape does not fit the weights of the latest blessed model.",
+            "remove one of them",
         )
     return choice
 
@@ -93,7 +93,7 @@ def _lay_out(settings: Settings, files: Project, run_id: str) -> Layout:
 
 
 def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
-    """Make ML Metadata ready for tasks that run beside each other; say what was mended."""
+    """Prepare ML Metadata for tasks that run in parallel; return what was repaired."""
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
 
@@ -106,4 +106,4 @@ def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
     metadata.reserve_lost(store, workspace)
     if warm_start:
         project.check_warm_start(settings, store, files.features)
-    return f"{abandoned} components that were left running closed" if abandoned else ""
+    return f"marked {abandoned} abandoned executions as failed" if abandoned else ""

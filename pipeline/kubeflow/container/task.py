@@ -16,7 +16,7 @@ from typing import NoReturn
 from pipeline.errors import TaxiwayError, UsageError
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container import environment
-from pipeline.kubeflow.container.plan import Run
+from pipeline.kubeflow.container.plan import RunFolder
 from pipeline.orchestration import launch as launching
 from pipeline.orchestration import recording
 from pipeline.runs.progress import Step
@@ -26,22 +26,22 @@ from pipeline.settings.sections import Settings
 
 @dataclass
 class Task:
-    """What a container was started for.
+    """The task of a container.
 
     Args:
       node: TFX's node id, or `Start` or `Record`.
-      run: the run's folder.
-      settings: of the pipeline, with the database of this environment.
+      run: folder of the run.
+      settings: settings of the pipeline, with the database of this environment.
       slices: encoded slices of the pipeline by variants.
-      parameters: that whoever started the run chose.
-      graph: nodes upstream of each node, by variant; encoded.
-      report: the page that KFP shows; None for none.
-      steps: that the task has done.
-      outputs: that the node has put out, by name.
+      parameters: values of the run's parameters by name.
+      graph: encoded upstream nodes by variant and node; "" in other tasks than the last.
+      report: HTML file of the page that KFP shows; None for no page.
+      steps: steps that the task has completed.
+      outputs: output artifacts of the node by name.
     """
 
     node: str
-    run: Run
+    run: RunFolder
     settings: Settings
     slices: dict[str, str]
     parameters: dict[str, str]
@@ -52,22 +52,22 @@ class Task:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[..., None]]:
-        """Time a step, and tell the log how it ended.
+        """Time a step and log how it ended.
 
         Args:
-          name: of the step.
+          name: name of the step.
 
         Yields:
-          A function that takes what was decided, in words, and the step's state.
+          A function that takes the text of the step's decision and its state; default "done".
 
         Raises:
-          TaxiwayError: for every exception.
+          TaxiwayError: the block raised any exception.
         """
         begin, decision, state = time.monotonic(), "", "failed"
 
-        def conclude(words: str, how: str = "done") -> None:
+        def conclude(text: str, new_state: str = "done") -> None:
             nonlocal decision, state
-            decision, state = words, how
+            decision, state = text, new_state
 
         try:
             with launching.explained(name):
@@ -82,20 +82,20 @@ class Task:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises, where others print their usage and end the process."""
+    """Raise ValueError instead of printing the usage and ending the process."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
-def parse(words: list[str]) -> Task:
-    """Read a container's arguments and environment.
+def parse(args: list[str]) -> Task:
+    """Return the task that a container's arguments and environment describe.
 
     Args:
-      words: arguments.
+      args: command-line arguments of the container.
 
     Raises:
-      UsageError: they are not those that `taxiway kubeflow compile` writes.
+      UsageError: the arguments differ from those that `taxiway kubeflow compile` writes.
     """
     parser = _Parser(prog="python -m pipeline.kubeflow.container.node")
     parser.add_argument("--node", required=True)
@@ -106,46 +106,50 @@ def parse(words: list[str]) -> Task:
     parser.add_argument("--graph", default="")
     parser.add_argument("--report", type=Path)
     try:
-        given = parser.parse_args(words)
-        settings = Settings.model_validate_json(encoding.decode(given.settings))
+        options = parser.parse_args(args)
+        settings = Settings.model_validate_json(encoding.decode(options.settings))
     except ValueError as error:
         raise UsageError(
             f"the task's arguments are not those of a package: {error}", "taxiway kubeflow compile"
         ) from error
-    database = environment.database(os.environ)
+    database = environment.metadata_settings(os.environ)
     return Task(
-        node=given.node,
-        run=Run(settings.workspace, given.run),
+        node=options.node,
+        run=RunFolder(settings.workspace, options.run),
         settings=settings.model_copy(update={"metadata": database}),
-        slices=dict(given.ir),
-        parameters=dict(given.parameter),
-        graph=given.graph,
-        report=given.report,
+        slices=dict(options.ir),
+        parameters=dict(options.parameter),
+        graph=options.graph,
+        report=options.report,
     )
 
 
-def tell(error: TaxiwayError) -> None:
-    """Say in the task's log what went wrong."""
+def print_error(error: TaxiwayError) -> None:
+    """Print an error, its reasons and its next step to the task's log.
+
+    Args:
+      error: error that ended the task.
+    """
     if error.__cause__ is not None:
         import traceback
 
         traceback.print_exception(error.__cause__)
-    found = recording.of_end(error)
+    end = recording.of_end(error)
     print(f"Stopped: {error.what}", file=sys.stderr)
-    for reason in found.get("reasons", ()):
+    for reason in end.get("reasons", ()):
         print(f"  {reason}", file=sys.stderr)
-    for finding in found.get("findings", ()):
+    for finding in end.get("findings", ()):
         print(
             f"  {finding.kind} of {finding.feature or 'all columns'} in {finding.split}: "
             f"{finding.found}; expected {finding.expected}",
             file=sys.stderr,
         )
-    if found.get("quarantine"):
-        print(f"Rows   {found['quarantine']}", file=sys.stderr)
+    if end.get("quarantine"):
+        print(f"Rows   {end['quarantine']}", file=sys.stderr)
     if error.next_step:
         print(f"Next   {error.next_step}", file=sys.stderr)
 
 
-def now() -> str:
-    """Return the time as UTC, ISO 8601."""
+def utc_now() -> str:
+    """Return the current time, UTC, ISO 8601."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat()

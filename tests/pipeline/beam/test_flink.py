@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from pipeline.kubeflow.container.plan import Run as RunFolder
+from pipeline.kubeflow.container.plan import RunFolder
 from pipeline.settings.beam import BeamSettings, ComponentSettings
 from pipeline.settings.kubeflow import KubeflowSettings
 from scripts.clusters.flink import Flink, running
@@ -142,7 +142,7 @@ def test_a_task_on_kubeflow_has_its_work_done_there(flink: Flink, tmp_path: Path
     cluster = Cluster(tmp_path / "kfp", parallel=2, preloaded=True)
     pods = cluster.run(package, "one", {"span": 201302, "window": 1})
     assert {name: pod.log for name, pod in pods.items() if not pod.succeeded} == {}
-    plan = RunFolder(workspace, "one").known()
+    plan = RunFolder(workspace, "one").read_plan()
     assert plan is not None
     assert flink.end_of(f"flights-StatisticsGen-{plan.run_id}") == "FINISHED"
     assert flink.ended_well() == before + 1, "the others work where their tasks are"

@@ -19,7 +19,7 @@ from pipeline.kubeflow import encoding
 from pipeline.kubeflow.compiler import compilation, slices
 from pipeline.kubeflow.compiler import package as package_module
 from pipeline.kubeflow.compiler.package import Package
-from pipeline.kubeflow.placing import place
+from pipeline.kubeflow.placing import apply_layout
 from pipeline.project import files as project
 from pipeline.settings import loading, rendering
 from pipeline.settings.beam import BeamSettings, ComponentSettings, FlinkSettings
@@ -112,7 +112,7 @@ def test_a_task_runs_the_very_node_that_a_run_on_one_machine_has(variant: str) -
     placed = compilation.variants(there, files)[variant]
     [pusher] = [each for each in local.nodes if each.pipeline_node.node_info.id == "Pusher"]
     known = pusher.pipeline_node.parameters.parameters["custom_config"].field_value.string_value
-    place(placed, there, data, json.loads(known)["code_hash"])
+    apply_layout(placed, there, data, json.loads(known)["code_hash"])
     names = [each.pipeline_node.node_info.id for each in local.nodes]
     assert names == [each.pipeline_node.node_info.id for each in placed.nodes]
     for name in names:

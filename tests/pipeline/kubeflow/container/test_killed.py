@@ -1,4 +1,4 @@
-"""What is set right when a pod is told to end, whatever does not answer."""
+"""The cleanup after a killed task does not depend on services that do not answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container import killed
-from pipeline.kubeflow.container.plan import Choice, Plan, Run
+from pipeline.kubeflow.container.plan import Choice, Plan, RunFolder
 from pipeline.settings.beam import BeamSettings, FlinkSettings
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
@@ -19,24 +19,24 @@ from tests.pipeline.beam.servers import answering
 _JOBS = {"jobs": [{"jid": "1a", "name": "flights-Transform-1", "state": "RUNNING"}]}
 
 
-def test_its_job_is_ended_though_the_database_does_not_answer(
+def test_the_job_is_cancelled_when_the_database_does_not_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TAXIWAY_METADATA_HOST", "127.0.0.1")
     monkeypatch.setenv("TAXIWAY_METADATA_PORT", str(free_port()))
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "any")
     data = Layout(201302, (201301,), tmp_path / "data")
-    run = Run(tmp_path, "kfp-1")
+    run = RunFolder(tmp_path, "kfp-1")
     run.write_plan(Plan(run_id="1", began="2013-05-01", choice=Choice(window=1), data=data))
-    asked: list[str] = []
-    with answering(json.dumps(_JOBS).encode(), asked) as master:
+    requests: list[str] = []
+    with answering(json.dumps(_JOBS).encode(), requests) as master:
         beam = BeamSettings(engine="flink", flink=FlinkSettings(master=master))
         settings = encoding.encode(
             Settings(workspace=tmp_path, beam=beam).model_dump_json().encode()
         )
-        words = ["--node", "Transform", "--run", "kfp-1", "--settings", settings]
-        killed.clear_up(words, "SIGTERM")
-    assert asked == ["GET /jobs/overview", "PATCH /jobs/1a?mode=cancel"]
-    said = capsys.readouterr()
-    assert "What SIGTERM has left could not be set right: " in said.out
-    assert said.err.startswith("Stopped: Transform was ended by SIGTERM.\n")
+        args = ["--node", "Transform", "--run", "kfp-1", "--settings", settings]
+        killed.cleanup(args, "SIGTERM")
+    assert requests == ["GET /jobs/overview", "PATCH /jobs/1a?mode=cancel"]
+    output = capsys.readouterr()
+    assert "The cleanup after SIGTERM failed: " in output.out
+    assert output.err.startswith("Stopped: Transform was ended by SIGTERM.\n")

@@ -1,4 +1,4 @@
-"""Whole runs of a package, beside the same run on one machine."""
+"""Whole runs of a package, compared with the same run on one machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.kubeflow.container.plan import Run as RunFolder
+from pipeline.kubeflow.container.plan import RunFolder
 from pipeline.metadata import executions
 from pipeline.metadata import store as metadata
 from pipeline.runs import records
@@ -33,23 +33,23 @@ from tests.pipeline.kubeflow.cluster import Cluster, Fault, Pod, kill_when
 
 pytestmark = pytest.mark.slow
 
-# As `flights_run` has it.
+# The parameters of `flights_run`.
 SMALL = {"span": 201302, "window": 1}
 
 _SECRETS = {"database": {"password": PASSWORD}}
 
-# What looks at the world outside of ML Metadata each time.
+# Steps that read more than ML Metadata and so run in every run.
 _ALWAYS = {"Source", "Start", "LastAcceptedData", "LatestBlessedModel"}
 
 
 @dataclass
 class Team:
-    """A workspace on a volume, with its database, and a cluster that sees both.
+    """A workspace on a volume, its database and a cluster that reaches both.
 
     Args:
-      workspace: the folder.
-      database: where ML Metadata is.
-      cluster: to run packages on.
+      workspace: folder of all state.
+      database: how to reach ML Metadata.
+      cluster: cluster to run packages on.
     """
 
     workspace: Path
@@ -75,20 +75,23 @@ class Team:
         return self.cluster.run(package, run_id, SMALL | (parameters or {}), faults)
 
     def record(self, run_id: str) -> RunRecord:
-        """Return what the workspace says of a run."""
-        plan = RunFolder(self.workspace, run_id).known()
+        """Return the record of a run."""
+        plan = RunFolder(self.workspace, run_id).read_plan()
         assert plan is not None
         return records.read(self.workspace / "runs" / f"{plan.run_id}.json")
 
     def executions(self, run_id: str) -> dict[str, list[int]]:
         """Return the states of a run's executions by node."""
-        plan = RunFolder(self.workspace, run_id).known()
+        plan = RunFolder(self.workspace, run_id).read_plan()
         assert plan is not None
         ml_metadata = metadata.open_store(
             Settings(workspace=self.workspace, metadata=self.database)
         )
-        found = executions.of_run(ml_metadata, plan.run_id)
-        return {node: [each.last_known_state for each in found[node]] for node in found}
+        by_node = executions.of_run(ml_metadata, plan.run_id)
+        return {
+            node: [execution.last_known_state for execution in node_executions]
+            for node, node_executions in by_node.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +112,11 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Team]:
-    """Somebody without a server, once more each time."""
+def new_team(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Team]:
+    """Return a function that makes a team without a database server."""
 
     def make() -> Team:
-        folder = tmp_path_factory.mktemp("alone")
+        folder = tmp_path_factory.mktemp("new_team")
         cluster = Cluster(folder / "kfp", parallel=2, preloaded=True)
         return Team(folder / "workspace", MetadataSettings(), cluster)
 
@@ -121,42 +124,42 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Team]:
 
 
 @pytest.fixture(scope="module")
-def somebody(alone: Callable[[], Team]) -> tuple[Team, str]:
-    """One of them for runs that end early and leave nothing to each other, and the package."""
-    found = alone()
-    return found, found.package()
+def shared_team(new_team: Callable[[], Team]) -> tuple[Team, str]:
+    """Return a team for runs that end early and share no state, and its package."""
+    team = new_team()
+    return team, team.package()
 
 
 @pytest.fixture(scope="module")
 def first(team: Team) -> dict[str, Pod]:
-    """A first run, whose pods are killed, evicted and killed in the middle of a publication."""
+    """Run once, with pods that are evicted, killed and killed during the publication."""
     base = team.workspace / "models"
     artifacts = team.workspace / "artifacts"
 
-    def written(where: str) -> Callable[[], bool]:
-        return lambda: any(artifacts.glob(where))
+    def exists(pattern: str) -> Callable[[], bool]:
+        return lambda: any(artifacts.glob(pattern))
 
     faults = {
-        "transform": kill_when(written("Transform/transform_graph/*"), signal.SIGTERM),
-        "trainer": kill_when(written("Trainer/model/*"), signal.SIGKILL),
+        "transform": kill_when(exists("Transform/transform_graph/*"), signal.SIGTERM),
+        "trainer": kill_when(exists("Trainer/model/*"), signal.SIGKILL),
         "pusher": kill_when(lambda: any(base.glob("flights/.publishing-*")), signal.SIGKILL),
     }
     return team.run("first", team.package(retries=1), faults=faults)
 
 
-def test_a_run_whose_pods_are_killed_completes(first: dict[str, Pod], team: Team) -> None:
+def test_a_run_with_killed_pods_completes(first: dict[str, Pod], team: Team) -> None:
     assert {name: pod.codes for name, pod in first.items() if not pod.succeeded} == {}
     retried = {name: pod.codes for name, pod in first.items() if len(pod.codes) > 1}
     assert retried == {"transform": [5, 0], "trainer": [-9, 0], "pusher": [-9, 0]}
     assert len(first) == 17
 
 
-def test_nothing_is_doubled(first: dict[str, Pod], team: Team) -> None:
+def test_retries_leave_no_duplicates(first: dict[str, Pod], team: Team) -> None:
     states = team.executions("first")
     assert states == {node: [mlmd.Execution.COMPLETE] for node in states}
     assert len(states) == 13, "the nodes of a run without tuning and warm start"
     for output in (team.workspace / "artifacts").glob("[!.]*/[!.]*"):
-        assert len(list(output.iterdir())) == 1, "what a killed pod wrote is gone"
+        assert len(list(output.iterdir())) == 1, "the output of a killed pod is removed"
     base = team.workspace / "models" / "flights"
     assert publish.versions(base) == [1]
     assert [path.name for path in base.iterdir() if path.name.startswith(".pub")] == []
@@ -164,24 +167,24 @@ def test_nothing_is_doubled(first: dict[str, Pod], team: Team) -> None:
     assert aliases.of_model(base).aliases == {"stable": 1}
 
 
-def test_the_run_is_the_same_as_on_one_machine(
-    first: dict[str, Pod], team: Team, flights_run: Run
-) -> None:
-    here, there = flights_run.result, team.record("first")
-    assert there.outcome == here["outcome"] == "published"
-    assert {step.name: step.state for step in there.steps} == {
-        step["name"]: step["state"] for step in here["steps"]
+def test_the_run_equals_a_local_run(first: dict[str, Pod], team: Team, flights_run: Run) -> None:
+    local_run, cluster_run = flights_run.result, team.record("first")
+    assert cluster_run.outcome == local_run["outcome"] == "published"
+    assert {step.name: step.state for step in cluster_run.steps} == {
+        step["name"]: step["state"] for step in local_run["steps"]
     }
-    assert there.metrics == pytest.approx(here["metrics"], rel=1e-6)
-    assert there.hyperparameters == here["hyperparameters"]
-    assert (there.span, list(there.train_spans)) == (here["span"], here["train_spans"])
-    assert {node: list(upstream) for node, upstream in there.graph.items()} == {
-        node: sorted(upstream) for node, upstream in here["graph"].items()
+    assert cluster_run.metrics == pytest.approx(local_run["metrics"], rel=1e-6)
+    assert cluster_run.hyperparameters == local_run["hyperparameters"]
+    assert (cluster_run.span, list(cluster_run.train_spans)) == (
+        local_run["span"], local_run["train_spans"],
+    )  # fmt: skip
+    assert {node: list(upstream) for node, upstream in cluster_run.graph.items()} == {
+        node: sorted(upstream) for node, upstream in local_run["graph"].items()
     }
-    decided = {step["name"]: step["decision"] for step in here["steps"]}
-    for step in there.steps:
-        if step.name != "InfraCheck":  # it measured other times
-            assert step.decision == decided[step.name]
+    decisions = {step["name"]: step["decision"] for step in local_run["steps"]}
+    for step in cluster_run.steps:
+        if step.name != "InfraCheck":  # it measures other times in every run
+            assert step.decision == decisions[step.name]
 
 
 @pytest.mark.parametrize(
@@ -196,14 +199,14 @@ def test_the_run_is_the_same_as_on_one_machine(
 def test_artifacts_are_the_same_bytes(
     first: dict[str, Pod], team: Team, flights_run: Run, node: str, output: str
 ) -> None:
-    here = flights_run.artifact(node, output)
-    there = Run(team.workspace, {}).artifact(node, output)
-    names = sorted(str(file.relative_to(here)) for file in here.rglob("*") if file.is_file())
+    local = flights_run.artifact(node, output)
+    cluster = Run(team.workspace, {}).artifact(node, output)
+    names = sorted(str(file.relative_to(local)) for file in local.rglob("*") if file.is_file())
     assert names == sorted(
-        str(file.relative_to(there)) for file in there.rglob("*") if file.is_file()
+        str(file.relative_to(cluster)) for file in cluster.rglob("*") if file.is_file()
     )
     for name in names:
-        assert (there / name).read_bytes() == (here / name).read_bytes(), name
+        assert (cluster / name).read_bytes() == (local / name).read_bytes(), name
 
 
 def _rows(run: Run, split: str, count: int = -1) -> list[bytes]:
@@ -220,14 +223,14 @@ def test_examples_are_equal_and_in_the_same_order(
 ) -> None:
     import tensorflow as tf
 
-    here, there = _rows(flights_run, split), _rows(Run(team.workspace, {}), split)
-    assert len(here) == len(there)
-    # The features of a row have no order.
-    for one, other in zip(here[::10], there[::10]):
-        assert tf.train.Example.FromString(one) == tf.train.Example.FromString(other)
+    local, cluster = _rows(flights_run, split), _rows(Run(team.workspace, {}), split)
+    assert len(local) == len(cluster)
+    # The features of a row have no order, so parsed rows are compared.
+    for local_row, cluster_row in zip(local[::10], cluster[::10]):
+        assert tf.train.Example.FromString(local_row) == tf.train.Example.FromString(cluster_row)
 
 
-def test_the_published_models_answer_alike(
+def test_the_published_models_give_equal_answers(
     first: dict[str, Pod], team: Team, flights_run: Run
 ) -> None:
     import tensorflow as tf
@@ -240,11 +243,11 @@ def test_the_published_models_answer_alike(
         for workspace in (flights_run.workspace, team.workspace)
     ]
     assert answers[0] == pytest.approx(answers[1], abs=1e-6)
-    known = manifest.read(team.workspace / "models/flights/1")
+    cluster = manifest.read(team.workspace / "models/flights/1")
     local = manifest.read(flights_run.workspace / "models/flights/1")
-    assert known.code_hash == local.code_hash
-    assert known.spans == local.spans
-    assert known.run_id == team.record("first").run_id
+    assert cluster.code_hash == local.code_hash
+    assert cluster.spans == local.spans
+    assert cluster.run_id == team.record("first").run_id
 
 
 def test_every_task_has_a_page(first: dict[str, Pod], team: Team) -> None:
@@ -254,11 +257,11 @@ def test_every_task_has_a_page(first: dict[str, Pod], team: Team) -> None:
     assert "The data gate found nothing." in pages["data-gate"]
     assert "Columns that moved most" in pages["statistics-gen"]
     assert "Pushed as version 1." in pages["pusher"]
-    assert "Not asked for." in pages["tuner"]
+    assert "Not requested." in pages["tuner"]
     assert "Published as version 1" in pages["record"]
 
 
-def test_an_unchanged_run_is_all_cached_and_publishes_nothing(
+def test_an_unchanged_run_is_cached_and_publishes_nothing(
     first: dict[str, Pod], team: Team
 ) -> None:
     again = team.run("again", team.package())
@@ -267,7 +270,7 @@ def test_an_unchanged_run_is_all_cached_and_publishes_nothing(
     assert {name for name, state in states.items() if state != "cached"} == _ALWAYS
     assert publish.versions(team.workspace / "models" / "flights") == [1]
     before = team.executions("again")
-    # KFP's Retry, of what has succeeded.
+    # KFP's Retry of a run that has succeeded.
     once_more = team.run("again", team.package())
     assert {name: pod.log for name, pod in once_more.items() if pod.codes != [0]} == {}
     assert team.executions("again") == before
@@ -283,8 +286,8 @@ def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
     assert "auc overall: -0." in pods["pusher"].log
     assert "compare with an earlier blessed model" in pods["latest-blessed-model"].log
     record = team.record("worse")
-    decided = {step.name: (step.state, step.decision) for step in record.steps}
-    assert decided["Pusher"] == ("done", "not pushed"), "as on one machine"
+    decisions = {step.name: (step.state, step.decision) for step in record.steps}
+    assert decisions["Pusher"] == ("done", "not pushed"), "as in a local run"
     assert (record.outcome, record.exit_code, record.version) == ("not blessed", 4, None)
     assert "against the latest blessed model" in record.reasons[0]
     assert publish.versions(team.workspace / "models" / "flights") == [1]
@@ -292,7 +295,7 @@ def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
     assert "is not good enough" in pods["pusher"].report.read_text()
 
 
-def test_refused_data_is_not_learned_from(
+def test_no_model_is_trained_on_refused_data(
     first: dict[str, Pod], team: Team, tmp_path: Path
 ) -> None:
     schema = tmp_path / "schema.pbtxt"
@@ -306,47 +309,49 @@ def test_refused_data_is_not_learned_from(
     record = team.record("refused")
     assert (record.outcome, record.exit_code) == ("data refused", 3)
     assert [step.decision for step in record.steps if step.name == "DataGate"] == ["stopped"]
-    assert {(found.kind, found.feature) for found in record.findings} == {("domain", "carrier")}
+    assert {(finding.kind, finding.feature) for finding in record.findings} == {
+        ("domain", "carrier")
+    }
     assert pods["record"].report is not None
     assert "the data was refused" in pods["record"].report.read_text()
 
 
-def test_an_evicted_pod_leaves_a_failed_execution(alone: Callable[[], Team]) -> None:
-    somebody = alone()
-    folder = somebody.workspace / "artifacts" / "ExampleGen" / "examples"
+def test_an_evicted_pod_leaves_a_failed_execution(new_team: Callable[[], Team]) -> None:
+    team = new_team()
+    folder = team.workspace / "artifacts" / "ExampleGen" / "examples"
     evict = kill_when(folder.exists, signal.SIGTERM)
-    package = somebody.package()
-    pods = somebody.run("evicted", package, faults={"example-gen": evict})
+    package = team.package()
+    pods = team.run("evicted", package, faults={"example-gen": evict})
     assert pods["example-gen"].codes == [5]
     assert "ExampleGen was ended by SIGTERM" in pods["example-gen"].log
-    assert somebody.executions("evicted")["ExampleGen"] == [mlmd.Execution.FAILED]
-    assert list(folder.iterdir()) == [], "what it had written is gone"
-    record = somebody.record("evicted")
+    assert team.executions("evicted")["ExampleGen"] == [mlmd.Execution.FAILED]
+    assert list(folder.iterdir()) == [], "its unfinished output is removed"
+    record = team.record("evicted")
     assert (record.outcome, record.exit_code) == ("failed", 5)
     assert "statistics-gen" not in pods
 
     killed = kill_when(lambda: any(folder.iterdir()), signal.SIGKILL)
-    pods = somebody.run("killed", package, faults={"example-gen": killed})
+    pods = team.run("killed", package, faults={"example-gen": killed})
     assert pods["example-gen"].codes == [-9]
-    assert somebody.executions("killed")["ExampleGen"] == [mlmd.Execution.FAILED], (
-        "the last task says so, when nobody else is left to"
+    assert team.executions("killed")["ExampleGen"] == [mlmd.Execution.FAILED], (
+        "the last task marks it because no process of the pod is left"
     )
-    assert somebody.record("killed").error == "the run was stopped in ExampleGen."
+    assert team.record("killed").error == "the run was stopped in ExampleGen."
 
 
 def _only(package: str, *tasks: str) -> str:
-    """Return a package with some of its tasks, which wait for nothing but the first."""
+    """Return a package with some of its tasks, which wait for the first task only."""
     pipeline, platform = yaml.safe_load_all(package)
-    known = pipeline["components"]["comp-pipeline"]["dag"]["tasks"]
-    for name in set(known) - {"start", *tasks}:
-        del known[name]
+    all_tasks = pipeline["components"]["comp-pipeline"]["dag"]["tasks"]
+    for name in set(all_tasks) - {"start", *tasks}:
+        del all_tasks[name]
     for name in tasks:
-        known[name]["dependentTasks"] = ["start"]
+        all_tasks[name]["dependentTasks"] = ["start"]
     return yaml.safe_dump_all([pipeline, platform])
 
 
-def test_a_task_whose_inputs_are_not_there_fails(somebody: tuple[Team, str]) -> None:
-    team, package = somebody
+def test_a_task_without_its_inputs_fails(shared_team: tuple[Team, str]) -> None:
+    team, package = shared_team
     pods = team.run("unresolvable", _only(package, "schema-gen"))
     assert pods["schema-gen"].codes == [5]
     assert "SchemaGen could not run: its inputs are not there." in pods["schema-gen"].log
@@ -354,7 +359,7 @@ def test_a_task_whose_inputs_are_not_there_fails(somebody: tuple[Team, str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("run_id", "parameters", "says"),
+    ("run_id", "parameters", "message"),
     [
         ("both", {"tune": True, "warm_start": True}, "tune and warm_start exclude each other"),
         ("window", {"window": 0}, "the parameter window is 0"),
@@ -362,40 +367,40 @@ def test_a_task_whose_inputs_are_not_there_fails(somebody: tuple[Team, str]) -> 
         ("warm", {"warm_start": True}, "no model is blessed yet"),
     ],
 )
-def test_what_cannot_be_run_is_said_by_the_first_task(
-    somebody: tuple[Team, str], run_id: str, parameters: dict[str, Any], says: str
+def test_the_first_task_refuses_parameters_that_cannot_run(
+    shared_team: tuple[Team, str], run_id: str, parameters: dict[str, Any], message: str
 ) -> None:
-    team, package = somebody
+    team, package = shared_team
     pods = team.run(run_id, package, parameters)
     assert pods.keys() == {"start", "record"}
     assert pods["start"].codes == [2]
-    assert says in pods["start"].log
+    assert message in pods["start"].log
 
 
-def test_rows_that_cannot_be_read_are_kept(alone: Callable[[], Team], tmp_path: Path) -> None:
+def test_unreadable_rows_are_quarantined(new_team: Callable[[], Team], tmp_path: Path) -> None:
     (tmp_path / "rides.csv").write_text("when,late\n2013-01-01,0\nsome day,1\n2013-02-01,1\n")
-    somebody = alone()
+    team = new_team()
     source = SourceSettings(kind="folder", path=Path("/nowhere"), time_column="when")
-    package = somebody.package(source=source)
-    pods = somebody.run("unreadable", package, {"span": 0, "data_root": str(tmp_path)})
+    package = team.package(source=source)
+    pods = team.run("unreadable", package, {"span": 0, "data_root": str(tmp_path)})
     assert {name: pod.codes for name, pod in pods.items()} == {"start": [3], "record": [0]}
-    record = somebody.record("unreadable")
+    record = team.record("unreadable")
     assert (record.outcome, record.exit_code) == ("data refused", 3)
     assert record.quarantine is not None
     assert "some day" in record.quarantine.read_text()
     assert "some day" in pods["record"].report.read_text()  # type: ignore[union-attr]
 
 
-def test_a_container_s_command_runs_as_it_is_written(alone: Callable[[], Team]) -> None:
-    """Not forked from a process that has everything already."""
-    somebody = alone()
-    somebody.cluster.preloaded = False
-    pipeline, platform = yaml.safe_load_all(_only(somebody.package(), "import-schema-gen", "tuner"))
+def test_the_command_of_a_container_runs_as_written(new_team: Callable[[], Team]) -> None:
+    """Start new processes instead of forking one that has imported everything."""
+    team = new_team()
+    team.cluster.preloaded = False
+    pipeline, platform = yaml.safe_load_all(_only(team.package(), "import-schema-gen", "tuner"))
     del pipeline["root"]["dag"]["tasks"]["record"]
-    pods = somebody.run("written", yaml.safe_dump_all([pipeline, platform]))
+    pods = team.run("written", yaml.safe_dump_all([pipeline, platform]))
     codes = {name: pod.codes for name, pod in pods.items()}
     assert codes == {"start": [0], "import-schema-gen": [0], "tuner": [0]}, pods
-    states = somebody.executions("written")
+    states = team.executions("written")
     assert states == {"ImportSchemaGen": [mlmd.Execution.COMPLETE]}
-    plan = json.loads((somebody.workspace / "kubeflow/written/plan.json").read_text())
+    plan = json.loads((team.workspace / "kubeflow/written/plan.json").read_text())
     assert plan["data"]["span"] == 201302

@@ -1,4 +1,4 @@
-"""A task that was started in another way than packages start it."""
+"""A task with arguments that no package has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("args", "message"),
     [
         ((), "the following arguments are required: --node, --run, --settings"),
         (("--node", "Trainer", "--run", "1", "--settings", "x"), "not those of a package"),
@@ -19,13 +19,11 @@ import pytest
         ),
     ],
 )
-def test_arguments_that_are_not_a_package_s_are_a_wrong_use(
-    words: tuple[str, ...], says: str
-) -> None:
+def test_arguments_of_no_package_are_a_usage_error(args: tuple[str, ...], message: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.kubeflow.container.node", *words],
+        [sys.executable, "-m", "pipeline.kubeflow.container.node", *args],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stderr.endswith("Next   taxiway kubeflow compile\n")
