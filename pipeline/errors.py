@@ -1,10 +1,10 @@
-"""Every error a user can meet.
+"""Every error of Taxiway, with its exit code.
 
 TaxiwayError
- ├─ UsageError            2  wrong settings, arguments or surroundings
+ ├─ UsageError            2  wrong settings, arguments or environment
  │   └─ WorkspaceBusy     2  another run holds the workspace
- ├─ DataRefused           3  the data is not what the schema says
- ├─ NotBlessed            4  the candidate model is not good enough
+ ├─ DataRefused           3  the data does not match the schema
+ ├─ NotBlessed            4  the candidate model missed a bound
  └─ InfrastructureError   5  a component, a database or the machine failed
 """
 
@@ -12,18 +12,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.findings import SCHEMA_KINDS, BadRow, Finding
+from pipeline.findings import SCHEMA_KINDS, Finding, RejectedRow
 
-# The next step after what nobody foresaw.
-READ_THE_LOG = "read the end of the log; `taxiway doctor` looks at the machine"
+# Next step after an unexpected error.
+READ_THE_LOG = "read the end of the log, and check the machine with `taxiway doctor`"
 
 
 class TaxiwayError(Exception):
-    """Say what went wrong, where, what was expected, and what to do next.
+    """Base of every error: the problem, and the next step that solves it.
 
     Args:
-      what: one sentence: what is wrong, where, and what was expected.
-      next_step: what the user can do now, usually a command.
+      what: one sentence that names the problem, its location, and the expected state.
+      next_step: imperative for the user, usually a command; default "".
     """
 
     exit_code = 5
@@ -37,7 +37,7 @@ class TaxiwayError(Exception):
 
 
 class UsageError(TaxiwayError):
-    """Settings, arguments or surroundings are wrong."""
+    """Settings, arguments or the environment are wrong."""
 
     exit_code = 2
 
@@ -47,14 +47,14 @@ class WorkspaceBusy(UsageError):
 
 
 class DataRefused(TaxiwayError):
-    """The data is not what the schema says.
+    """The data does not match the schema or the policy.
 
     Args:
-      what: as in TaxiwayError.
-      next_step: as in TaxiwayError.
-      findings: what stops the run.
-      rows: the first rows that were refused.
-      quarantine: the file that holds them, when it is already written.
+      what: one sentence, as in TaxiwayError.
+      next_step: imperative for the user, as in TaxiwayError; default "".
+      findings: findings that stop the run; default none.
+      rows: the first rejected rows; default none.
+      quarantine: path of the file with the rejected rows; None while it is not written.
     """
 
     exit_code = 3
@@ -64,7 +64,7 @@ class DataRefused(TaxiwayError):
         what: str,
         next_step: str = "",
         findings: tuple[Finding, ...] = (),
-        rows: tuple[BadRow, ...] = (),
+        rows: tuple[RejectedRow, ...] = (),
         quarantine: Path | None = None,
     ) -> None:
         super().__init__(what, next_step)
@@ -77,9 +77,9 @@ class NotBlessed(TaxiwayError):
     """The candidate model missed a bound; the published model stays.
 
     Args:
-      what: as in TaxiwayError.
-      next_step: as in TaxiwayError.
-      reasons: each bound that was missed, in words.
+      what: one sentence, as in TaxiwayError.
+      next_step: imperative for the user, as in TaxiwayError; default "".
+      reasons: one sentence per missed bound; default none.
     """
 
     exit_code = 4
@@ -94,19 +94,23 @@ class InfrastructureError(TaxiwayError):
 
 
 def in_a_line(error: BaseException) -> str:
-    """Return an error's class and the first line of what it says."""
+    """Return the class of an exception and the first line of its message.
+
+    Args:
+      error: the exception.
+    """
     lines = [line for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def point_to_schema(error: TaxiwayError, command: str) -> None:
-    """Name the command that looks at the schema, where another one could let the data pass.
+    """Name the command that shows the schema change, where a change could let the data pass.
 
     Args:
-      error: that stops a run; changed in place.
-      command: the command.
+      error: the error that ends the run; changed in place.
+      command: the command that shows the schema change.
     """
     if isinstance(error, DataRefused) and any(
-        found.kind in SCHEMA_KINDS for found in error.findings
+        finding.kind in SCHEMA_KINDS for finding in error.findings
     ):
-        error.next_step = f"{command}   (the change of the schema that would let the data pass)"
+        error.next_step = f"{command}   (shows the schema change that would accept the data)"

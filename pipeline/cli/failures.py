@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -113,7 +112,7 @@ def _as_json(error: TaxiwayError) -> dict[str, Any]:
     if isinstance(error, NotBlessed):
         content["reasons"] = list(error.reasons)
     if isinstance(error, DataRefused):
-        content["findings"] = [asdict(finding) for finding in error.findings]
+        content["findings"] = [finding.as_json() for finding in error.findings]
         content["quarantine"] = error.quarantine and str(error.quarantine)
     return content
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.errors import DataRefused
-from pipeline.findings import BadRow
+from pipeline.findings import RejectedRow
 from pipeline.sources.base import FILE_COLUMN, RESERVED, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 
@@ -105,7 +105,7 @@ def _table(
     return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
 
 
-def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, list[BadRow]]:
+def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, list[RejectedRow]]:
     """Return how many rows DuckDB could not read, and the first of them."""
     [count] = database.execute("SELECT count(DISTINCT line) FROM reject_errors").fetchone() or [0]
     rows = database.execute(
@@ -114,7 +114,7 @@ def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, lis
     ).fetchall()
     database.execute("DELETE FROM reject_errors")
     return count, [
-        BadRow(
+        RejectedRow(
             shown,
             f"line {line}",
             column or "",
@@ -128,14 +128,16 @@ def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, lis
 
 def _with_nul(
     database: duckdb.DuckDBPyConnection, table: str, names: list[str], shown: str
-) -> list[BadRow]:
+) -> list[RejectedRow]:
     found = []
     for name in names:
         rows = database.execute(
             f"SELECT {ROW_COLUMN} FROM {table} WHERE contains({identifier(name)}, chr(0)) "
             f"LIMIT {_MAX_BAD_ROWS}"
         ).fetchall()
-        found += [BadRow(shown, str(row), name, "a NUL byte", "text in UTF-8") for (row,) in rows]
+        found += [
+            RejectedRow(shown, str(row), name, "a NUL byte", "text in UTF-8") for (row,) in rows
+        ]
     return found
 
 
@@ -144,5 +146,5 @@ def _malformed(shown: str, column: str, found: str, expected: str) -> DataRefuse
     return DataRefused(
         f"{where}: {found}; expected {expected}.",
         "correct the file, or move it out of the folder",
-        rows=(BadRow(shown, "header", column, found, expected),),
+        rows=(RejectedRow(shown, "header", column, found, expected),),
     )

@@ -13,7 +13,7 @@ from typing import Literal
 import duckdb
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.findings import BadRow
+from pipeline.findings import RejectedRow
 from pipeline.sources import column_types, csv_files
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
@@ -122,7 +122,9 @@ class FolderSource:
                     f"{file}: not a readable Parquet file: {_summary(error)}",
                     "correct the file, or move it out of the folder",
                     rows=(
-                        BadRow(str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"),
+                        RejectedRow(
+                            str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"
+                        ),
                     ),
                 ) from error
         files = ", ".join(text(str(file)) for file in self._files)
@@ -155,7 +157,7 @@ class FolderSource:
             "every row needs one.",
             "correct the rows, or leave them out",
             rows=tuple(
-                BadRow(file, str(row), column, "no value" if value is None else value, _TIME)
+                RejectedRow(file, str(row), column, "no value" if value is None else value, _TIME)
                 for file, row, value in rows
             ),
         )

@@ -22,13 +22,13 @@ def show(error: DataRefused) -> None:
         table = Table("feature", "split", "found", "expected", Column("rows", justify="right"))
         for finding in error.findings:
             rows = "" if finding.rows is None else f"{finding.rows:,}"
-            cells = (finding.feature, finding.split, finding.found, finding.expected, rows)
+            cells = (finding.feature, finding.split, finding.actual, finding.expected, rows)
             table.add_row(*map(escape, cells))
         console.print(table)
     elif error.rows:
         table = Table("file", "row", "column", "found", "expected")
         for row in error.rows[:_ROWS_SHOWN]:
-            table.add_row(*map(escape, (row.file, row.row, row.column, row.found, row.expected)))
+            table.add_row(*map(escape, (row.file, row.row, row.column, row.actual, row.expected)))
         console.print(table)
     if error.quarantine:
         console.print(f"Rows   {error.quarantine}", soft_wrap=True, markup=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -39,7 +38,8 @@ def write(folder: Path, seen: Examination, span: int, statistics: object) -> Non
         "span": span,
         "rows": dict(seen.counts),
         "findings": [
-            asdict(each.finding) | {"action": each.decision.action, "reason": each.decision.reason}
+            each.finding.as_json()
+            | {"action": each.decision.action, "reason": each.decision.reason}
             for each in seen.verdicts
         ],
     }
@@ -62,8 +62,4 @@ def warnings(folder: Path) -> list[Finding]:
 
 def _findings(folder: Path, action: str) -> list[Finding]:
     content = json.loads((folder / FINDINGS_FILE).read_text(encoding="utf-8"))
-    return [
-        Finding(**{key: value for key, value in each.items() if key not in ("action", "reason")})
-        for each in content["findings"]
-        if each["action"] == action
-    ]
+    return [Finding.from_json(each) for each in content["findings"] if each["action"] == action]

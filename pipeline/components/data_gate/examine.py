@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from pipeline.components.data_gate import findings
 from pipeline.components.data_gate.rows import Rows, merged
-from pipeline.findings import BadRow, Finding
+from pipeline.findings import Finding, RejectedRow
 from schema.policy import Decision, Limits, Policy
 from schema.rows import TRAINING
 
@@ -57,7 +57,7 @@ class Examination:
     """
 
     verdicts: tuple[Verdict, ...]
-    rows: tuple[BadRow, ...]
+    rows: tuple[RejectedRow, ...]
     counts: Mapping[str, int]
 
     @property
@@ -109,7 +109,7 @@ def examine(
     decided = [(each, policy.decide(each.kind, each.feature)) for each in merged(found)]
     stopping = sum(decision.action == "stop" for _, decision in decided)
     verdicts: list[Verdict] = []
-    offending: list[BadRow] = []
+    offending: list[RejectedRow] = []
     for finding, decision in decided:
         # Each reason has its share of the rows that are kept.
         share = policy.limits.quarantine_rows // max(1, stopping)
@@ -136,7 +136,7 @@ def _optional(inputs: Sequence[str], schema: schema_pb2.Schema) -> list[str]:
 
 def _with_rows(finding: Finding, rows: int | None) -> Finding:
     return Finding(
-        finding.kind, finding.feature, finding.split, finding.found, finding.expected, rows
+        finding.kind, finding.feature, finding.split, finding.actual, finding.expected, rows
     )
 
 

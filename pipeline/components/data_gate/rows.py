@@ -8,7 +8,7 @@ import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.components.data_gate.findings import expected
-from pipeline.findings import BadRow, Finding
+from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 from schema import columns
@@ -93,7 +93,7 @@ class Rows:
         ).fetchone()
         return None if found is None or found[0] is None else float(found[0])
 
-    def offending(self, finding: Finding, limit: int) -> tuple[int | None, list[BadRow]]:
+    def offending(self, finding: Finding, limit: int) -> tuple[int | None, list[RejectedRow]]:
         """Find the rows behind a finding.
 
         Args:
@@ -118,7 +118,7 @@ class Rows:
         ).fetchall()
         wanted = expected(finding.kind, self._schema, self._features.get(finding.feature))
         return self.count(condition), [
-            BadRow(
+            RejectedRow(
                 file,
                 str(row),
                 finding.feature,

@@ -141,7 +141,7 @@ def print_error(error: TaxiwayError) -> None:
     for finding in end.get("findings", ()):
         print(
             f"  {finding.kind} of {finding.feature or 'all columns'} in {finding.split}: "
-            f"{finding.found}; expected {finding.expected}",
+            f"{finding.actual}; expected {finding.expected}",
             file=sys.stderr,
         )
     if end.get("quarantine"):

@@ -240,7 +240,7 @@ def test_an_unexpected_error_is_a_sentence_and_a_log(tmp_path: Path) -> None:
     (log,) = (tmp_path / "logs").iterdir()
     assert done.stderr == (
         "Stopped: unexpected error: ValueError: first line\n"
-        "Next   read the end of the log; `taxiway doctor` looks at the machine\n"
+        "Next   read the end of the log, and check the machine with `taxiway doctor`\n"
         f"Log    {log}\n"
     )
     assert "in mishap" in log.read_text()

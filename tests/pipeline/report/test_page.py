@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.components.infra_check import report as infra
-from pipeline.findings import BadRow, Finding, write_quarantine
+from pipeline.findings import Finding, RejectedRow, write_quarantine
 from pipeline.orchestration import recording
 from pipeline.report import graph, page
 from pipeline.runs import records
@@ -148,7 +148,7 @@ def test_the_verdict_says_where_a_run_stopped(tmp_path: Path, outcome: str, verd
 
 
 def test_the_first_refused_rows_are_shown(tmp_path: Path) -> None:
-    rows = [BadRow(f"<i>{n}.csv", f"line {n}", "a", "x", "a number") for n in range(12)]
+    rows = [RejectedRow(f"<i>{n}.csv", f"line {n}", "a", "x", "a number") for n in range(12)]
     write_quarantine(tmp_path / "rows.csv", rows)
     record = _REFUSED.model_copy(update={"quarantine": tmp_path / "rows.csv", "span": None})
     text = page.render(Workspace(tmp_path, "flights"), record)

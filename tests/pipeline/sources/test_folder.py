@@ -127,7 +127,7 @@ def test_malformed_csv_is_refused_with_its_place(
     with pytest.raises(DataRefused) as refused:
         FolderSource(tmp_path, None, "month").spans()
     [bad] = refused.value.rows
-    assert (bad.file, bad.row, bad.column, bad.found) == ("1.csv", row, column, found)
+    assert (bad.file, bad.row, bad.column, bad.actual) == ("1.csv", row, column, found)
     assert bad.expected
 
 
@@ -196,7 +196,7 @@ def test_what_is_no_time_is_refused_with_its_place(tmp_path: Path, time: str) ->
     with pytest.raises(DataRefused, match="1 rows have no readable at") as refused:
         FolderSource(tmp_path, "at", "day").spans()
     [bad] = refused.value.rows
-    assert (bad.file, bad.row, bad.column, bad.found) == (
+    assert (bad.file, bad.row, bad.column, bad.actual) == (
         "rows.csv",
         "1",
         "at",

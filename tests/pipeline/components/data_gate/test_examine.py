@@ -130,7 +130,7 @@ def test_what_is_wrong_in_a_split_stops_the_run(
     assert not seen.passed
     assert (kind, column, "train", rows) in _found(seen)
     [finding] = [each.finding for each in seen.of("stop") if each.finding.kind == kind]
-    assert finding.found and finding.expected
+    assert finding.actual and finding.expected
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_offending_rows_are_named_by_file_and_row(tables: Tables, tmp_path: Path
     tables["eval"] = _first(tables["eval"], "carrier", "ZZ", 2)
     first, second = sorted(tables["eval"]["_source_row"].to_pylist()[:2])
     seen = look(tmp_path, tables, SCHEMA, LENIENT)
-    bad = [(row.file, row.row, row.column, row.found) for row in seen.rows]
+    bad = [(row.file, row.row, row.column, row.actual) for row in seen.rows]
     assert bad == [
         ("flights.csv", str(first), "carrier", "ZZ"),
         ("flights.csv", str(second), "carrier", "ZZ"),
@@ -188,7 +188,7 @@ def test_drift_is_found_against_training_and_against_the_last_span(
     assert {drift.split for drift in drifts} == {"eval"}
     alone = look(tmp_path, tables | {"train": tables["eval"]}, SCHEMA, LENIENT, accepted=accepted)
     [drift] = [each.finding for each in alone.of("stop") if each.finding.feature == "origin"]
-    assert "from the last span" in drift.found and drift.expected == "at most 0.05"
+    assert "from the last span" in drift.actual and drift.expected == "at most 0.05"
 
 
 def test_skew_is_found_against_what_was_served(tables: Tables, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.findings import BadRow, Finding
+from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.layout import lay_out
@@ -149,7 +149,7 @@ def good(taxi_csv: Path) -> Rows:
         return [row for row, _ in zip(csv.reader(lines), range(ROWS + 1))]
 
 
-def _through_the_gate(folder: Path) -> tuple[list[Finding], list[BadRow]]:
+def _through_the_gate(folder: Path) -> tuple[list[Finding], list[RejectedRow]]:
     source = FolderSource(folder / "rides", None, "year", TYPES)
     layout = lay_out(source, folder / "data", None, 1)
     span = layout.base / str(layout.span)
@@ -216,6 +216,6 @@ def _violations(folder: Path) -> tuple[bool, list[str]]:
         refused = True
     else:
         broken, refused = [], bool(findings)
-    broken += [f"no reason: {each}" for each in findings if not (each.found and each.expected)]
+    broken += [f"no reason: {each}" for each in findings if not (each.actual and each.expected)]
     broken += [f"no place: {each}" for each in rows if not (each.file and each.expected)]
     return refused, broken

@@ -1,0 +1,25 @@
+"""Findings as JSON, and rejected rows as CSV."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.findings import Finding, RejectedRow, write_quarantine
+
+_FINDING = Finding("domain", "origin", "train", "EWR", "one of JFK, LGA", 7)
+
+
+def test_a_finding_is_read_as_it_was_written() -> None:
+    content = json.loads(json.dumps(_FINDING.as_json()))
+    assert content["found"] == "EWR"
+    assert Finding.from_json(content | {"action": "stop", "reason": ""}) == _FINDING
+
+
+def test_the_quarantine_has_a_header_and_a_line_per_row(tmp_path: Path) -> None:
+    file = tmp_path / "quarantine" / "run.csv"
+    write_quarantine(file, [RejectedRow("a.csv", "line 3", "distance", "x, y", "a number")])
+    assert file.read_bytes().splitlines() == [
+        b"file,row,column,found,expected,content",
+        b'a.csv,line 3,distance,"x, y",a number,',
+    ]
