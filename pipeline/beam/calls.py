@@ -1,4 +1,4 @@
-"""Call what settings name, and say in our words when nothing answers."""
+"""Call the servers that settings name, and report which setting is wrong."""
 
 from __future__ import annotations
 
@@ -10,97 +10,111 @@ from typing import Any
 from pipeline.errors import InfrastructureError
 
 SECONDS = 10.0
-# Kubernetes gives a pod 30 s to end in.
+# Kubernetes gives a pod 30 s to end, so a call that cancels a job must be short.
 CANCEL_SECONDS = 3.0
 
 
-def ask(name: str, kind: str, url: str, method: str = "GET", seconds: float = SECONDS) -> Any:
-    """Return what a server answers in JSON.
+def request_json(
+    setting: str, kind: str, url: str, method: str = "GET", timeout: float = SECONDS
+) -> Any:
+    """Return the JSON that a server answers.
 
     Args:
-      name: of the setting that names it.
-      kind: what it should be, in words.
-      url: to ask.
-      method: of HTTP.
-      seconds: that it may take.
+      setting: name of the setting that names the server.
+      kind: expected kind of server, for the message of an error.
+      url: URL to request.
+      method: HTTP method; default `GET`.
+      timeout: seconds to wait for the server; default 10.
 
     Raises:
-      InfrastructureError: nothing answers, or with an error, or not in JSON.
+      InfrastructureError: no server answers, or the answer is an error or not JSON.
     """
     import urllib3
 
-    place = url.split("/")[2]
+    address = url.split("/")[2]
     try:
-        answer = urllib3.PoolManager().request(method, url, timeout=seconds, retries=False)
+        response = urllib3.PoolManager().request(method, url, timeout=timeout, retries=False)
     except urllib3.exceptions.HTTPError as error:
-        raise _nobody(name, place, error) from error
-    if answer.status >= 400:
+        raise _no_answer(setting, address, error) from error
+    if response.status >= 400:
         raise InfrastructureError(
-            f"{name}: {place} answers {method} {url.partition(place)[2]} with HTTP "
-            f"{answer.status} {answer.reason}."
+            f"{setting}: {address} answers {method} {url.partition(address)[2]} with HTTP "
+            f"{response.status} {response.reason}."
         )
     try:
-        return json.loads(answer.data)
+        return json.loads(response.data)
     except ValueError as error:
-        raise somebody_else(name, kind, place) from error
+        raise unexpected_service(setting, kind, address) from error
 
 
-def connect(name: str, place: str, next_step: str) -> None:
-    """Make sure that somebody listens.
+def check_connection(setting: str, address: str, next_step: str) -> None:
+    """Check that a server accepts connections.
 
     Args:
-      name: of the setting that names the place.
-      place: host:port.
-      next_step: what to do when nobody does.
+      setting: name of the setting that names the server.
+      address: address of the server: host:port.
+      next_step: what the user should do if no server answers.
 
     Raises:
-      InfrastructureError: nobody does.
+      InfrastructureError: no server answers.
     """
-    host, _, port = place.rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), SECONDS):
             pass
     except (OSError, OverflowError, UnicodeError) as error:
-        raise _nobody(name, place, error, next_step) from error
+        raise _no_answer(setting, address, error, next_step) from error
 
 
-def address_towards(name: str, place: str) -> str:
-    """Return the address that this machine has for a server; nothing is sent.
+def local_address_for(setting: str, address: str) -> str:
+    """Return the address of this machine that a server can call; nothing is sent.
 
     Args:
-      name: of the setting that names the server.
-      place: host:port.
+      setting: name of the setting that names the server.
+      address: address of the server: host:port.
 
     Raises:
-      InfrastructureError: nobody has such a name.
+      InfrastructureError: the server's name cannot be resolved.
     """
-    host, _, port = place.rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
-        found = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)
-        family, kind, protocol, _, address = found[0]
+        candidates = socket.getaddrinfo(host, int(port), type=socket.SOCK_DGRAM)
+        family, kind, protocol, _, target = candidates[0]
         with socket.socket(family, kind, protocol) as unsent:
-            unsent.connect(address)
+            unsent.connect(target)
             return str(unsent.getsockname()[0])
     except (OSError, OverflowError, UnicodeError) as error:
-        raise _nobody(name, place, error) from error
+        raise _no_answer(setting, address, error) from error
 
 
-def is_here(place: str) -> bool:
-    """Return whether host:port is on this machine's loopback."""
-    host = place.rpartition(":")[0]
+def is_loopback(address: str) -> bool:
+    """Return whether an address is on this machine's loopback interface.
+
+    Args:
+      address: host:port.
+    """
+    host = address.rpartition(":")[0]
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def somebody_else(name: str, kind: str, place: str) -> InfrastructureError:
-    """Return the error for an answer that is not what one of this kind answers."""
-    return InfrastructureError(f"{name}: what answers at {place} is not {kind}.")
+def unexpected_service(setting: str, kind: str, address: str) -> InfrastructureError:
+    """Return the error for a server that is not of the expected kind.
+
+    Args:
+      setting: name of the setting that names the server.
+      kind: expected kind of server.
+      address: address of the server: host:port.
+    """
+    return InfrastructureError(f"{setting}: the server at {address} is not {kind}.")
 
 
-def _nobody(name: str, place: str, error: Exception, next_step: str = "") -> InfrastructureError:
-    why = str(error).rpartition(": ")[2].rpartition("] ")[2] or type(error).__name__
-    if "(" not in why:
-        why = why.rstrip(")")  # of what stood before it
-    return InfrastructureError(f"{name}: nothing answers at {place}: {why}.", next_step)
+def _no_answer(
+    setting: str, address: str, error: Exception, next_step: str = ""
+) -> InfrastructureError:
+    reason = str(error).rpartition(": ")[2].rpartition("] ")[2] or type(error).__name__
+    if "(" not in reason:
+        reason = reason.rstrip(")")  # its opening parenthesis was cut off above
+    return InfrastructureError(f"{setting}: nothing answers at {address}: {reason}.", next_step)

@@ -1,4 +1,4 @@
-"""What Taxiway has to know of a cluster, whichever it is."""
+"""The interface that every kind of cluster implements."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pipeline.settings.engines import ClusterName, Component
 
 
 class Cluster(ABC):
-    """A cluster that Beam hands jobs to.
+    """A cluster that Beam submits jobs to.
 
     Args:
-      beam: settings, in which at least one component works there.
+      beam: Beam settings, in which at least one component works on the cluster.
     """
 
     name: ClusterName
@@ -23,56 +23,64 @@ class Cluster(ABC):
 
     @property
     def settings(self) -> ClusterSettings:
-        """How it is reached."""
-        return self.beam.of_cluster(self.name)
+        """Settings of the cluster."""
+        return self.beam.cluster(self.name)
 
     @abstractmethod
-    def find(self) -> str:
-        """Make sure that it answers and is what the settings say.
+    def check(self) -> str:
+        """Check that the cluster answers and is what the settings state.
 
         Returns:
-          What was found, in words.
+          A description of the cluster, for the user.
 
         Raises:
-          InfrastructureError: it does not answer, is of another version, or too small.
+          InfrastructureError: the cluster does not answer, has another version, or is too small.
         """
 
     @abstractmethod
     def published_jar(self) -> str:
-        """Return Beam's name for the job server that it publishes for the cluster."""
+        """Return Beam's name for the job server that Beam publishes for the cluster."""
 
     @abstractmethod
-    def java(self, component: Component) -> list[str]:
-        """Return the options of Java that the component's job server is started with."""
+    def java_options(self, component: Component) -> list[str]:
+        """Return the Java options of a component's job server.
+
+        Args:
+          component: TFX node id of the component.
+        """
 
     @abstractmethod
-    def words(self) -> list[str]:
-        """Return what the job server is told of the cluster."""
+    def job_server_args(self) -> list[str]:
+        """Return the arguments that tell the job server where the cluster is."""
 
     @abstractmethod
     def flags(self, component: Component) -> list[str]:
-        """Return the flags for Beam that only this kind of cluster has."""
+        """Return the Beam flags that only this kind of cluster has.
+
+        Args:
+          component: TFX node id of the component.
+        """
 
     @abstractmethod
     def cancel(self, job: str) -> None:
-        """End a job, if it runs there and outlives its job server.
+        """Cancel a job, if jobs on the cluster outlive their job server.
 
         Args:
-          job: its name.
+          job: name of the job.
         """
 
-    def _wanted(self) -> int:
-        """Return how many parts the widest component is done in at once."""
+    def _required_slots(self) -> int:
+        """Return the parallelism of the widest component."""
         return max(
             self.beam.parallelism_of(component) or 1
             for component, engine in self.beam.engines.items()
             if engine == self.name
         )
 
-    def _check_room(self, there: int, of_what: str) -> None:
-        if there < self._wanted():
+    def _check_capacity(self, available: int, unit: str) -> None:
+        if available < self._required_slots():
             raise InfrastructureError(
-                f"{self.name.capitalize()} at {self.settings.master} has {there} {of_what}; "
-                f"{self._wanted()} are needed.",
-                f"start more of it, or lower beam.{self.name}.parallelism",
+                f"{self.name.capitalize()} at {self.settings.master} has {available} {unit}; "
+                f"{self._required_slots()} are needed.",
+                f"add workers to the cluster, or lower beam.{self.name}.parallelism",
             )

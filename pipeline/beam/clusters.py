@@ -1,4 +1,4 @@
-"""Clusters by name."""
+"""Create clusters by name, and cancel the jobs of components on them."""
 
 from __future__ import annotations
 
@@ -17,54 +17,82 @@ from pipeline.settings.engines import CLUSTERS, COMPONENTS, Engine
 _log = logging.getLogger(__name__)
 
 
-def of(beam: BeamSettings, engine: Engine) -> Cluster | None:
-    """Return the cluster that an engine is; None for this process."""
+def create(beam: BeamSettings, engine: Engine) -> Cluster | None:
+    """Return the cluster of an engine; None for this process.
+
+    Args:
+      beam: Beam settings of the pipeline.
+      engine: name of the engine.
+    """
     if engine == "local":
         return None
     return {"flink": Flink, "spark": Spark}[engine](beam)
 
 
 def in_use(beam: BeamSettings) -> list[Cluster]:
-    """Return the clusters that any component works on."""
-    used = set(beam.engines.values())
-    return [found for name in CLUSTERS if name in used and (found := of(beam, name))]
+    """Return the clusters that at least one component works on.
+
+    Args:
+      beam: Beam settings of the pipeline.
+    """
+    engines = set(beam.engines.values())
+    return [
+        cluster
+        for name in CLUSTERS
+        if name in engines and (cluster := create(beam, name)) is not None
+    ]
+
+
+def job_name(pipeline: str, node: str, run_id: str) -> str:
+    """Return the name of a component's job on a cluster.
+
+    Args:
+      pipeline: name of the pipeline.
+      node: TFX node id of the component.
+      run_id: id of the run.
+    """
+    return f"{pipeline}-{node}-{run_id}"
 
 
 def cancel(beam: BeamSettings, node: str, job: str) -> None:
-    """End a component's job, as well as can be done: what ended its component is what counts.
+    """Cancel a component's job; a failure is only logged.
+
+    The error that ended the component is what the user must see, so none is raised here.
 
     Args:
-      beam: settings.
-      node: TFX's node id; nothing is done for one that has no Beam work.
-      job: the name of its job.
+      beam: Beam settings of the pipeline.
+      node: TFX node id; nothing happens if the node has no Beam work.
+      job: name of the component's job.
     """
-    if node in COMPONENTS and (cluster := of(beam, beam.engine_of(node))):
+    if node in COMPONENTS and (cluster := create(beam, beam.engine_of(node))):
         _cancel(cluster, job)
 
 
-def cancel_left(beam: BeamSettings, node: str, job: str) -> None:
-    """End a job that an earlier run has left, perhaps on another engine than is set now.
+def cancel_abandoned(beam: BeamSettings, node: str, job: str) -> None:
+    """Cancel a job of an earlier run on every cluster that the settings name.
+
+    The earlier run may have used another engine than the one that is set now.
 
     Args:
-      beam: settings.
-      node: as in `cancel`.
-      job: as in `cancel`.
+      beam: Beam settings of the pipeline.
+      node: TFX node id; nothing happens if the node has no Beam work.
+      job: name of the component's job.
     """
     if node not in COMPONENTS:
         return
     for name in CLUSTERS:
-        cluster = of(beam, name)
+        cluster = create(beam, name)
         if cluster and cluster.settings.master:
             _cancel(cluster, job)
 
 
 def _cancel(cluster: Cluster, job: str) -> None:
-    ways: list[Callable[[str], None]] = [cluster.cancel]
+    actions: list[Callable[[str], None]] = [cluster.cancel]
     if endpoint := cluster.settings.job_endpoint:
-        named = f"beam.{cluster.name}.job_endpoint"
-        ways.insert(0, functools.partial(job_server.cancel, named, endpoint))
-    for end in ways:
+        setting = f"beam.{cluster.name}.job_endpoint"
+        actions.insert(0, functools.partial(job_server.cancel, setting, endpoint))
+    for action in actions:
         try:
-            end(job)
+            action(job)
         except TaxiwayError as error:
             _log.warning("Job %s may still run: %s", job, error.what)

@@ -1,18 +1,18 @@
-"""A Flink cluster, by the REST API of its JobManager."""
+"""A Flink cluster, through the REST API of its JobManager."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.beam.calls import CANCEL_SECONDS, SECONDS, ask, somebody_else
+from pipeline.beam.calls import CANCEL_SECONDS, SECONDS, request_json, unexpected_service
 from pipeline.beam.cluster import Cluster
 from pipeline.errors import InfrastructureError
 from pipeline.settings.beam import FlinkSettings
 from pipeline.settings.engines import Component
 
 _MASTER, _KIND = "beam.flink.master", "Flink's REST API"
-_ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
+_FINAL_STATES = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
 class Flink(Cluster):
@@ -22,76 +22,90 @@ class Flink(Cluster):
 
     @property
     def settings(self) -> FlinkSettings:
-        """How it is reached."""
+        """Settings of the Flink cluster."""
         return self.beam.flink
 
-    def find(self) -> str:
-        """Make sure that it answers, is of a known version and has enough task slots."""
-        found = self._overview()
-        slots = int(found["slots-total"])
-        self._check_room(slots, f"task slots in {found['taskmanagers']} TaskManagers")
+    def check(self) -> str:
+        """Check that Flink answers, has a supported version and enough task slots."""
+        overview = self._overview()
+        slots = int(overview["slots-total"])
+        self._check_capacity(slots, f"task slots in {overview['taskmanagers']} TaskManagers")
         flink = self.settings
-        if not (flink.job_server or flink.job_endpoint):  # they know which Flink they are for
-            self._check_version(_minor(found), _known())
-        return f"Flink {found['flink-version']} at {self.settings.master}, {slots} task slots"
+        # A job server that the user names is built for one version of Flink already.
+        if not (flink.job_server or flink.job_endpoint):
+            self._check_version(_minor_version(overview), _supported_versions())
+        return f"Flink {overview['flink-version']} at {self.settings.master}, {slots} task slots"
 
     def published_jar(self) -> str:
         """Return Beam's name for the job server of the cluster's version."""
-        return f":runners:flink:{_minor(self._overview())}:job-server:shadowJar"
+        return f":runners:flink:{_minor_version(self._overview())}:job-server:shadowJar"
 
-    def java(self, component: Component) -> list[str]:
-        """Return no options: its job server needs none."""
+    def java_options(self, component: Component) -> list[str]:
+        """Return no options: Flink's job server needs none.
+
+        Args:
+          component: TFX node id of the component.
+        """
         return []
 
-    def words(self) -> list[str]:
-        """Return where the job server finds the JobManager."""
+    def job_server_args(self) -> list[str]:
+        """Return the address of the JobManager."""
         return [f"--flink-master=http://{self.settings.master}"]
 
     def flags(self, component: Component) -> list[str]:
-        """Return how many task slots a job takes: Beam takes one when it is not told."""
+        """Return how many task slots a job takes; without the flag, Beam takes one.
+
+        Args:
+          component: TFX node id of the component.
+        """
         parallelism = self.beam.parallelism_of(component)
         return [f"--parallelism={parallelism or self._overview()['slots-total']}"]
 
     def cancel(self, job: str) -> None:
-        """End a job, which goes on when nobody waits for it any longer."""
-        found = self._ask("/jobs/overview", seconds=CANCEL_SECONDS)
+        """Cancel a job; Flink continues a job whose client has ended.
+
+        Args:
+          job: name of the job.
+        """
+        answer = self._request("/jobs/overview", timeout=CANCEL_SECONDS)
         try:
             running = [
-                each["jid"]
-                for each in found["jobs"]
-                if each["name"] == job and each["state"] not in _ENDED
+                row["jid"]
+                for row in answer["jobs"]
+                if row["name"] == job and row["state"] not in _FINAL_STATES
             ]
         except (TypeError, KeyError) as error:
-            raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
-        for number in running:
-            self._ask(f"/jobs/{number}?mode=cancel", "PATCH", CANCEL_SECONDS)
+            raise unexpected_service(_MASTER, _KIND, str(self.settings.master)) from error
+        for job_id in running:
+            self._request(f"/jobs/{job_id}?mode=cancel", "PATCH", CANCEL_SECONDS)
 
     def _overview(self) -> dict[str, Any]:
-        found = self._ask("/overview")
+        overview = self._request("/overview")
         try:
-            int(found["slots-total"]), found["taskmanagers"], found["flink-version"]
+            int(overview["slots-total"]), overview["taskmanagers"], overview["flink-version"]
         except (ValueError, TypeError, KeyError) as error:
-            raise somebody_else(_MASTER, _KIND, str(self.settings.master)) from error
-        return found
+            raise unexpected_service(_MASTER, _KIND, str(self.settings.master)) from error
+        return overview
 
-    def _ask(self, path: str, method: str = "GET", seconds: float = SECONDS) -> Any:
-        return ask(_MASTER, _KIND, f"http://{self.settings.master}{path}", method, seconds)
+    def _request(self, path: str, method: str = "GET", timeout: float = SECONDS) -> Any:
+        url = f"http://{self.settings.master}{path}"
+        return request_json(_MASTER, _KIND, url, method, timeout)
 
-    def _check_version(self, version: str, known: list[str]) -> None:
-        if version not in known:
+    def _check_version(self, version: str, supported: list[str]) -> None:
+        if version not in supported:
             raise InfrastructureError(
                 f"Flink at {self.settings.master} is version {version}; this Beam publishes job "
-                f"servers for {', '.join(known)}.",
-                "use such a cluster, or name a beam.flink.job_server",
+                f"servers for {', '.join(supported)}.",
+                "use a Flink of one of these versions, or set beam.flink.job_server",
             )
 
 
-def _minor(overview: Mapping[str, Any]) -> str:
+def _minor_version(overview: Mapping[str, Any]) -> str:
     """Return the version as Beam names it, such as 1.19."""
     return ".".join(str(overview["flink-version"]).split(".")[:2])
 
 
-def _known() -> list[str]:
+def _supported_versions() -> list[str]:
     """Return the versions that this Beam publishes a job server for."""
     from apache_beam.options.pipeline_options import FlinkRunnerOptions
 

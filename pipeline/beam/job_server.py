@@ -1,4 +1,4 @@
-"""Beam's job servers: Java processes that hand jobs to a cluster."""
+"""Beam's job servers: Java processes that submit jobs to a cluster."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _END_SECONDS = 10
 
 
 class JobServer:
-    """A job server that runs until it is ended, or this process ends.
+    """A job server that runs until `end` is called or this process ends.
 
     Args:
-      command: of Java, but for where it listens and what it stages.
-      staging: folder for what workers install; a temporary one by default.
+      command: Java command, without the ports and the staging folder.
+      staging: folder for the packages that workers install; default a temporary folder.
 
     Raises:
-      InfrastructureError: it does not start.
+      InfrastructureError: the job server does not start.
     """
 
     def __init__(self, command: list[str], staging: Path | None = None) -> None:
@@ -57,11 +57,11 @@ class JobServer:
 
     @property
     def runs(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         return self._process.poll() is None
 
     def end(self) -> None:
-        """End it; what runs on the cluster is not asked."""
+        """End the process; jobs on the cluster are not cancelled."""
         self._process.terminate()
         try:
             self._process.wait(_END_SECONDS)
@@ -71,12 +71,12 @@ class JobServer:
         self._folder.cleanup()
 
     def _wait(self, port: int) -> None:
-        until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
             if not self.runs:
                 raise InfrastructureError(
                     f"the job server ended at once, with exit code {self._process.returncode}; "
-                    "the log says why."
+                    "the log states why."
                 )
             try:
                 socket.create_connection(("localhost", port), timeout=1).close()
@@ -88,88 +88,91 @@ class JobServer:
 
 
 def command(cluster: Cluster, component: Component) -> list[str]:
-    """Return the command of the job server that a component needs.
+    """Return the command that starts a component's job server.
 
     Args:
-      cluster: where its work is done.
-      component: TFX's node id.
+      cluster: cluster that does the component's work.
+      component: TFX node id of the component.
 
     Raises:
-      InfrastructureError: there is no Java, or the jar cannot be had.
+      InfrastructureError: there is no Java, or the jar is not available.
     """
-    return ["java", *cluster.java(component), "-jar", jar(cluster), *cluster.words()]
+    java_options = cluster.java_options(component)
+    return ["java", *java_options, "-jar", jar(cluster), *cluster.job_server_args()]
 
 
 def jar(cluster: Cluster) -> str:
-    """Return the file that a job server is started from, once there is a Java that starts it.
+    """Return the path of a cluster's job server; the jar is downloaded if it is missing.
 
     Args:
-      cluster: that it hands jobs to.
+      cluster: cluster that the job server submits jobs to.
 
     Raises:
-      InfrastructureError: there is no Java, or the jar cannot be had.
+      InfrastructureError: there is no Java, or the jar is not available.
     """
     if shutil.which("java") is None:
         raise InfrastructureError(
             "a run starts a job server, which needs Java; there is no java on the PATH.",
             "install Java 11 or 17 (Debian 12: apt install openjdk-17-jre-headless), "
-            f"or name a beam.{cluster.name}.job_endpoint",
+            f"or set beam.{cluster.name}.job_endpoint",
         )
-    return _file(cluster)
+    return _jar_file(cluster)
 
 
-def cancel(name: str, endpoint: str, job: str) -> None:
-    """Have a job server that runs on end a job.
+def cancel(setting: str, endpoint: str, job: str) -> None:
+    """Cancel a job through a job server that outlives the run.
 
     Args:
-      name: of the setting that names it.
-      endpoint: host:port.
-      job: its name.
+      setting: name of the setting that names the job server.
+      endpoint: address of the job server: host:port.
+      job: name of the job.
 
     Raises:
-      InfrastructureError: it does not answer, or does not do it.
+      InfrastructureError: the job server does not answer, or does not cancel the job.
     """
     import grpc
     from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
     try:
         with grpc.insecure_channel(endpoint) as channel:
-            jobs = beam_job_api_pb2_grpc.JobServiceStub(channel)
-            found = jobs.GetJobs(beam_job_api_pb2.GetJobsRequest(), timeout=CANCEL_SECONDS)
-            for each in found.job_info:
-                if each.job_name == job:
-                    request = beam_job_api_pb2.CancelJobRequest(job_id=each.job_id)
-                    jobs.Cancel(request, timeout=CANCEL_SECONDS)
+            service = beam_job_api_pb2_grpc.JobServiceStub(channel)
+            jobs = service.GetJobs(beam_job_api_pb2.GetJobsRequest(), timeout=CANCEL_SECONDS)
+            for info in jobs.job_info:
+                if info.job_name == job:
+                    request = beam_job_api_pb2.CancelJobRequest(job_id=info.job_id)
+                    service.Cancel(request, timeout=CANCEL_SECONDS)
     except grpc.RpcError as error:
-        why = f"{error.code().name}: {error.details()}"
-        raise InfrastructureError(f"{name}: {endpoint} does not end a job: {why}.") from error
+        reason = f"{error.code().name}: {error.details()}"
+        raise InfrastructureError(
+            f"{setting}: {endpoint} cannot cancel a job because of {reason}."
+        ) from error
 
 
-def _file(cluster: Cluster) -> str:
-    """Return the file of a cluster's job server; Beam downloads and keeps what is no file."""
+def _jar_file(cluster: Cluster) -> str:
+    """Return the jar's path; Beam downloads and caches a jar that is not a local file."""
     from apache_beam.utils.subprocess_server import JavaJarServer
 
-    said, setting = cluster.settings.job_server, f"beam.{cluster.name}.job_server"
-    if said and not is_coordinate(said):
-        if not zipfile.is_zipfile(said):
-            raise InfrastructureError(f"{setting}: {said} is not a jar that can be read.")
-        return said
-    if said:
-        group, artifact, version = said.split(":")
+    source, setting = cluster.settings.job_server, f"beam.{cluster.name}.job_server"
+    if source and not is_coordinate(source):
+        if not zipfile.is_zipfile(source):
+            raise InfrastructureError(f"{setting}: {source} is not a readable jar.")
+        return source
+    if source:
+        group, artifact, version = source.split(":")
         url = JavaJarServer.path_to_maven_jar(artifact, group, version)
     else:
         url = JavaJarServer.path_to_beam_jar(cluster.published_jar())
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_START_SECONDS)  # Beam would wait for ever
+    default_timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_START_SECONDS)  # Beam sets no timeout for the download
     try:
         file = str(JavaJarServer.local_jar(url))
     except (RuntimeError, OSError) as error:
         raise InfrastructureError(
             f"the job server's jar cannot be downloaded: {error}",
-            f"name a file as {setting}, or a beam.{cluster.name}.job_endpoint",
+            f"set {setting} to a file, or set beam.{cluster.name}.job_endpoint",
         ) from error
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(default_timeout)
     if not zipfile.is_zipfile(file):
-        raise InfrastructureError(f"{file} is not a jar that can be read.", f"rm {file}")
+        raise InfrastructureError(f"{file} is not a readable jar.", f"rm {file}")
     return file

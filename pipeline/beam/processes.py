@@ -1,4 +1,4 @@
-"""Processes that do not outlive the one that starts them."""
+"""Start processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-# A program of its own: what Python does between fork and exec can hang beside TensorFlow. Old
-# releases of util-linux have no `setpriv --pdeathsig`.
+# Python code between fork and exec can hang beside TensorFlow, so a separate program sets the
+# signal. Old releases of util-linux have no `setpriv --pdeathsig`.
 _PR_SET_PDEATHSIG = 1
 _WRAPPER = (
     "import ctypes, os, sys; "
@@ -20,6 +20,6 @@ def ended_with_this_process(command: Sequence[str]) -> list[str]:
     """Return a command that the kernel ends when this process is killed.
 
     Args:
-      command: a program, looked for on the PATH, and its arguments.
+      command: program, searched for on the PATH, and its arguments.
     """
     return [sys.executable, "-I", "-S", "-c", _WRAPPER, *command]

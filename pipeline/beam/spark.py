@@ -1,16 +1,21 @@
-"""A standalone Spark, whose driver is Beam's job server."""
+"""A standalone Spark cluster; Beam's job server is its driver."""
 
 from __future__ import annotations
 
-from pipeline.beam.calls import address_towards, ask, connect, somebody_else
+from pipeline.beam.calls import (
+    check_connection,
+    local_address_for,
+    request_json,
+    unexpected_service,
+)
 from pipeline.beam.cluster import Cluster
 from pipeline.settings.beam import SparkSettings
 from pipeline.settings.engines import Component
 
-# Spark's own scripts open these for Java 17.
-_OPENED = ("java.lang", "java.lang.invoke", "java.net", "java.nio", "java.util",
-           "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs",
-           "sun.security.action", "sun.util.calendar")  # fmt: skip
+# Java 17 closes these packages, so Spark's own scripts open them too.
+_OPEN_PACKAGES = ("java.lang", "java.lang.invoke", "java.net", "java.nio", "java.util",
+                  "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch",
+                  "sun.nio.cs", "sun.security.action", "sun.util.calendar")  # fmt: skip
 
 
 class Spark(Cluster):
@@ -20,47 +25,62 @@ class Spark(Cluster):
 
     @property
     def settings(self) -> SparkSettings:
-        """How it is reached."""
+        """Settings of the Spark cluster."""
         return self.beam.spark
 
-    def find(self) -> str:
-        """Make sure that its master answers and, where it says so, has enough cores."""
+    def check(self) -> str:
+        """Check that the master answers and, if its web page is set, has enough cores."""
         spark = self.settings
-        connect("beam.spark.master", str(spark.master), "start it, or correct the setting")
+        check_connection(
+            "beam.spark.master", str(spark.master), "start the master, or fix the setting"
+        )
         if spark.web_ui is None:
             return f"Spark at {spark.master}"
-        asked = ("beam.spark.web_ui", "the page of Spark's master")
-        found = ask(*asked, f"http://{spark.web_ui}/json/")
+        setting, kind = "beam.spark.web_ui", "the page of Spark's master"
+        page = request_json(setting, kind, f"http://{spark.web_ui}/json/")
         try:
-            cores, workers, url = int(found["cores"]), found["aliveworkers"], str(found["url"])
+            cores, workers, url = int(page["cores"]), page["aliveworkers"], str(page["url"])
         except (ValueError, TypeError, KeyError) as error:
-            raise somebody_else(*asked, spark.web_ui) from error
-        self._check_room(cores, f"cores in {workers} workers")
+            raise unexpected_service(setting, kind, spark.web_ui) from error
+        self._check_capacity(cores, f"cores in {workers} workers")
         return f"Spark at {url.removeprefix('spark://')}, {cores} cores"
 
     def published_jar(self) -> str:
         """Return Beam's name for the job server of Spark 3."""
         return ":runners:spark:3:job-server:shadowJar"
 
-    def java(self, component: Component) -> list[str]:
-        """Return Spark's configuration, which it reads from Java's properties."""
-        conf = {"spark.ui.enabled": "false"}  # it would be there for everyone
+    def java_options(self, component: Component) -> list[str]:
+        """Return Spark's configuration as Java properties.
+
+        Args:
+          component: TFX node id of the component.
+        """
+        conf = {"spark.ui.enabled": "false"}  # every user of the network could read it
         parallelism = self.beam.parallelism_of(component)
         if parallelism:
             conf |= {"spark.cores.max": str(parallelism)}
-        # Workers call the driver; they may not know this machine by its name, as in a pod.
-        here = address_towards("beam.spark.master", str(self.settings.master))
-        conf |= dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), here)
-        opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED]
-        return opened + [f"-D{key}={value}" for key, value in (conf | self.settings.conf).items()]
+        # Workers call the driver and may not resolve this machine's name, as in a pod, so the
+        # driver has a numeric address.
+        driver = local_address_for("beam.spark.master", str(self.settings.master))
+        conf |= dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), driver)
+        opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPEN_PACKAGES]
+        return opens + [f"-D{key}={value}" for key, value in (conf | self.settings.conf).items()]
 
-    def words(self) -> list[str]:
-        """Return where the job server finds the master."""
+    def job_server_args(self) -> list[str]:
+        """Return the address of the master."""
         return [f"--spark-master-url=spark://{self.settings.master}"]
 
     def flags(self, component: Component) -> list[str]:
-        """Return no flags: all is the job server's configuration."""
+        """Return no flags: the job server's configuration states everything.
+
+        Args:
+          component: TFX node id of the component.
+        """
         return []
 
     def cancel(self, job: str) -> None:
-        """Do nothing: a job ends with its driver."""
+        """Do nothing: a job ends with its driver.
+
+        Args:
+          job: name of the job.
+        """

@@ -1,4 +1,4 @@
-"""Let TFX's executors do their Beam work where the settings say."""
+"""Run the Beam work of TFX's executors on the engines that the settings name."""
 
 from __future__ import annotations
 
@@ -15,92 +15,95 @@ from pipeline.beam.cluster import Cluster
 from pipeline.beam.flags import flags
 from pipeline.beam.job_server import JobServer
 from pipeline.settings.beam import BeamSettings
-from pipeline.settings.engines import Component, job_name
+from pipeline.settings.engines import Component
 
 
-class Work:
-    """The Beam work of a run; a job server starts when the first executor needs it.
+class BeamExecutor:
+    """The engines of one run; a job server starts when the first component needs it.
 
     Args:
-      beam: settings.
-      opened: ends the job servers when it is closed.
+      beam: Beam settings of the pipeline.
+      resources: stack that ends the job servers when it is closed.
     """
 
-    def __init__(self, beam: BeamSettings, opened: ExitStack) -> None:
+    def __init__(self, beam: BeamSettings, resources: ExitStack) -> None:
         self._beam = beam
-        self._opened = opened
+        self._resources = resources
         self._servers: dict[tuple[str, ...], JobServer] = {}
 
     @property
     def operators(self) -> dict[Any, Any]:
-        """What TFX's launcher takes as `custom_executor_operators`."""
+        """Argument `custom_executor_operators` of TFX's launcher."""
         return {executable_spec_pb2.BeamExecutableSpec: functools.partial(_Operator, self)}
 
     @contextmanager
     def flags(self, component: Component, job: str) -> Iterator[list[str]]:
-        """Have a component's job ended when it is not waited for to its end.
+        """Provide a component's Beam flags; cancel its job if the component does not complete.
 
         Args:
-          component: TFX's node id.
-          job: the name of its job.
+          component: TFX node id of the component.
+          job: name of the component's job.
 
         Yields:
-          Its flags for Beam; none when the work is done in this process.
+          Flags for Beam; none if this process does the work.
 
         Raises:
           InfrastructureError: the job server does not start.
         """
-        cluster = clusters.of(self._beam, self._beam.engine_of(component))
+        cluster = clusters.create(self._beam, self._beam.engine_of(component))
         if cluster is None:
             yield []
             return
-        own = None if cluster.settings.job_endpoint else self._server(cluster, component)
-        endpoint = own.endpoint if own else str(cluster.settings.job_endpoint)
+        server = None if cluster.settings.job_endpoint else self._server(cluster, component)
+        endpoint = server.endpoint if server else str(cluster.settings.job_endpoint)
         try:
             yield flags(self._beam, cluster, component, endpoint, job)
         except BaseException:
             try:
-                if own:  # what it has not handed over yet, it is not to hand over later
-                    own.end()
-            finally:  # also when somebody presses Ctrl-C once more
+                if server:  # it must not submit later what it has not submitted yet
+                    server.end()
+            finally:  # runs even if the user presses Ctrl-C a second time
                 clusters.cancel(self._beam, component, job)
             raise
 
     def _server(self, cluster: Cluster, component: Component) -> JobServer:
         command = job_server.command(cluster, component)
-        found = self._servers.get(tuple(command))
-        if found is None or not found.runs:
-            found = self._servers[tuple(command)] = JobServer(command, cluster.settings.staging)
-            self._opened.callback(found.end)
-        return found
+        server = self._servers.get(tuple(command))
+        if server is None or not server.runs:
+            server = self._servers[tuple(command)] = JobServer(command, cluster.settings.staging)
+            self._resources.callback(server.end)
+        return server
 
 
 @contextmanager
-def of_run(beam: BeamSettings) -> Iterator[Work]:
-    """Do the Beam work of a run; end what was started for it.
+def open_executor(beam: BeamSettings) -> Iterator[BeamExecutor]:
+    """Open the engines of a run; end the job servers that it started.
 
     Args:
-      beam: settings.
+      beam: Beam settings of the pipeline.
     """
-    with ExitStack() as opened:
-        yield Work(beam, opened)
+    with ExitStack() as resources:
+        yield BeamExecutor(beam, resources)
 
 
 class _Operator(BeamExecutorOperator):
-    """Gives an executor its flags only once it is to work.
+    """Adds the Beam flags to an executor only when the executor starts.
 
-    So they are no part of the key to the cache: who does the work changes nothing of it.
+    The engine does not change the result, so the flags must not be part of the cache key.
     """
 
-    def __init__(self, work: Work, executor_spec: Any, platform_config: Any = None) -> None:
+    def __init__(
+        self, executor: BeamExecutor, executor_spec: Any, platform_config: Any = None
+    ) -> None:
         super().__init__(executor_spec, platform_config)
-        self._work = work
+        self._executor = executor
 
     def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Any = None) -> Any:
         node = execution_info.pipeline_node.node_info.id
-        name = job_name(execution_info.pipeline_info.id, node, execution_info.pipeline_run_id or "")
-        with self._work.flags(cast(Component, node), name) as found:
-            self.beam_pipeline_args.extend(map(_literal, found))
+        run_id = execution_info.pipeline_run_id or ""
+        job = clusters.job_name(execution_info.pipeline_info.id, node, run_id)
+        with self._executor.flags(cast(Component, node), job) as beam_flags:
+            self.beam_pipeline_args.extend(map(_literal, beam_flags))
             return super().run_executor(execution_info, make_beam_pipeline_fn)
 
 

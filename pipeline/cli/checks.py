@@ -209,7 +209,7 @@ def _metadata(settings: Settings) -> Iterator[Check]:
 
 def _engine(settings: Settings) -> Iterator[Check]:
     try:
-        clusters = engine.reach(settings.beam)
+        clusters = engine.check_engines(settings.beam)
     except TaxiwayError as error:
         yield failed_check("engine", error)
     else:

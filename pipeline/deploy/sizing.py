@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.beam.calls import is_here
+from pipeline.beam.calls import is_loopback
 from pipeline.deploy import rows as size_rows
 from pipeline.errors import UsageError
 from pipeline.settings.sections import Settings
@@ -63,7 +63,7 @@ class Where:
         """Whether the server shares this machine with the load generator."""
         hosts = [urlsplit(each if "//" in each else f"//{each}").hostname for each in
                  self.given.values()]  # fmt: skip
-        return all(is_here(f"{host}:0") for host in hosts)
+        return all(is_loopback(f"{host}:0") for host in hosts)
 
 
 def sized(

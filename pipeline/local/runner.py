@@ -21,7 +21,7 @@ from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pipeline.beam.work import Work
+    from pipeline.beam.work import BeamExecutor
     from pipeline.sources.layout import Layout
 
 # TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
@@ -71,7 +71,7 @@ def _reach_engine(settings: Settings, observer: Observer) -> None:
     observer.started("Engine")
     begin, state, found = time.monotonic(), "failed", ""
     try:
-        found, state = engine.reach(settings.beam), "done"
+        found, state = engine.check_engines(settings.beam), "done"
     finally:
         observer.finished(Step("Engine", state, time.monotonic() - begin, found))
 
@@ -181,7 +181,7 @@ class _Run:
             if self._warm_start:
                 project.check_warm_start(self._settings, store, files.features)
             start(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
-        with interrupts.remembered() as kept, work.of_run(self._settings.beam) as beam:
+        with interrupts.remembered() as kept, work.open_executor(self._settings.beam) as beam:
             for node in ir.nodes:
                 with self._step(node.pipeline_node.node_info.id) as step, kept():
                     self._launch(ir, node.pipeline_node, store, beam, files.features, step)
@@ -211,7 +211,9 @@ class _Run:
             error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
             write_quarantine(error.quarantine, error.rows)
 
-    def _launch(self, ir: Any, node: Any, store: Any, beam: Work, features: Any, step: Any) -> None:
+    def _launch(
+        self, ir: Any, node: Any, store: Any, beam: BeamExecutor, features: Any, step: Any
+    ) -> None:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
         from pipeline.components.infra_check import process

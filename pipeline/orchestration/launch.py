@@ -17,7 +17,7 @@ from pipeline.errors import (
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
-    from pipeline.beam.work import Work
+    from pipeline.beam.work import BeamExecutor
 
 # Packages that nobody changes to bring data and a model of their own.
 _MACHINERY = frozenset({"pipeline", "schema", "serving", "__main__"})
@@ -38,7 +38,7 @@ def substitute(ir: Any, run_id: str) -> None:
     )
 
 
-def launch(ir: Any, node: Any, store: Any, connection: Any, work: Work) -> int:
+def launch(ir: Any, node: Any, store: Any, connection: Any, work: BeamExecutor) -> int:
     """Run a node with TFX's own launcher: driver, cache, executor, publisher.
 
     Args:

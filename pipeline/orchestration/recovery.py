@@ -11,7 +11,6 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.beam import clusters
 from pipeline.metadata import store as metadata
 from pipeline.settings.beam import BeamSettings
-from pipeline.settings.engines import job_name
 
 
 def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettings) -> list[str]:
@@ -43,4 +42,4 @@ def end_jobs(
     """
     for execution in executions:
         pipeline, node, run_id = metadata.origin(store, execution)
-        clusters.cancel_left(beam, node, job_name(pipeline, node, run_id))
+        clusters.cancel_abandoned(beam, node, clusters.job_name(pipeline, node, run_id))

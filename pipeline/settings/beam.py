@@ -1,4 +1,4 @@
-"""Where Beam's work is done: the section `[beam]` of a settings file."""
+"""The section `[beam]` of a settings file: which engine does Beam's work."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _HOST_AND_PORT = r"^[\w.-]+:\d{1,5}$"
 
 def _host_and_port(value: str) -> str:
     if not re.match(_HOST_AND_PORT, value):
-        raise ValueError("host:port expected")
+        raise ValueError("expected host:port")
     return value
 
 
-_Place = Annotated[
+_Address = Annotated[
     str,
     AfterValidator(_host_and_port),
     WithJsonSchema({"type": "string", "pattern": _HOST_AND_PORT}),
 ]
 
-# Java's properties are there for every user of a machine to read.
+# Every user of a machine can read Java's properties, so they must hold no secret.
 _SECRET = re.compile(r"secret|password|token|credential", re.IGNORECASE)
 _COORDINATE = re.compile(r"[\w.-]+:[\w.-]+:[\w.-]+")
 
-# What other settings say, what says where TFX's components put things, and what would have a
-# component end before its work is done.
-_OURS = frozenset(
+# Flags that follow from other settings, that state where TFX's components write, or that would end
+# a component before its work is done.
+_RESERVED = frozenset(
     {
         "runner", "job_name", "job_endpoint", "parallelism", "environment_type",
         "environment_config", "sdk_container_image", "worker_harness_container_image",
@@ -51,12 +51,12 @@ _OURS = frozenset(
 
 
 def _flag(argument: str) -> str:
-    found = re.fullmatch(r"--(\w+)(=.*)?", argument, re.DOTALL)
-    if found is None:
-        raise ValueError(f"{argument!r} is not written as --name or --name=value")
-    # Beam's parser takes what a name begins with for the name.
-    if any(ours.startswith(found[1]) for ours in _OURS):
-        raise ValueError(f"--{found[1]} follows from the settings; leave it out")
+    match = re.fullmatch(r"--(\w+)(=.*)?", argument, re.DOTALL)
+    if match is None:
+        raise ValueError(f"expected --name or --name=value, got {argument!r}")
+    # Beam's parser accepts the beginning of a name as the name.
+    if any(name.startswith(match[1]) for name in _RESERVED):
+        raise ValueError(f"--{match[1]} follows from the settings; remove it")
     return argument
 
 
@@ -64,116 +64,121 @@ _Flag = Annotated[str, AfterValidator(_flag)]
 
 
 class ComponentSettings(Frozen):
-    """What one component's Beam work has otherwise than the others."""
+    """Settings of one component's Beam work that differ from the other components."""
 
-    engine: Engine | None = Field(None, description="instead of beam.engine")
-    parallelism: int | None = Field(None, ge=1, description="instead of the engine's own")
-    arguments: tuple[_Flag, ...] = Field((), description="added to those of the engine")
+    engine: Engine | None = Field(None, description="engine of the component; default beam.engine")
+    parallelism: int | None = Field(
+        None, ge=1, description="parallelism of the component; default that of the engine"
+    )
+    arguments: tuple[_Flag, ...] = Field(
+        (), description="flags for Beam's pipeline options, after those of the engine"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> ComponentSettings:
         if self.engine == "local" and (self.parallelism or self.arguments):
-            raise ValueError('parallelism and arguments are for another engine than "local"')
+            raise ValueError('parallelism and arguments need an engine other than "local"')
         return self
 
 
 class ClusterSettings(Frozen):
-    """What is the same for every cluster that Beam hands jobs to."""
+    """Settings that every kind of cluster has."""
 
-    master: _Place | None = None
+    master: _Address | None = None
     parallelism: int | None = Field(
-        None, ge=1, description="parts that work is done in at once; all that there are by default"
+        None, ge=1, description="parts of the work done at once; default all slots or cores"
     )
     job_server: str | None = Field(
         None,
-        description="jar that hands jobs to the cluster: a file, or group:artifact:version in "
-        "Maven Central; Beam's own by default",
+        description="jar that submits jobs to the cluster: a file, or group:artifact:version in "
+        "Maven Central; default the one that Beam publishes",
     )
-    job_endpoint: _Place | None = Field(
+    job_endpoint: _Address | None = Field(
         None,
-        description="of a job server that runs already: host:port; by default a run starts one "
-        "of its own, which needs Java",
+        description="host:port of a running job server; by default a run starts a job server, "
+        "which needs Java",
     )
-    worker_pool: _Place = Field(
+    worker_pool: _Address = Field(
         "localhost:50000",
-        description="starts Python on each machine that works; as these machines see it",
+        description="host:port of the pool that starts Python workers, as every worker machine "
+        "resolves it",
     )
     setup_file: Path | None = Field(
         None,
-        description="setup.py of what workers install when they start, where the pool is Beam's "
-        "own container and does not have this project's code",
+        description="setup.py of the package that workers install when they start; for a pool "
+        "of Beam's own containers, which do not have this project's code",
     )
     staging: Path | None = Field(
         None,
-        description="folder for what workers install, where they see it too; with setup_file "
-        "and more than one machine",
+        description="folder for the packages that workers install, shared by all machines; with "
+        "setup_file and more than one machine",
     )
-    arguments: tuple[_Flag, ...] = Field((), description="further flags of Beam's pipeline options")
+    arguments: tuple[_Flag, ...] = Field((), description="more flags for Beam's pipeline options")
 
     @model_validator(mode="after")
     def _fits(self) -> ClusterSettings:
         if self.job_server and self.job_endpoint:
             raise ValueError("job_server and job_endpoint exclude each other")
         if self.staging and self.job_endpoint:
-            raise ValueError("staging is a setting of the job server that runs already")
+            raise ValueError("staging is a setting of the running job server; remove it")
         return self
 
 
 class FlinkSettings(ClusterSettings):
-    """How a Flink cluster is reached, and what it runs Python with. For engine = "flink"."""
+    """Address of a Flink cluster and of its Python workers. For engine = "flink"."""
 
-    master: _Place | None = Field(None, description="of the JobManager's REST API: host:port")
+    master: _Address | None = Field(None, description="host:port of the JobManager's REST API")
 
 
 class SparkSettings(ClusterSettings):
-    """How a standalone Spark 3.5 is reached, and what it runs Python with. For engine = "spark"."""
+    """Address of a standalone Spark 3.5 and of its Python workers. For engine = "spark"."""
 
-    master: _Place | None = Field(None, description="of the master: host:port, as in spark://…")
-    web_ui: _Place | None = Field(
+    master: _Address | None = Field(None, description="host:port of the master, as in spark://…")
+    web_ui: _Address | None = Field(
         None,
-        description="of the master's web page: host:port; with it, a run first makes sure that "
-        "there are enough cores",
+        description="host:port of the master's web page; with it, a run first checks that there "
+        "are enough cores",
     )
     conf: dict[Annotated[str, Field(pattern=r"^spark\.[\w.-]+$")], str] = Field(
-        {}, description='of Spark: { "spark.executor.memory" = "4g" }'
+        {}, description='Spark configuration: { "spark.executor.memory" = "4g" }'
     )
 
     @field_validator("conf")
     @classmethod
-    def _takes(cls, conf: dict[str, str]) -> dict[str, str]:
+    def _check_conf(cls, conf: dict[str, str]) -> dict[str, str]:
         for key in conf:
             if _SECRET.search(key):
-                raise ValueError(f"{key} is a secret, and would be there for everyone to read")
+                raise ValueError(f"{key} is a secret, and every user of the machine could read it")
             if key == "spark.cores.max":
-                raise ValueError(f"{key} is beam.spark.parallelism")
+                raise ValueError(f"{key} is set by beam.spark.parallelism; remove it")
         return conf
 
     @model_validator(mode="after")
     def _conf_reaches_spark(self) -> SparkSettings:
         for name in ("parallelism", "conf"):
             if self.job_endpoint and getattr(self, name):
-                raise ValueError(f"{name} is a setting of the job server that runs already")
+                raise ValueError(f"{name} is a setting of the running job server; remove it")
         return self
 
 
 class BeamSettings(Frozen):
-    """Where the Beam work of ExampleGen, StatisticsGen, Transform and Evaluator is done.
+    """Engines of the Beam work of ExampleGen, StatisticsGen, Transform and Evaluator.
 
-    The results are the same everywhere.
+    Every engine computes the same result.
     """
 
     engine: Engine = Field(
         "local",
-        description="local: in this process; flink, spark: on the cluster of [beam.flink] or "
+        description="local: this process; flink, spark: the cluster of [beam.flink] or "
         "[beam.spark]",
     )
     shard_mb: Annotated[float, Field(ge=0.01, le=2048)] = Field(
         128.0,
-        description="uncompressed data in a file of examples: what a worker takes at once, and "
-        "keeps in memory while it is shuffled",
+        description="MB of uncompressed data in a file of examples; a worker reads one file at a "
+        "time, and keeps it in memory while it is shuffled",
     )
     components: dict[Component, ComponentSettings] = Field(
-        {}, description='what differs by component: { Evaluator = { engine = "local" } }'
+        {}, description='settings of single components: { Evaluator = { engine = "local" } }'
     )
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
@@ -182,68 +187,91 @@ class BeamSettings(Frozen):
     def _components_reach_spark(self) -> BeamSettings:
         for name, own in self.components.items():
             if self.spark.job_endpoint and own.parallelism and self.engine_of(name) == "spark":
-                where = f"components.{name}.parallelism"
-                raise ValueError(f"{where} is a setting of the job server that runs already")
+                key = f"components.{name}.parallelism"
+                raise ValueError(f"{key} is a setting of the running job server; remove it")
         return self
 
     def engine_of(self, component: Component) -> Engine:
-        """Return where a component's work is done."""
+        """Return the engine of a component.
+
+        Args:
+          component: TFX node id of the component.
+        """
         own = self.components.get(component)
         return (own and own.engine) or self.engine
 
     @property
     def engines(self) -> dict[Component, Engine]:
-        """Where each component's work is done."""
+        """Engine of every component."""
         return {component: self.engine_of(component) for component in COMPONENTS}
 
     def all_on(self, engine: Engine) -> BeamSettings:
-        """Return the settings with all work done in one place.
+        """Return the settings with one engine for all components.
+
+        Args:
+          engine: name of the engine.
 
         Raises:
-          ValidationError: a component asks for what that place cannot give.
+          ValidationError: a component has settings that the engine does not support.
         """
-        said = self.model_dump()
-        for own in said["components"].values():
-            own["engine"] = None
-        return BeamSettings.model_validate({**said, "engine": engine})
+        fields = self.model_dump()
+        for component in fields["components"].values():
+            component["engine"] = None
+        return BeamSettings.model_validate({**fields, "engine": engine})
 
-    def of_cluster(self, name: ClusterName) -> ClusterSettings:
-        """Return how a cluster is reached."""
-        found: ClusterSettings = getattr(self, name)
-        return found
+    def cluster(self, name: ClusterName) -> ClusterSettings:
+        """Return the settings of a cluster.
+
+        Args:
+          name: name of the cluster.
+        """
+        cluster: ClusterSettings = getattr(self, name)
+        return cluster
 
     def parallelism_of(self, component: Component) -> int | None:
-        """Return how many parts a component's work is done in at once; None for all there are."""
+        """Return the parallelism of a component; None for all slots or cores of its engine.
+
+        Args:
+          component: TFX node id of the component.
+        """
         own, engine = self.components.get(component), self.engine_of(component)
         if own and own.parallelism:
             return own.parallelism
-        return None if engine == "local" else self.of_cluster(engine).parallelism
+        return None if engine == "local" else self.cluster(engine).parallelism
 
     def arguments_of(self, component: Component) -> tuple[str, ...]:
-        """Return the user's own flags for a component's work on a cluster."""
+        """Return the user's flags for a component's work on a cluster.
+
+        Args:
+          component: TFX node id of the component.
+        """
         own, engine = self.components.get(component), self.engine_of(component)
-        of_cluster = () if engine == "local" else self.of_cluster(engine).arguments
-        return (*of_cluster, *(own.arguments if own else ()))
+        shared = () if engine == "local" else self.cluster(engine).arguments
+        return (*shared, *(own.arguments if own else ()))
 
 
 def is_coordinate(job_server: str) -> bool:
-    """Return whether a job server is named as group:artifact:version, not as a file."""
+    """Return whether a job server is a group:artifact:version of Maven Central, not a file.
+
+    Args:
+      job_server: value of the setting.
+    """
     return _COORDINATE.fullmatch(job_server) is not None
 
 
-def placed(settings: BeamSettings, base: Path) -> BeamSettings:
+def resolve_paths(settings: BeamSettings, base: Path) -> BeamSettings:
     """Return settings whose paths are absolute.
 
     Args:
-      settings: as they are written.
-      base: the folder that relative paths are from.
+      settings: settings as the file states them.
+      base: folder that relative paths start from.
     """
     return settings.model_copy(
-        update={name: _placed(settings.of_cluster(name), base) for name in CLUSTERS}
+        update={name: _resolve_paths(settings.cluster(name), base) for name in CLUSTERS}
     )
 
 
-def _placed(cluster: ClusterSettings, base: Path) -> ClusterSettings:
+def _resolve_paths(cluster: ClusterSettings, base: Path) -> ClusterSettings:
     update: dict[str, Any] = {
         name: base / path.expanduser()
         for name in ("setup_file", "staging")

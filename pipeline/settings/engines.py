@@ -1,4 +1,7 @@
-"""What engines there are, and which components have work for them; imported by `--help`."""
+"""Names of the engines, and of the components that have Beam work.
+
+`--help` imports this module, so it imports nothing that is slow.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,3 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 Component = Literal["ExampleGen", "StatisticsGen", "Transform", "Evaluator"]
 COMPONENTS: tuple[Component, ...] = get_args(Component)
-
-
-def job_name(pipeline: str, node: str, run_id: str) -> str:
-    """Return the name that a component's job has on a cluster."""
-    return f"{pipeline}-{node}-{run_id}"

@@ -9,7 +9,7 @@ import tomli
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.settings.beam import placed as placed_beam
+from pipeline.settings.beam import resolve_paths as resolve_beam_paths
 from pipeline.settings.explain import explain
 from pipeline.settings.sections import Settings
 
@@ -90,7 +90,7 @@ def absolute(settings: Settings, base: Path) -> Settings:
         | {
             "source": settings.source.model_copy(update=source),
             "metadata": settings.metadata.model_copy(update=metadata),
-            "beam": placed_beam(settings.beam, base),
+            "beam": resolve_beam_paths(settings.beam, base),
             "kubeflow": settings.kubeflow.model_copy(
                 update={"ca_file": resolve(settings.kubeflow.ca_file)}
             ),

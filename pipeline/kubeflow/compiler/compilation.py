@@ -42,7 +42,7 @@ def compile_package(here: Settings, plain: Settings) -> Package:
       UsageError: a file is missing or wrong, there is no image, or KFP would refuse the package.
     """
     resources.image_of(here.kubeflow)
-    engine.settings(here.beam)
+    engine.check_settings(here.beam)
     files = project.load(here)
     there = in_container(plain)
     package = _build(there, files, here.kubeflow, here.metadata)

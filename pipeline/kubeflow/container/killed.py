@@ -11,7 +11,6 @@ from pipeline.metadata import executions
 from pipeline.metadata import store as metadata
 from pipeline.orchestration import recording
 from pipeline.runs.progress import Step
-from pipeline.settings.engines import job_name
 from pipeline.workspace import Workspace
 
 _OUT_OF_MEMORY = "if its pod ran out of memory, request more under [kubeflow] components"
@@ -39,7 +38,7 @@ def cleanup(args: list[str], signal_name: str) -> None:
             return
         settings = ended_task.settings
         # The cluster may answer when the database does not, so its job is cancelled first.
-        clusters.cancel(settings.beam, node, job_name(settings.name, node, plan.run_id))
+        clusters.cancel(settings.beam, node, clusters.job_name(settings.name, node, plan.run_id))
         workspace = Workspace(settings.workspace, settings.name)
         store = metadata.open_store(settings)
         node_executions = executions.of_run(store, plan.run_id).get(node, [])

@@ -64,7 +64,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
         recovery.end_jobs(store, earlier, settings.beam)
         executions.fail_unfinished(store, artifacts, earlier)
         node = ir.nodes[0].pipeline_node
-        with work.of_run(settings.beam) as beam:
+        with work.open_executor(settings.beam) as beam:
             execution_id = launching.launch(ir, node, store, metadata.connection(settings), beam)
     outputs = metadata.outputs(store, execution_id)
     task.outputs = {

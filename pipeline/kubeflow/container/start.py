@@ -40,7 +40,7 @@ def start(task: Task) -> None:
         return
     task.run.write_plan(plan)
     settings = plan.choice.applied(task.settings)
-    engine.reach(settings.beam)
+    engine.check_engines(settings.beam)
     files = project.load(settings)
     with task.step("Source") as source:
         layout = _lay_out(settings, files, plan.run_id)

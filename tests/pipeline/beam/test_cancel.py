@@ -12,7 +12,7 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
 from pipeline.beam import clusters
-from pipeline.beam.work import Work
+from pipeline.beam.work import BeamExecutor
 from pipeline.settings.beam import BeamSettings, FlinkSettings, SparkSettings
 from tests.pipeline.beam.servers import answering
 
@@ -37,7 +37,7 @@ def test_what_ends_a_component_ends_its_own_job_that_still_runs() -> None:
         answering(json.dumps(_JOBS).encode(), asked) as master,
         pytest.raises(KeyboardInterrupt),
         ExitStack() as opened,
-        Work(_beam(master), opened).flags("Transform", "flights-Transform-1"),
+        BeamExecutor(_beam(master), opened).flags("Transform", "flights-Transform-1"),
     ):
         raise KeyboardInterrupt
     assert asked == ["GET /jobs/overview", "PATCH /jobs/2b?mode=cancel"]
@@ -48,7 +48,7 @@ def test_a_component_that_comes_to_its_end_asks_for_nothing() -> None:
     with (
         answering(b"{}", asked) as master,
         ExitStack() as opened,
-        Work(_beam(master), opened).flags("Transform", "flights-Transform-1") as flags,
+        BeamExecutor(_beam(master), opened).flags("Transform", "flights-Transform-1") as flags,
     ):
         assert "--job_name=flights-Transform-1" in flags
     assert asked == []
@@ -70,9 +70,9 @@ def test_what_an_earlier_run_has_left_is_ended_wherever_work_is_done_now() -> No
     asked: list[str] = []
     with answering(json.dumps(_JOBS).encode(), asked) as master:
         beam = BeamSettings(engine="local", flink=FlinkSettings(master=master))
-        clusters.cancel_left(beam, "Transform", "flights-Transform-2")
-        clusters.cancel_left(beam, "Trainer", "flights-Trainer-2")
-        clusters.cancel_left(BeamSettings(), "Transform", "flights-Transform-1")
+        clusters.cancel_abandoned(beam, "Transform", "flights-Transform-2")
+        clusters.cancel_abandoned(beam, "Trainer", "flights-Trainer-2")
+        clusters.cancel_abandoned(BeamSettings(), "Transform", "flights-Transform-1")
     assert asked == ["GET /jobs/overview", "PATCH /jobs/3c?mode=cancel"]
 
 

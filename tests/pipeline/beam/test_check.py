@@ -46,17 +46,17 @@ def _spark(master: str, **spark: Any) -> BeamSettings:
 
 def _refused(beam: BeamSettings) -> str:
     with pytest.raises(InfrastructureError) as raised:
-        check.reach(beam)
+        check.check_engines(beam)
     assert raised.value.next_step
     return raised.value.what
 
 
 def test_nothing_is_looked_for_when_work_is_done_here() -> None:
-    assert check.reach(BeamSettings()) == ""
+    assert check.check_engines(BeamSettings()) == ""
 
 
 def test_an_engine_that_fits_is_named(master: str, jar: str) -> None:
-    found = check.reach(_beam(master, job_server=jar, parallelism=2))
+    found = check.check_engines(_beam(master, job_server=jar, parallelism=2))
     assert found == f"Flink 1.19.3 at {master}, 2 task slots"
 
 
@@ -64,19 +64,22 @@ def test_an_engine_that_fits_is_named(master: str, jar: str) -> None:
     ("flink", "says"),
     [
         ({"master": None}, "beam.flink.master is not set"),
-        ({"master": "localhost:1", "setup_file": Path("install.py")}, "called setup.py"),
+        (
+            {"master": "localhost:1", "setup_file": Path("install.py")},
+            "expected a file called setup.py, got install.py",
+        ),
     ],
 )
 def test_settings_that_no_engine_can_work_with_are_usage(flink: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as raised:
-        check.reach(_beam(**flink))
+        check.check_engines(_beam(**flink))
     assert says in raised.value.what
 
 
 def test_an_engine_of_one_component_is_looked_for_too() -> None:
     beam = BeamSettings(components={"Evaluator": ComponentSettings(engine="flink")})
     with pytest.raises(UsageError, match="master is not set"):
-        check.reach(beam)
+        check.check_engines(beam)
 
 
 def test_nobody_at_the_address() -> None:
@@ -102,9 +105,9 @@ def test_too_few_slots(master: str) -> None:
 def test_spark_is_called_and_its_page_says_how_large_it_is(jar: str) -> None:
     said = {"url": "spark://here:7077", "cores": 2, "aliveworkers": 1}
     with answering(json.dumps(said).encode()) as place:
-        assert check.reach(_spark(place, job_server=jar)) == f"Spark at {place}"
+        assert check.check_engines(_spark(place, job_server=jar)) == f"Spark at {place}"
         beam = _spark(place, job_server=jar, web_ui=place, parallelism=2)
-        assert check.reach(beam) == "Spark at here:7077, 2 cores"
+        assert check.check_engines(beam) == "Spark at here:7077, 2 cores"
         beam = _spark(place, job_server=jar, web_ui=place, parallelism=3)
         assert "has 2 cores in 1 workers; 3 are needed" in _refused(beam)
 
@@ -126,7 +129,7 @@ def test_a_version_that_beam_has_no_job_server_for(jar: str) -> None:
     overview = OVERVIEW | {"flink-version": "1.2.0"}
     with answering(json.dumps(overview).encode()) as place:
         assert f"Flink at {place} is version 1.2; this Beam publishes" in _refused(_beam(place))
-        check.reach(_beam(place, job_server=jar))  # it knows itself
+        check.check_engines(_beam(place, job_server=jar))  # it knows itself
 
 
 def test_an_answer_that_is_an_error_is_told_as_it_is() -> None:
@@ -150,7 +153,7 @@ def test_an_answer_that_is_an_error_is_told_as_it_is() -> None:
 )
 def test_flags_that_beam_cannot_read_are_usage(master: str, argument: str, says: str) -> None:
     with pytest.raises(UsageError) as raised:
-        check.reach(_beam(master, arguments=(argument,)))
+        check.check_engines(_beam(master, arguments=(argument,)))
     assert raised.value.what.startswith("beam.flink.arguments, as ExampleGen has them: ")
     assert says in raised.value.what
 
@@ -159,14 +162,16 @@ def test_flags_that_beam_cannot_read_are_usage(master: str, argument: str, says:
     "argument", ["--state_backend=rocksdb", "--gcp_temp_location=gs://t", "--operator_chaining"]
 )
 def test_flags_that_only_the_job_server_knows_pass(master: str, jar: str, argument: str) -> None:
-    check.reach(_beam(master, job_server=jar, arguments=("--sdk_worker_parallelism=4", argument)))
+    check.check_engines(
+        _beam(master, job_server=jar, arguments=("--sdk_worker_parallelism=4", argument))
+    )
 
 
 def test_a_job_server_that_is_no_jar(master: str, jar: str, tmp_path: Path) -> None:
     (tmp_path / "text.jar").write_text("hello")
     for name in ("none.jar", "text.jar"):
         file = str(tmp_path / name)
-        assert f"{file} is not a jar that can be read" in _refused(_beam(master, job_server=file))
+        assert f"{file} is not a readable jar" in _refused(_beam(master, job_server=file))
 
 
 def test_no_java(master: str, jar: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +201,7 @@ def test_a_job_endpoint_and_a_worker_pool_have_to_answer(master: str, jar: str) 
 )
 def test_a_worker_pool_is_called_where_it_can_be(master: str, pool: str, called: bool) -> None:
     said = FlinkSettings(master=master, worker_pool=pool)
-    assert check.pool_is_in_reach(said) == called
+    assert check.pool_is_reachable(said) == called
 
 
 def test_a_place_that_is_no_name_is_nobody() -> None:
@@ -224,7 +229,7 @@ def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
     assert re.fullmatch(r"✗ Engine +\d+\.\d s\n", done.stdout)
     assert done.stderr.startswith(
         f"Stopped: beam.flink.master: nothing answers at {place}: Connection refused.\n"
-        "Next   taxiway run --engine local, or correct [beam.flink] (docs/engines.md)\n"
+        "Next   taxiway run --engine local, or fix [beam.flink] (docs/engines.md)\n"
     )
     assert sorted(each.name for each in workspace.iterdir()) == [".lock", "logs"]
     unset = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=Path("/"))
@@ -235,7 +240,7 @@ def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
 def test_the_doctor_looks_at_the_engine(master: str, jar: str, tmp_path: Path) -> None:
     beam = _beam(master, job_server=jar)
     checks = check_project(Settings(workspace=tmp_path, beam=beam))
-    assert [each.detail for each in checks if each.name == "engine"] == [check.reach(beam)]
+    assert [each.detail for each in checks if each.name == "engine"] == [check.check_engines(beam)]
     checks = check_project(Settings(workspace=tmp_path, beam=_beam(_nobody())))
     assert [each.passed for each in checks if each.name == "engine"] == [False]
     checks = check_project(Settings(workspace=tmp_path))

@@ -46,7 +46,7 @@ def _shown(folder: Path) -> list[BeamSettings]:
 def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
     flink, spark = _shown(tmp_path)
     for beam in (flink, spark):
-        check.settings(beam)
+        check.check_settings(beam)
     assert flink.engines["ExampleGen"] == "flink"
     assert flink.engines["Evaluator"] == "local"
     assert set(spark.engines.values()) == {"spark"}

@@ -37,19 +37,19 @@ def _beam(name: ClusterName, **said: Any) -> BeamSettings:
 
 
 def _flags(beam: BeamSettings, component: Component = "Transform") -> list[str]:
-    cluster = clusters.of(beam, beam.engine_of(component))
+    cluster = clusters.create(beam, beam.engine_of(component))
     assert cluster is not None
     return flags(beam, cluster, component, "localhost:7", "flights-Transform-1")
 
 
 def _java(beam: BeamSettings, component: Component = "Transform") -> list[str]:
-    cluster = clusters.of(beam, beam.engine_of(component))
+    cluster = clusters.create(beam, beam.engine_of(component))
     assert cluster is not None
-    return cluster.java(component)
+    return cluster.java_options(component)
 
 
 def test_work_in_this_process_has_no_cluster() -> None:
-    assert clusters.of(BeamSettings(), "local") is None
+    assert clusters.create(BeamSettings(), "local") is None
     assert clusters.in_use(BeamSettings()) == []
     assert [each.name for each in clusters.in_use(_beam("spark"))] == ["spark"]
 
@@ -83,7 +83,7 @@ def test_a_component_may_differ() -> None:
     options = PipelineOptions(_flags(_beam("flink")))
     assert options.view_as(FlinkRunnerOptions).parallelism == 2
     assert {"--parallelism=16", "--streaming"} <= set(_flags(_beam("flink"), "ExampleGen"))
-    assert clusters.of(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
+    assert clusters.create(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
 
 
 def test_a_job_on_flink_takes_all_slots_by_default() -> None:

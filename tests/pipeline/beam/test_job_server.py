@@ -96,7 +96,7 @@ def test_it_ends_when_the_run_is_killed(tmp_path: Path) -> None:
 
 def _cluster(name: ClusterName, **said: str) -> Cluster:
     beam = BeamSettings.model_validate({"engine": name, name: {"master": "localhost:1"} | said})
-    cluster = clusters.of(beam, name)
+    cluster = clusters.create(beam, name)
     assert cluster is not None
     return cluster
 
@@ -146,13 +146,13 @@ def test_a_jar_that_cannot_be_had_is_told_of(
         job_server.jar(_cluster(name, job_server="org.example.jobs:server:1.2"))
     assert raised.value.what == "the job server's jar cannot be downloaded: no answer"
     assert raised.value.next_step == (
-        f"name a file as beam.{name}.job_server, or a beam.{name}.job_endpoint"
+        f"set beam.{name}.job_server to a file, or set beam.{name}.job_endpoint"
     )
 
 
 def test_a_download_that_is_no_jar_is_to_go(jar: str, downloads: list[str]) -> None:
     Path(jar).write_text("<html>")
-    with pytest.raises(InfrastructureError, match="is not a jar that can be read") as raised:
+    with pytest.raises(InfrastructureError, match="is not a readable jar") as raised:
         job_server.jar(_cluster("spark"))
     assert raised.value.next_step == f"rm {jar}"
 

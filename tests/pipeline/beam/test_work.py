@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.beam.work import Work
+from pipeline.beam.work import BeamExecutor
 from pipeline.settings.beam import BeamSettings, FlinkSettings
 from tests.pipeline.beam.servers import answering
 
@@ -64,7 +64,7 @@ def test_components_share_a_server_that_ends_with_the_run(
     beam: BeamSettings, started: Path
 ) -> None:
     with ExitStack() as opened:
-        work = Work(beam, opened)
+        work = BeamExecutor(beam, opened)
         assert _processes(started) == [], "none before it is needed"
         with work.flags("ExampleGen", "a") as first, work.flags("Transform", "b") as second:
             assert _endpoint(first) == _endpoint(second)
@@ -76,7 +76,7 @@ def test_components_share_a_server_that_ends_with_the_run(
 
 def test_one_that_died_is_started_again(beam: BeamSettings, started: Path) -> None:
     with ExitStack() as opened:
-        work = Work(beam, opened)
+        work = BeamExecutor(beam, opened)
         with work.flags("ExampleGen", "a"):
             [process] = _processes(started)
             os.kill(process, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_one_that_died_is_started_again(beam: BeamSettings, started: Path) -> No
 
 def test_it_ends_when_a_component_is_interrupted(beam: BeamSettings, started: Path) -> None:
     with ExitStack() as opened:
-        with pytest.raises(KeyboardInterrupt), Work(beam, opened).flags("ExampleGen", "a"):
+        with pytest.raises(KeyboardInterrupt), BeamExecutor(beam, opened).flags("ExampleGen", "a"):
             raise KeyboardInterrupt
         [process] = _processes(started)
         with pytest.raises(ProcessLookupError):
