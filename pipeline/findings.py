@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from serving.storage import local
 
@@ -28,6 +28,14 @@ class Finding:
       expected: what the rule requires.
       rows: number of rows that break the rule; None when it is not a rule about rows.
     """
+
+    # Run records and Kubeflow's plans keep the key that earlier releases wrote.
+    __pydantic_config__: ClassVar[dict[str, Any]] = {
+        "alias_generator": lambda name: "found" if name == "actual" else name,
+        "validate_by_name": True,
+        "validate_by_alias": True,
+        "serialize_by_alias": True,
+    }
 
     kind: str
     feature: str

@@ -73,7 +73,9 @@ def gather(record: RunRecord) -> Data | None:
     if record.span is None and not refused:
         return None
     findings = (
-        gate.findings if gate else [Judged(**vars(each), action="stop") for each in record.findings]
+        gate.findings
+        if gate
+        else [Judged(**finding.as_json(), action="stop") for finding in record.findings]
     )
     return Data(
         rows=gate.rows if gate else {},
