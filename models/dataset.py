@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
+from models import tfrecords
 from models.features import Features, transformed
 
 # Rows that are parsed, transformed and kept together; wide enough to make each of them cheap.
@@ -77,7 +78,7 @@ def read(
 
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     blocks = (
-        tf.data.TFRecordDataset(files, "GZIP" if files[0].endswith(".gz") else "", 1 << 20)
+        tfrecords.dataset(files)
         .batch(_BLOCK)
         .map(tf.autograph.experimental.do_not_convert(prepare), num_parallel_calls=2)
         .cache(str(cache))

@@ -26,6 +26,8 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from tfx_bsl.tfxio import record_based_tfxio
 from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 
+from models import tfrecords
+
 _log = logging.getLogger(__name__)
 
 # Beam's own batching starts at 1 row and grows slowly, so batches have a fixed number of rows.
@@ -185,10 +187,7 @@ class _ReadBatches(beam.DoFn):
         self._decoder = ExamplesToRecordBatchDecoder(*arguments)
 
     def process(self, file: str) -> Iterator[pa.RecordBatch]:
-        records = tf.data.TFRecordDataset(
-            file, "GZIP" if file.endswith(".gz") else "", buffer_size=1 << 20
-        )
-        for batch in records.batch(self._rows).prefetch(1).as_numpy_iterator():
+        for batch in tfrecords.dataset([file]).batch(self._rows).prefetch(1).as_numpy_iterator():
             rows = batch.tolist()
             decoded = self._decoder.DecodeBatch(rows)
             yield (

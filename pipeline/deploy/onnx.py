@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,19 +84,17 @@ def _load_rows(settings: Settings, workspace: Workspace, folder: Path) -> dict[s
     """Return rows of the newest eval split, transformed as the network expects them."""
     import tensorflow as tf
 
-    from models import requests
+    from models import requests, tfrecords
     from models.features import load as load_features
 
     splits = workspace.artifacts.glob("ExampleGen/examples/*/Split-eval")
     newest = max(splits, key=lambda split: int(split.parent.name), default=None)
-    files = sorted(map(str, newest.iterdir())) if newest else []
+    files = sorted(newest.iterdir()) if newest else []
     if not files:
         raise UsageError(
             f"{workspace.artifacts}: there is no eval split to compare with.", "taxiway run"
         )
-    compression = "GZIP" if files[0].endswith(".gz") else ""
-    dataset = tf.data.TFRecordDataset(files, compression)
-    examples = list(itertools.islice(dataset.as_numpy_iterator(), _ROWS))
+    examples = list(tfrecords.read(files, _ROWS))
     transform = tf.saved_model.load(str(folder)).signatures["transform_features"]
     columns = transform(examples=tf.constant(examples))
     values = {name: value.numpy() for name, value in columns.items()}

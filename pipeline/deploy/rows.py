@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models import tfrecords
 from pipeline.errors import UsageError
 from pipeline.runs import records
 from pipeline.settings.sections import Settings
@@ -64,11 +65,7 @@ def of_workspace(workspace: Workspace, count: int) -> list[Row]:
 
 
 def _of_examples(files: list[Path]) -> list[Row]:
-    import tensorflow as tf
-
-    compression = "GZIP" if files[0].suffix == ".gz" else ""
-    records_ = tf.data.TFRecordDataset([str(file) for file in files], compression)
-    return [_row(each) for each in records_.take(_LOOKED_AT).as_numpy_iterator()]
+    return [_row(record) for record in tfrecords.read(files, _LOOKED_AT)]
 
 
 def _row(record: bytes) -> Row:

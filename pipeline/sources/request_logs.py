@@ -15,6 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from models import tfrecords
 from pipeline.errors import DataRefused
 
 _MAX_REQUESTS = 100_000
@@ -44,9 +45,8 @@ def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
     """
     rows: list[bytes] = []
     for file in _files(folder):
-        compression = "GZIP" if file.suffix == ".gz" else ""
         try:
-            for record in tf.data.TFRecordDataset(str(file), compression).as_numpy_iterator():
+            for record in tfrecords.read([file]):
                 rows += _examples(prediction_log_pb2.PredictionLog.FromString(record))
         except Exception as error:
             raise DataRefused(

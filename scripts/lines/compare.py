@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from models import tfrecords
 from pipeline.runs import records
 from pipeline.runs.records import RunRecord
 
@@ -113,8 +114,7 @@ def _examples(folder: Path, split: str) -> list[Any]:
     import tensorflow as tf
 
     files = _newest(folder, "ExampleGen/examples").joinpath(f"Split-{split}").glob("*.gz")
-    rows = tf.data.TFRecordDataset(sorted(map(str, files)), "GZIP").as_numpy_iterator()
-    return [tf.train.Example.FromString(row) for row in rows]
+    return [tf.train.Example.FromString(row) for row in tfrecords.read(sorted(files))]
 
 
 def _table(*folders: Path) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features as features_module
+from models import tfrecords
 from models.dataset import as_matrix, load_transform
 from serving.validation import trial
 from serving.validation.trial import Signature
@@ -36,8 +37,7 @@ def features() -> features_module.Features:
 @pytest.fixture(scope="module")
 def examples(flights_run: Run) -> tf.Tensor:
     folder = flights_run.artifact("ExampleGen", "examples") / "Split-eval"
-    records = tf.data.TFRecordDataset([str(file) for file in folder.glob("*.gz")], "GZIP")
-    return next(iter(records.batch(ROWS)))
+    return tf.constant(list(tfrecords.read(folder.glob("*.gz"), ROWS)))
 
 
 @pytest.fixture(scope="module")

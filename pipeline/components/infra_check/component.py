@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -17,6 +16,7 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
 
+from models import tfrecords
 from models.features import Features
 from models.tasks import binary_metrics
 from pipeline.components.evaluator import results as evaluation
@@ -150,10 +150,7 @@ def _against_evaluator(answers: Any, evaluations: list[Any]) -> list[str]:
 
 
 def _first_rows(candidate: Candidate) -> list[bytes]:
-    file = str(candidate.examples[0])
-    compression = "GZIP" if file.endswith(".gz") else ""
-    records = tf.data.TFRecordDataset(file, compression).take(_DOCKER_ROWS)
-    return list(records.as_numpy_iterator())
+    return list(tfrecords.read(candidate.examples[:1], _DOCKER_ROWS))
 
 
 def _copied(stamped: Path, found: Report) -> list[str]:

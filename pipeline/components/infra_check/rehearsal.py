@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from models import requests
+from models import requests, tfrecords
 from models.features import Features
 from pipeline.components.infra_check.report import REPORT_FILE, Latency, Limits, Report
 from serving.errors import DamagedModel
@@ -176,18 +176,11 @@ class _Rows:
         self._tf = tf
         self._files = files
 
-    def __iter__(self) -> Iterator[bytes]:
-        io = self._tf.compat.v1.io
-        for file in self._files:
-            compression = "GZIP" if file.suffix == ".gz" else ""
-            # The eager readers do not work beside a graph's session.
-            yield from io.tf_record_iterator(str(file), self._tf.io.TFRecordOptions(compression))
-
     def first(self, count: int) -> list[bytes]:
-        return list(itertools.islice(self, count))
+        return list(tfrecords.read(self._files, count))
 
     def batches(self) -> Iterator[list[bytes]]:
-        rows = iter(self)
+        rows = tfrecords.read(self._files)
         while batch := list(itertools.islice(rows, _BATCH)):
             yield batch
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from models import tfrecords
 from pipeline.components.data_gate.examine import Examination, Split, environment, examine
 from pipeline.components.example_gen.executor import write_examples
 from schema.policy import Policy
@@ -35,8 +35,7 @@ def _measured(content: bytes, schema: bytes) -> Any:
         file, shards = Path(name, "rows.parquet"), Path(name, "shards")
         file.write_bytes(content)
         write_examples([file], shards)
-        records = [str(shard) for shard in sorted(shards.glob("data_tfrecord-*"))]
-        examples = list(tf.data.TFRecordDataset(records, "GZIP").as_numpy_iterator())
+        examples = list(tfrecords.read(sorted(shards.glob("data_tfrecord-*"))))
     batch = ExamplesToRecordBatchDecoder().DecodeBatch(examples)
     options = tfdv.StatsOptions(schema=schema_pb2.Schema.FromString(schema))
     return generate_statistics_in_memory(batch, options)

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineState
 from tfx.components.example_gen import utils
 
+from models import tfrecords
 from pipeline.components.example_gen.beam import write_examples_with
 from pipeline.components.example_gen.executor import write_examples
 from pipeline.errors import DataRefused, InfrastructureError
@@ -26,9 +27,8 @@ APART = [
 
 
 def _examples(folder: Path) -> list[tf.train.Example]:
-    files = sorted(str(file) for file in folder.glob("data_tfrecord-*"))
-    records = tf.data.TFRecordDataset(files, "GZIP")
-    return [tf.train.Example.FromString(record) for record in records.as_numpy_iterator()]
+    records = tfrecords.read(sorted(folder.glob("data_tfrecord-*")))
+    return [tf.train.Example.FromString(record) for record in records]
 
 
 def _keys(examples: list[tf.train.Example]) -> Counter[bytes]:

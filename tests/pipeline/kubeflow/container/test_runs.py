@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from models import tfrecords
 from pipeline.kubeflow.container.plan import RunFolder
 from pipeline.metadata import executions
 from pipeline.metadata import store as metadata
@@ -209,12 +210,10 @@ def test_artifacts_are_the_same_bytes(
         assert (cluster / name).read_bytes() == (local / name).read_bytes(), name
 
 
-def _rows(run: Run, split: str, count: int = -1) -> list[bytes]:
-    import tensorflow as tf
-
+def _rows(run: Run, split: str, count: int | None = None) -> list[bytes]:
     examples = run.artifact("ExampleGen", "examples") / f"Split-{split}"
     [file] = examples.glob("*.gz")
-    return list(tf.data.TFRecordDataset(str(file), "GZIP").take(count).as_numpy_iterator())
+    return list(tfrecords.read([file], count))
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
