@@ -185,7 +185,7 @@ def _files(settings: Settings) -> Iterator[Check]:
     source = settings.source
     try:
         rows = open_source(source, columns.types(files.schema))
-        layout = choose(rows, source.span, source.window).in_words(source.window)
+        layout = choose(rows, source.span, source.window).describe(source.window)
     except TaxiwayError as error:
         yield failed_check("source", error)
     else:

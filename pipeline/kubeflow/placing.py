@@ -56,7 +56,7 @@ def _data_gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> N
     logs = settings.source.serving_logs
     node.parameters.parameters["span"].field_value.int_value = data.span
     _set_text(node, "serving_logs", str(logs or ""))
-    _set_text(node, "serving_logs_state", request_logs.state(logs) if logs else "")
+    _set_text(node, "serving_logs_state", request_logs.fingerprint(logs) if logs else "")
 
 
 def _pusher(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:

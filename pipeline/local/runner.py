@@ -201,7 +201,7 @@ class _Run:
             except DataRefused as error:
                 self._quarantine(error)
                 raise
-            step(layout.in_words(settings.window))
+            step(layout.describe(settings.window))
         return layout
 
     def _quarantine(self, error: DataRefused) -> None:

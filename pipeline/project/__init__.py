@@ -1,1 +1,1 @@
-"""The files of a user's project: features, schema, policy and own code."""
+"""The files of a user's project: features, schema, policy and code."""

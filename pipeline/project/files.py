@@ -1,4 +1,4 @@
-"""What a project's files say: features, schema and policy, and whether they fit each other."""
+"""Read a project's files: features, schema and policy, and check that they fit together."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Project:
-    """The files that a pipeline is made from.
+    """The content of a project's files.
 
     Args:
-      features: what is learned from what.
-      schema: what the data must look like.
-      policy: what stops a run.
+      features: label and features of the model.
+      schema: curated schema of the data.
+      policy: policy that states which findings stop a run.
     """
 
     features: Features
@@ -33,18 +33,18 @@ class Project:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is learned from, the label first."""
+        """Columns that the model is trained on, the label first."""
         return (self.features.label, *self.features.inputs)
 
 
 def load(settings: Settings) -> Project:
-    """Read the files that settings name, and check that they fit each other.
+    """Read the files that the settings name, and check that they fit together.
 
     Args:
-      settings: of the pipeline.
+      settings: settings of the pipeline.
 
     Raises:
-      UsageError: a file is missing or wrong, or they do not fit.
+      UsageError: a file is missing or wrong, or the files do not fit together.
     """
     project = Project(_features(settings), curated_schema(settings), _policy(settings))
     _check_columns(settings, project)
@@ -83,13 +83,13 @@ def check_warm_start(settings: Settings, store: Any, features: Features) -> None
 
 
 def inputs(settings: Settings) -> tuple[str, ...] | None:
-    """Return the columns that the model learns from; None before there is a features file.
+    """Return the columns that the model reads; None if there is no features file yet.
 
     Args:
-      settings: that name the file.
+      settings: settings of the pipeline, which name the features file.
 
     Raises:
-      UsageError: it is wrong.
+      UsageError: the features file is wrong.
     """
     return _features(settings).inputs if settings.features.exists() else None
 
@@ -105,17 +105,17 @@ def _features(settings: Settings) -> Features:
     except FileNotFoundError as error:
         raise _missing("features", file) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a usable features file: {error}") from error
+        raise UsageError(f"{file}: not a valid features file: {error}") from error
 
 
 def curated_schema(settings: Settings) -> Any:
     """Read the curated schema alone.
 
     Args:
-      settings: that name it.
+      settings: settings of the pipeline, which name the schema file.
 
     Raises:
-      UsageError: it is missing or wrong.
+      UsageError: the schema file is missing or wrong.
     """
     from schema import columns
 
@@ -125,13 +125,13 @@ def curated_schema(settings: Settings) -> Any:
     except FileNotFoundError as error:
         raise _missing("schema_file", file) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a usable schema: {error}") from error
+        raise UsageError(f"{file}: not a valid schema: {error}") from error
 
 
 def _missing(setting: str, file: Path | None) -> UsageError:
     return UsageError(
         f"{setting}: there is no file {file}.",
-        f"correct {setting}, or go to the project's folder, or name its settings with --settings",
+        f"fix {setting}, or change to the project's folder, or pass --settings",
     )
 
 
@@ -146,15 +146,15 @@ def _policy(settings: Settings) -> Policy:
     except FileNotFoundError as error:
         raise _missing("policy_file", file) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a usable policy: {error}") from error
+        raise UsageError(f"{file}: not a valid policy: {error}") from error
 
 
 def _check_columns(settings: Settings, project: Project) -> None:
     from models import columns
 
-    wrong = "; ".join(columns.mismatches(project.features, project.schema))
-    if wrong:
-        raise UsageError(f"{settings.features}: {wrong} ({settings.schema_file})")
+    mismatches = "; ".join(columns.mismatches(project.features, project.schema))
+    if mismatches:
+        raise UsageError(f"{settings.features}: {mismatches} ({settings.schema_file})")
 
 
 def _check_run_fn(settings: Settings) -> None:
@@ -164,5 +164,5 @@ def _check_run_fn(settings: Settings) -> None:
     if not source_code.has_function(path):
         raise UsageError(
             f"train.run_fn: there is no function {path}.",
-            "write it as package.module.function, as seen from the project's folder",
+            "set it to package.module.function, importable from the project's folder",
         )

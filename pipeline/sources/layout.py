@@ -1,4 +1,4 @@
-"""Spans on disk, as ExampleGen reads them: {SPAN}/train and {SPAN}/eval."""
+"""Choose the spans of a run, and write them as ExampleGen reads them: {SPAN}/train, {SPAN}/eval."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _MAX_SPAN = 2**31 - 1
 
 @dataclass(frozen=True)
 class Spans:
-    """Say which spans a run sees.
+    """The spans of a run.
 
     Args:
-      span: the span to evaluate on.
-      train_spans: the spans to train on, oldest first.
+      span: number of the span to evaluate on.
+      train_spans: numbers of the spans to train on, oldest first.
     """
 
     span: int
     train_spans: tuple[int, ...]
 
-    def in_words(self, window: int) -> str:
-        """Say which spans a run sees.
+    def describe(self, window: int) -> str:
+        """Return one line about the spans.
 
         Args:
-          window: how many to train on were wanted.
+          window: number of spans to train on that the settings request.
         """
         first, last = self.train_spans[0], self.train_spans[-1]
         return (
@@ -44,35 +44,36 @@ class Spans:
 
 @dataclass(frozen=True)
 class Layout(Spans):
-    """Say where a run's rows are.
+    """The spans of a run, and the folder of their rows.
 
     Args:
-      span: the span to evaluate on.
-      train_spans: the spans to train on, oldest first.
-      base: folder of spans, each with a folder of Parquet files for each split.
+      span: number of the span to evaluate on.
+      train_spans: numbers of the spans to train on, oldest first.
+      base: folder with one folder for every span, and in it one folder of Parquet files for every
+        split.
     """
 
     base: Path
 
 
 def choose(source: Source, span: int | None, window: int) -> Spans:
-    """Find the spans that a run sees.
+    """Choose the spans of a run.
 
     Args:
-      source: of the rows.
-      span: to evaluate on; None means the newest.
-      window: how many earlier spans to train on, at most.
+      source: source of the rows.
+      span: number of the span to evaluate on; None for the newest.
+      window: maximum number of earlier spans to train on.
 
     Raises:
-      UsageError: there is no such span, or none before it to train on.
-      DataRefused: there are no rows at all.
+      UsageError: there is no such span, or no earlier span to train on.
+      DataRefused: the source has no rows.
     """
     spans = source.spans()
     if not spans:
-        raise DataRefused("the source has no rows.", "look at the files under source.path")
+        raise DataRefused("the source has no rows.", "check the files in source.path")
     if spans[-1] > _MAX_SPAN:
         raise UsageError(
-            f"span {spans[-1]} is too long a number; TFX takes up to {_MAX_SPAN}.",
+            f"span {spans[-1]} is too large; the maximum of TFX is {_MAX_SPAN}.",
             "name files by day, month or year (sales-20130401.csv), or set source.time_column",
         )
     chosen = spans[-1] if span is None else span
@@ -87,44 +88,44 @@ def choose(source: Source, span: int | None, window: int) -> Spans:
             f"span {chosen} is the first; there is no earlier span to train on.",
             f"taxiway run --span {spans[1]}"
             if len(spans) > 1
-            else "add the rows of an earlier span, or cut them into shorter ones: source.period",
+            else "add the rows of an earlier span, or set a shorter source.period",
         )
     return Spans(chosen, earlier)
 
 
 def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout:
-    """Put a span and the ones before it where ExampleGen finds them.
+    """Write a span and the spans before it as ExampleGen reads them.
 
-    Each span is written once and hard-linked from there; what exists is used as it is. A folder
-    appears in one rename, so that an interruption leaves nothing that looks complete.
+    A span is written once, and every layout has hard links to it; existing files are not written
+    again. A folder appears by one rename, so an interruption leaves no folder that looks complete.
 
     Args:
-      source: of the rows.
-      root: folder for spans; one sub-folder for each state of the source.
-      span: to evaluate on; None means the newest.
-      window: how many earlier spans to train on, at most.
+      source: source of the rows.
+      root: folder for spans; it gets one sub-folder for every fingerprint of the source.
+      span: number of the span to evaluate on; None for the newest.
+      window: maximum number of earlier spans to train on.
 
     Returns:
-      Where the rows are.
+      The spans and the folder of their rows.
 
     Raises:
-      UsageError: there is no such span, or none before it to train on.
-      DataRefused: there are no rows at all.
+      UsageError: there is no such span, or no earlier span to train on.
+      DataRefused: the source has no rows.
     """
-    seen = choose(source, span, window)
+    spans = choose(source, span, window)
     state = root / source.fingerprint()[:12]
     base = state / f"window-{window}"
     _link(
         {
-            "train": [_written(source, each, state / "spans") for each in seen.train_spans],
-            "eval": [_written(source, seen.span, state / "spans")],
+            "train": [_write_span(source, number, state / "spans") for number in spans.train_spans],
+            "eval": [_write_span(source, spans.span, state / "spans")],
         },
-        base / str(seen.span),
+        base / str(spans.span),
     )
-    return Layout(seen.span, seen.train_spans, base)
+    return Layout(spans.span, spans.train_spans, base)
 
 
-def _written(source: Source, span: int, folder: Path) -> Path:
+def _write_span(source: Source, span: int, folder: Path) -> Path:
     file = folder / f"{span}.parquet"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)

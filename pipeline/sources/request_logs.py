@@ -1,4 +1,4 @@
-"""What was served, as statistics to compare training data with."""
+"""Compute statistics of served requests, to compare training data with them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from pipeline.errors import DataRefused
 _MAX_REQUESTS = 100_000
 
 
-def state(folder: Path) -> str:
-    """Return a hash of the names, sizes and times of a folder's files."""
+def fingerprint(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of a folder's files.
+
+    Args:
+      folder: folder of the logs.
+    """
     digest = hashlib.sha256()
     for file in _files(folder):
         status = file.stat()
@@ -31,17 +35,17 @@ def state(folder: Path) -> str:
 
 
 def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
-    """Measure the rows of logged requests.
+    """Compute the statistics of the rows of logged requests.
 
     Args:
-      folder: of TFRecords of TF Serving's PredictionLog, gzipped or not.
-      schema: the curated schema.
+      folder: folder of TFRecords with TensorFlow Serving's PredictionLog, gzipped or not.
+      schema: curated schema of the data.
 
     Returns:
-      Their statistics; of the first 100,000 rows.
+      Statistics of the first 100,000 rows.
 
     Raises:
-      DataRefused: there are none, or a file is no such log.
+      DataRefused: there are no requests, or a file is not such a log.
     """
     rows: list[bytes] = []
     for file in _files(folder):
@@ -50,38 +54,37 @@ def statistics(folder: Path, schema: schema_pb2.Schema) -> Any:
                 rows += _examples(prediction_log_pb2.PredictionLog.FromString(record))
         except Exception as error:
             raise DataRefused(
-                f"{file}: not a log of TF Serving's predictions.", "correct source.serving_logs"
+                f"{file}: not a prediction log of TensorFlow Serving.", "fix source.serving_logs"
             ) from error
         if len(rows) >= _MAX_REQUESTS:
             break
     if not rows:
-        raise DataRefused(f"{folder}: no logged requests there.", "correct source.serving_logs")
+        raise DataRefused(f"{folder}: no logged requests there.", "fix source.serving_logs")
     batch: pa.RecordBatch = ExamplesToRecordBatchDecoder().DecodeBatch(rows[:_MAX_REQUESTS])
     return generate_statistics_in_memory(batch, StatsOptions(schema=schema))
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the files; a hidden one is being written."""
-    found = folder.rglob("[!.]*")
-    return sorted(file for file in found if file.is_file())
+    """Return the files without the hidden ones, which are still being written."""
+    return sorted(file for file in folder.rglob("[!.]*") if file.is_file())
 
 
 def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:
     """Yield the rows of a request as serialized tf.Examples."""
     kind = log.WhichOneof("log_type")
     if kind in ("classify_log", "regress_log"):
-        listed = getattr(log, kind).request.input.example_list.examples
-        yield from (example.SerializeToString() for example in listed)
+        examples = getattr(log, kind).request.input.example_list.examples
+        yield from (example.SerializeToString() for example in examples)
     elif kind == "predict_log":
         inputs = log.predict_log.request.inputs
         if set(inputs) == {"examples"}:
             yield from inputs["examples"].string_val
         else:
-            yield from _from_columns({name: tf.make_ndarray(inputs[name]) for name in inputs})
+            yield from _rows({name: tf.make_ndarray(inputs[name]) for name in inputs})
 
 
-def _from_columns(columns: dict[str, Any]) -> Iterator[bytes]:
-    """Make a tf.Example of each row of `serving_tensors`, where NaN and "" say that none is."""
+def _rows(columns: dict[str, Any]) -> Iterator[bytes]:
+    """Yield a tf.Example for every row of `serving_tensors`, where NaN and "" mean no value."""
     for row in zip(*(values.ravel() for values in columns.values())):
         example = tf.train.Example()
         for name, value in zip(columns, row):

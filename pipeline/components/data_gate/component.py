@@ -147,7 +147,7 @@ class DataGate(BaseComponent):
             inputs=json.dumps(inputs),
             span=span,
             serving_logs=str(serving_logs or ""),
-            serving_logs_state=logs.state(serving_logs) if serving_logs else "",
+            serving_logs_state=logs.fingerprint(serving_logs) if serving_logs else "",
             decision=Channel(type=GateDecision),
         )
         super().__init__(spec=spec)

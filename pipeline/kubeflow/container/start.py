@@ -44,7 +44,7 @@ def start(task: Task) -> None:
     files = project.load(settings)
     with task.step("Source") as source:
         layout = _lay_out(settings, files, plan.run_id)
-        source(layout.in_words(settings.source.window))
+        source(layout.describe(settings.source.window))
     with task.step("Start") as step:
         step(_prepare(settings, files, plan.choice.warm_start))
     task.run.write_plan(plan.model_copy(update={"data": layout}))

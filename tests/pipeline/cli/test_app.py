@@ -177,7 +177,7 @@ def test_a_failed_run_shows_the_step_the_reason_and_the_log(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
-        ("feature { nam: 3 }", "schema.pbtxt: not a usable schema: 1:11"),
+        ("feature { nam: 3 }", "schema.pbtxt: not a valid schema: 1:11"),
         ('feature { name: "late" type: INT }', "the schema has no numeric column distance"),
     ],
 )
@@ -355,7 +355,7 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
             "unknown key kinds.drift.features.seats.acton; did you mean action?",
         ),
         ('[kinds.drifts]\naction = "stop"\n', "unknown key kinds.drifts; did you mean drift?"),
-        ("[limits\n", "not a usable policy"),
+        ("[limits\n", "not a valid policy"),
         (None, "policy_file: there is no file"),
     ],
 )

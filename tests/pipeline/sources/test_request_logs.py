@@ -90,11 +90,11 @@ def test_the_rows_of_a_request_are_measured(tmp_path: Path, request_: Any, name:
 @pytest.mark.parametrize("content", [b"", b"no records at all", b"\0" * 40])
 def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "requests").write_bytes(content)
-    with pytest.raises(DataRefused, match=r"not a log of|no logged requests"):
+    with pytest.raises(DataRefused, match=r"not a prediction log of|no logged requests"):
         request_logs.statistics(tmp_path, schema_pb2.Schema())
 
 
 def test_new_logs_are_another_state(tmp_path: Path) -> None:
-    before = request_logs.state(tmp_path)
+    before = request_logs.fingerprint(tmp_path)
     (tmp_path / "requests").write_bytes(b"x")
-    assert request_logs.state(tmp_path) != before
+    assert request_logs.fingerprint(tmp_path) != before
