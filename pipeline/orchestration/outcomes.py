@@ -159,7 +159,7 @@ def _resolver(outputs: Outputs) -> str:
 
 
 def _evaluator(outputs: Outputs) -> str:
-    auc, baseline = (each.get("auc") for each in results.load(outputs["evaluation"].uri).shown())
+    auc, baseline = (each.get("auc") for each in results.load(outputs["evaluation"].uri).overall())
     against = "" if baseline is None else f" against {baseline:.3f}"
     blessed = outputs["blessing"].custom_properties["blessed"].int_value
     reached = "no AUC" if auc is None else f"AUC {auc:.3f}"

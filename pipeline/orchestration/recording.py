@@ -111,7 +111,7 @@ def _of_evaluation(judged: Mapping[str, Any]) -> dict[str, Any]:
     from pipeline.components.evaluator import results
 
     measured = results.load(judged["evaluation"].uri)
-    candidate, baseline = measured.shown()
+    candidate, baseline = measured.overall()
     return {
         "metrics": candidate,
         "baseline": baseline,

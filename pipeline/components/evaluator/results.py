@@ -1,4 +1,4 @@
-"""What the Evaluator measured and why it did or did not bless."""
+"""Read the Evaluator's metrics, and the reasons for a model that is not blessed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import tensorflow_model_analysis as tfma
 
 OVERALL = "overall"
 
-# Of a normal distribution: 95 % lie within so many standard errors.
+# In a normal distribution, 95 % of the values are within 1.96 standard errors of the mean.
 _Z95 = 1.96
 
-# The Evaluator's means, not what a person wants to read.
+# The Evaluator needs these metrics to compute bounds; readers of a report do not.
 _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 
 Metrics = Mapping[str, float]
@@ -21,69 +21,80 @@ Metrics = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """Metrics of the candidate and of the model it is compared with.
 
     Args:
-      candidate: metrics by slice, `overall` or such as `carrier UA`, by name.
-      baseline: the same of the latest blessed model; empty when there was none.
+      candidate: metrics by name, by slice; a slice is `overall` or, for example, `carrier UA`.
+      baseline: the same of the latest blessed model; empty when there is none.
     """
 
     candidate: Mapping[str, Metrics]
     baseline: Mapping[str, Metrics]
 
-    def shown(self) -> tuple[dict[str, float], dict[str, float]]:
+    def overall(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the candidate's and the baseline's metrics on the whole eval split."""
-        of_both = (each.get(OVERALL, {}) for each in (self.candidate, self.baseline))
         candidate, baseline = (
-            {name: value for name, value in each.items() if name not in _INTERNAL}
-            for each in of_both
+            {
+                name: value
+                for name, value in slices.get(OVERALL, {}).items()
+                if name not in _INTERNAL
+            }
+            for slices in (self.candidate, self.baseline)
         )
         return candidate, baseline
 
-    def interval(self, where: str) -> str:
-        """Return the AUC on a slice with its 95 % interval and the rows behind it, in words."""
-        metrics = self.candidate[where]
-        auc, (low, high) = metrics["auc"], self.bounds(where)
+    def interval(self, slice_name: str) -> str:
+        """Return the AUC on a slice as text, with its 95 % interval and the number of rows.
+
+        Args:
+          slice_name: a key of `candidate`.
+        """
+        metrics = self.candidate[slice_name]
+        auc, (low, high) = metrics["auc"], self.bounds(slice_name)
         rows = f"{metrics['example_count']:,.0f} rows"
         if math.isnan(low):
             return f"{auc:.4f} ({rows})"
-        return f"{auc:.4f} (95 % interval {low:.4f} to {high:.4f}, {rows})"
+        return f"{auc:.4f} (95 % CI {low:.4f} to {high:.4f}, {rows})"
 
-    def bounds(self, where: str) -> tuple[float, float]:
-        """Return the ends of the 95 % interval of the AUC on a slice; NaN without one."""
-        metrics = self.candidate[where]
+    def bounds(self, slice_name: str) -> tuple[float, float]:
+        """Return the ends of the 95 % interval of the AUC on a slice; NaN without one.
+
+        Args:
+          slice_name: a key of `candidate`.
+        """
+        metrics = self.candidate[slice_name]
         auc, error = metrics["auc"], metrics.get("auc_standard_error", math.nan)
         if math.isnan(error):
             return math.nan, math.nan
         return max(0.0, auc - _Z95 * error), min(1.0, auc + _Z95 * error)
 
     def comparison(self) -> str:
-        """Say where the candidate is better than the baseline, in words."""
+        """Return a sentence that states where the candidate is better than the baseline."""
         if not self.baseline:
-            return "first model: only value bounds could be checked, there is none to compare with"
+            return "first model: only value bounds apply because there is no model to compare with"
         changes = {
-            where: metrics["auc"] - self.baseline[where]["auc"]
-            for where, metrics in self.candidate.items()
-            if where != OVERALL and where in self.baseline
+            name: metrics["auc"] - self.baseline[name]["auc"]
+            for name, metrics in self.candidate.items()
+            if name != OVERALL and name in self.baseline
         }
-        changes = {where: change for where, change in changes.items() if not math.isnan(change)}
+        changes = {name: change for name, change in changes.items() if not math.isnan(change)}
         overall = self.candidate[OVERALL]["auc"] - self.baseline[OVERALL]["auc"]
-        words = f"AUC {overall:+.4f} against the latest blessed model"
+        sentence = f"AUC {overall:+.4f} against the latest blessed model"
         if not changes:
-            return words
+            return sentence
         if not any(changes.values()):
-            return f"{words}; the same on each of {len(changes)} slices"
+            return f"{sentence}; the same on all {len(changes)} slices"
         better = sum(change > 0 for change in changes.values())
         most, least = (
-            f"{where} ({changes[where]:+.4f}, {self.candidate[where]['example_count']:,.0f} rows)"
-            for where in (pick(changes, key=changes.__getitem__) for pick in (max, min))
+            f"{name} ({changes[name]:+.4f}, {self.candidate[name]['example_count']:,.0f} rows)"
+            for name in (pick(changes, key=changes.__getitem__) for pick in (max, min))
         )
         extremes = f"most on {most}, least on {least}"
-        return f"{words}; better on {better} of {len(changes)} slices, {extremes}"
+        return f"{sentence}; better on {better} of {len(changes)} slices, {extremes}"
 
 
 def load(folder: str) -> Evaluation:
-    """Read what the Evaluator measured.
+    """Read the metrics of an evaluation.
 
     Args:
       folder: uri of an evaluation artifact.
@@ -94,32 +105,36 @@ def load(folder: str) -> Evaluation:
     candidate: dict[str, dict[str, float]] = {}
     baseline: dict[str, dict[str, float]] = {}
     for row in tfma.load_metrics(folder):
-        where = _where(row.slice_key)
+        name = _slice_name(row.slice_key)
         for entry in row.metric_keys_and_values:
             if entry.key.is_diff or not entry.value.HasField("double_value"):
                 continue
-            into = baseline if entry.key.model_name == "baseline" else candidate
-            into.setdefault(where, {})[entry.key.name] = entry.value.double_value.value
+            model = baseline if entry.key.model_name == "baseline" else candidate
+            model.setdefault(name, {})[entry.key.name] = entry.value.double_value.value
     return Evaluation(candidate, baseline)
 
 
 def failures(folder: str) -> list[str]:
-    """Say which metric on which slice missed which bound by how much; empty for a blessed model.
+    """List the missed bounds of an evaluation as sentences.
 
     Args:
       folder: uri of an evaluation artifact.
+
+    Returns:
+      For every missed bound the metric, the slice, the value and the bound; empty for a blessed
+      model.
     """
-    result, measured = tfma.load_validation_result(folder), load(folder)
-    lines = []
-    for of_slice in result.metric_validations_per_slice:
-        where = _where(of_slice.slice_key)
-        for failure in of_slice.failures:
+    result, evaluation = tfma.load_validation_result(folder), load(folder)
+    sentences = []
+    for validation in result.metric_validations_per_slice:
+        name = _slice_name(validation.slice_key)
+        for failure in validation.failures:
             value = failure.metric_value.double_value.value
-            lines.append(_miss(measured, where, failure.metric_key.name, value, failure))
-    return lines
+            sentences.append(_miss(evaluation, name, failure.metric_key.name, value, failure))
+    return sentences
 
 
-def _where(slice_key: object) -> str:
+def _slice_name(slice_key: object) -> str:
     keys = slice_key.single_slice_keys  # type: ignore[attr-defined]
     return (
         ", ".join(
@@ -130,26 +145,28 @@ def _where(slice_key: object) -> str:
     )
 
 
-def _miss(measured: Evaluation, where: str, name: str, value: float, failure: object) -> str:
+def _miss(
+    evaluation: Evaluation, slice_name: str, metric: str, value: float, failure: object
+) -> str:
     threshold = failure.metric_threshold  # type: ignore[attr-defined]
-    place = where if where == OVERALL else f"on {where}"
-    if name == "auc_shortfall":
-        wanted = measured.candidate[where]["auc"] + value
+    if metric == "auc_shortfall":
+        minimum = evaluation.candidate[slice_name]["auc"] + value
         return (
-            f"auc {place}: {measured.interval(where)}, "
-            f"at least {wanted:g} wanted, missed by {value:.4f}"
+            f"auc ({slice_name}) is {evaluation.interval(slice_name)}; "
+            f"the minimum is {minimum:g} (short by {value:.4f})"
         )
     if threshold.HasField("change_threshold"):
-        wanted = threshold.change_threshold.absolute.value
+        minimum = threshold.change_threshold.absolute.value
         return (
-            f"{name} {place}: {value:+.4f} against the latest blessed model, "
-            f"at least {wanted:+g} wanted, missed by {wanted - value:.4f}"
+            f"{metric} ({slice_name}) changed by {value:+.4f} from the latest blessed model's; "
+            f"the minimum is {minimum:+g} (short by {minimum - value:.4f})"
         )
     bounds = threshold.value_threshold
-    shown = measured.interval(where) if name == "auc" else f"{value:.4f}"
+    text = evaluation.interval(slice_name) if metric == "auc" else f"{value:.4f}"
     if bounds.HasField("lower_bound"):
-        word, wanted = "at least", bounds.lower_bound.value
+        minimum = bounds.lower_bound.value
+        bound = f"the minimum is {minimum:g} (short by {minimum - value:.4f})"
     else:
-        word, wanted = "at most", bounds.upper_bound.value
-    missed = abs(wanted - value)
-    return f"{name} {place}: {shown}, {word} {wanted:g} wanted, missed by {missed:.4f}"
+        maximum = bounds.upper_bound.value
+        bound = f"the maximum is {maximum:g} (exceeded by {value - maximum:.4f})"
+    return f"{metric} ({slice_name}) is {text}; {bound}"

@@ -1,4 +1,4 @@
-"""ExampleGen's executor: Parquet to shuffled tf.Examples by way of Arrow."""
+"""ExampleGen's executor: turn Parquet files into shuffled tf.Examples through Arrow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfx.utils import proto_utils
 from pipeline.components.example_gen import shards
 from pipeline.components.example_gen.beam import write_examples_with
 
-# Uncompressed data that is shuffled in memory at once; a larger split becomes several shards.
+# A shard is shuffled in memory, so a split with more uncompressed data becomes several shards.
 _SHARD_BYTES = 128 << 20
 
 # Custom properties of the examples, before the split's name: how many rows, and from which files.
@@ -29,10 +29,10 @@ FILES_PROPERTY = "files_"
 
 
 def shard_size(mb: float) -> example_gen_pb2.CustomConfig:
-    """Tell the executor how large a shard is to be.
+    """Build the configuration that sets the executor's shard size.
 
     Args:
-      mb: uncompressed data in it.
+      mb: megabytes (2**20 bytes) of uncompressed data in a shard.
 
     Returns:
       ExampleGen's custom configuration.
@@ -43,15 +43,19 @@ def shard_size(mb: float) -> example_gen_pb2.CustomConfig:
 
 
 class ArrowExampleGenExecutor(BaseExampleGenExecutor):
-    """Write each input split's rows as tf.Examples, in a random order that is always the same.
+    """Write the rows of every input split as tf.Examples, in a reproducible random order.
 
-    Gives the same examples as TFX's Parquet executor, except that a value of 0 or "" stays what
-    it is; TFX's executor drops it as if it were missing. Without flags for Beam it works in this
-    process; with them the work is Beam's, and gives the same files.
+    The examples equal those of TFX's Parquet executor, except that values of 0 and "" are kept;
+    TFX's executor drops them as if they were missing. Without Beam flags the executor works in this
+    process; with Beam flags it runs a Beam pipeline that writes the same files.
     """
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
-        """Refuse: this executor makes whole shards, not single examples."""
+        """Raise an error because this executor writes whole shards, not single examples.
+
+        Raises:
+          NotImplementedError: always.
+        """
         raise NotImplementedError("ArrowExampleGenExecutor writes the examples itself")
 
     def Do(  # noqa: N802 (TFX's name)
@@ -63,13 +67,14 @@ class ArrowExampleGenExecutor(BaseExampleGenExecutor):
         """Write the examples.
 
         Args:
-          input_dict: unused.
-          output_dict: holds the `examples` artifact.
+          input_dict: no inputs.
+          output_dict: the `examples` artifact.
           exec_properties: `input_base` and `input_config`, resolved to one span by TFX's driver,
-            and `custom_config`, as `shard_size` makes it.
+            and `custom_config`, the result of `shard_size`.
 
         Raises:
-          DataRefused: a file is not Parquet, or a column has a type an Example cannot hold.
+          DataRefused: a file is not a Parquet file, or a column has a type that tf.Examples do not
+            support.
         """
         specs = standard_component_specs
         inputs, outputs = example_gen_pb2.Input(), example_gen_pb2.Output()
@@ -108,17 +113,18 @@ def write_examples(files: Sequence[Path], folder: Path, shard_bytes: float = _SH
 
     Args:
       files: Parquet files with the same columns.
-      folder: where the shards go.
-      shard_bytes: uncompressed data in a shard, the most that is held in memory.
+      folder: folder of the shards; created when missing.
+      shard_bytes: bytes of uncompressed data in a shard, which is kept in memory; default 128 MiB.
 
     Raises:
-      DataRefused: a file is not Parquet, or a column has a type an Example cannot hold.
+      DataRefused: a file is not a Parquet file, or a column has a type that tf.Examples do not
+        support.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parts = shards.count(files, shard_bytes)
+    count = shards.count(files, shard_bytes)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".shuffle-") as scratch:
-        for number, table in enumerate(_dealt(files, parts, Path(scratch))):
-            shards.write(table, folder, number, parts, Path(scratch))
+        for shard, table in enumerate(_partitions(files, count, Path(scratch))):
+            shards.write(table, folder, shard, count, Path(scratch))
 
 
 def _shard_bytes(text: str | None) -> int:
@@ -130,18 +136,18 @@ def _shard_bytes(text: str | None) -> int:
     return int(size.value)
 
 
-def _dealt(files: Sequence[Path], parts: int, scratch: Path) -> Iterator[pa.Table]:
-    """Deal rows out to parts, on disk when there is more than one."""
-    if parts == 1:
+def _partitions(files: Sequence[Path], count: int, scratch: Path) -> Iterator[pa.Table]:
+    """Yield the rows of every shard; several shards are partitioned on disk."""
+    if count == 1:
         tables = [pq.read_table(file, columns=shards.columns_of(file)) for file in files]
         yield pa.concat_tables(tables) if tables else pa.table({})
         return
     schema = shards.schema_of(files[0])
-    spills = [scratch / f"{part}.arrow" for part in range(parts)]
+    spills = [scratch / f"{shard}.arrow" for shard in range(count)]
     writers = [pa.ipc.new_file(str(spill), schema) for spill in spills]
     for group in shards.row_groups(files):
-        for part, batch in shards.deal(group, parts):
-            writers[part].write_batch(batch)
+        for shard, batch in shards.partition(group, count):
+            writers[shard].write_batch(batch)
     for writer, spill in zip(writers, spills):
         writer.close()
         with pa.memory_map(str(spill)) as source:

@@ -1,4 +1,4 @@
-"""The Arrow executor gives the examples that TFX's Parquet executor gives."""
+"""The Arrow executor writes the same examples as TFX's Parquet executor."""
 
 from collections import Counter
 from pathlib import Path
@@ -19,7 +19,7 @@ from pipeline.errors import DataRefused, InfrastructureError
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout
 
-# Workers in processes of their own: all that goes to them is pickled, as on a cluster.
+# Workers in separate processes, so everything sent to them is pickled, as on a cluster.
 APART = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--direct_running_mode=multi_processing", "--direct_num_workers=2",
@@ -120,19 +120,19 @@ def test_beam_s_workers_write_the_same_examples_in_the_same_order(tmp_path: Path
         table = pa.table({"n": numbers, "s": numbers.cast(pa.string())})
         pq.write_table(table, file, row_group_size=1000)
     splits = {
-        "train": (files, tmp_path / "there" / "train"),
-        "eval": ([], tmp_path / "there" / "eval"),
+        "train": (files, tmp_path / "beam" / "train"),
+        "eval": ([], tmp_path / "beam" / "eval"),
     }
     write_examples_with(beam.Pipeline(argv=APART), splits, shard_bytes=50_000)
-    for split, (source, there) in splits.items():
-        here = tmp_path / "here" / split
-        write_examples(source, here, shard_bytes=50_000)
-        assert _shards(there) == _shards(here)
-        assert _examples(there) == _examples(here)
-    assert len(_shards(tmp_path / "there" / "train")) == 4
+    for split, (source, folder) in splits.items():
+        local = tmp_path / "local" / split
+        write_examples(source, local, shard_bytes=50_000)
+        assert _shards(folder) == _shards(local)
+        assert _examples(folder) == _examples(local)
+    assert len(_shards(tmp_path / "beam" / "train")) == 4
 
 
-def test_beam_s_workers_are_not_asked_when_data_is_refused(tmp_path: Path) -> None:
+def test_no_worker_starts_when_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.parquet").write_text("hello")
     with pytest.raises(DataRefused, match="not a readable Parquet file"):
         write_examples_with(
@@ -143,7 +143,7 @@ def test_beam_s_workers_are_not_asked_when_data_is_refused(tmp_path: Path) -> No
 
 
 class _Idle(PipelineRunner):
-    """An engine that says it is done and has done nothing, as one whose workers see other disks."""
+    """An engine that reports success without any work, like one whose workers see other disks."""
 
     def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> PipelineResult:
         return _Done(PipelineState.DONE)
@@ -154,9 +154,9 @@ class _Done(PipelineResult):
         return str(self.state)
 
 
-def test_an_engine_that_only_says_it_is_done_is_found_out(tmp_path: Path) -> None:
+def test_missing_shards_are_an_error_after_success_is_reported(tmp_path: Path) -> None:
     pq.write_table(pa.table({"n": [1, 2]}), tmp_path / "rows.parquet")
-    with pytest.raises(InfrastructureError, match="has 0 files of examples, not 1"):
+    with pytest.raises(InfrastructureError, match="has 0 files of examples instead of 1"):
         write_examples_with(
             beam.Pipeline(runner=_Idle()),
             {"train": ([tmp_path / "rows.parquet"], tmp_path / "out")},
