@@ -137,11 +137,11 @@ def gc(
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
         closed = 0 if dry_run else len(recovery.close(store, place.artifacts, settings.beam))
-        found = retention.garbage(
+        found = retention.plan(
             place, store, keep or settings.publish.keep, promotion.server(settings.publish)
         )
         if not dry_run:
-            retention.remove(store, found)
+            retention.apply(store, found)
     if as_json:
         removed = [
             {"kind": each.kind, "path": str(each.path), "bytes": each.bytes} for each in found

@@ -141,10 +141,10 @@ def lineage(
     found, lost = None, "ML Metadata does not have it."
     if metadata.exists(settings):
         try:
-            found = module.of_version(metadata.open_store(settings), known)
+            found = module.trace(metadata.open_store(settings), known)
         except InfrastructureError as error:
             lost = error.what
-    origin = found or module.of_manifest(known)
+    origin = found or module.from_manifest(known)
     if as_json:
         content = {"version": version, "ml_metadata": found is not None, **asdict(origin)}
         click.echo(json.dumps(content))

@@ -154,6 +154,7 @@ class _Run:
         with self._step("Start") as start:
             # TFX and TensorFlow take seconds to import; nothing before this needs them.
             from pipeline.beam import patches, work
+            from pipeline.metadata import executions
             from pipeline.metadata import store as metadata
             from pipeline.orchestration import fingerprint, outcomes, recovery
             from pipeline.pipeline import create_pipeline
@@ -176,8 +177,7 @@ class _Run:
             metadata.claim(store, self._settings)
             artifacts = self._workspace.artifacts
             interrupted = recovery.close(store, artifacts, self._settings.beam)
-            metadata.forget_missing(store)
-            metadata.reserve_lost(store, self._workspace)
+            executions.reserve_lost(store, self._workspace)
             if self._warm_start:
                 project.check_warm_start(self._settings, store, files.features)
             start(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
@@ -217,14 +217,15 @@ class _Run:
         from ml_metadata.proto import metadata_store_pb2 as mlmd
 
         from pipeline.components.infra_check import process
+        from pipeline.metadata import executions
         from pipeline.metadata import store as metadata
         from pipeline.orchestration import outcomes
 
         name = node.node_info.id
         connection = metadata.connection(self._settings)
         execution = launch.launch(ir, node, store, connection, beam)
-        outcome = metadata.state(store, execution)
-        outputs = self._outputs[name] = metadata.outputs(store, execution)
+        outcome = executions.state(store, execution)
+        outputs = self._outputs[name] = executions.outputs(store, execution)
         if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
             # Then the Trainer runs too, and leaves a core free.
             process.prepare()

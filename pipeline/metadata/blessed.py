@@ -1,45 +1,42 @@
-"""Which model was blessed last, for those who need no TFX to ask."""
+"""The latest blessed model, without TFX."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.metadata import store as metadata
-
-# TFX's names, of a ModelBlessing or an InfraBlessing.
-BLESSED = "blessed"
-JUDGED = "current_model_id"
+from pipeline.metadata import properties
 
 
 def latest_blessed_model(store: metadata_store.MetadataStore) -> mlmd.Artifact | None:
     """Return the model that was blessed last, as a warm start resolves it; None when there is none.
 
     Args:
-      store: ML Metadata.
+      store: ML Metadata store.
     """
-    known = {kind.name for kind in store.get_artifact_types()}
-    if not {"Model", "ModelBlessing", "InfraBlessing"} <= known:
+    types = {kind.name for kind in store.get_artifact_types()}
+    required = {properties.MODEL, properties.MODEL_BLESSING, properties.INFRA_BLESSING}
+    if not required <= types:
         return None
-    models = {each.id: each for each in _live(store, "Model")}
-    served = {judged for judged, _ in _blessed(store, "InfraBlessing")}
-    latest_first = sorted(_blessed(store, "ModelBlessing"), key=lambda each: -each[1])
-    return next(
-        (models[judged] for judged, _ in latest_first if judged in models and judged in served),
-        None,
-    )
+    models = {model.id: model for model in _live(store, properties.MODEL)}
+    servable = {model for model, _ in _blessed(store, properties.INFRA_BLESSING)}
+    blessed = _blessed(store, properties.MODEL_BLESSING)
+    for model, _ in sorted(blessed, key=lambda blessing: -blessing[1]):
+        if model in models and model in servable and Path(models[model].uri).exists():
+            return models[model]
+    return None
 
 
 def _blessed(store: metadata_store.MetadataStore, kind: str) -> Iterator[tuple[int, int]]:
-    """Yield the model's id and the blessing's."""
-    for each in _live(store, kind):
-        if metadata.number(each, BLESSED):
-            judged = metadata.number(each, JUDGED)
-            yield judged, each.id
+    """Yield the ids of a blessed model and of its blessing."""
+    for blessing in _live(store, kind):
+        if properties.number(blessing, properties.BLESSED):
+            yield properties.number(blessing, properties.CURRENT_MODEL_ID), blessing.id
 
 
 def _live(store: metadata_store.MetadataStore, kind: str) -> list[mlmd.Artifact]:
-    found = store.get_artifacts_by_type(kind)
-    return [each for each in found if each.state == mlmd.Artifact.LIVE]
+    artifacts = store.get_artifacts_by_type(kind)
+    return [artifact for artifact in artifacts if artifact.state == mlmd.Artifact.LIVE]

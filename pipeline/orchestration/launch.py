@@ -52,14 +52,13 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, work: BeamExecutor) 
       The execution's id; it is complete or cached.
 
     Raises:
-      InfrastructureError: its inputs are not there.
+      InfrastructureError: its inputs are missing.
     """
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
     from tfx.orchestration.portable import launcher
 
-    from pipeline.metadata import store as metadata
+    from pipeline.metadata import executions
 
     name = node.node_info.id
     deployment = runner_utils.extract_local_deployment_config(ir)
@@ -72,14 +71,28 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, work: BeamExecutor) 
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
         custom_executor_operators=work.operators,
     )
-    execution = task.launch()
-    number = execution.execution_id
-    if not number or metadata.state(store, number) not in (
-        mlmd.Execution.COMPLETE,
-        mlmd.Execution.CACHED,
-    ):
-        raise InfrastructureError(f"{name} could not run: its inputs are not there.")
-    return int(number)
+    while True:
+        number = int(task.launch().execution_id or 0)
+        if not number or executions.state(store, number) not in executions.SUCCESSFUL:
+            raise InfrastructureError(f"{name} could not run: its inputs are missing.")
+        if not _discard_outdated(store, number):
+            return number
+
+
+def _discard_outdated(store: Any, number: int) -> bool:
+    """Cancel a cached execution whose outputs are outdated; return whether it was canceled."""
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    from pipeline.metadata import artifacts, executions
+
+    (execution,) = store.get_executions_by_id([number])
+    if execution.last_known_state != mlmd.Execution.CACHED:
+        return False
+    if not artifacts.discard_outdated(store, executions.outputs(store, number).values()):
+        return False
+    execution.last_known_state = mlmd.Execution.CANCELED
+    store.put_executions([execution])
+    return True
 
 
 @contextmanager

@@ -12,13 +12,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 
 from pipeline.components.data_gate import decision
 from pipeline.components.evaluator import results
-from pipeline.components.example_gen.executor import ROWS_PROPERTY
 from pipeline.components.infra_check import report
 from pipeline.errors import DataRefused, NotBlessed
+from pipeline.metadata import properties
 
 Outputs = Mapping[str, Any]
-# Of a pushed model: why it does not become stable by itself.
-WAITS_PROPERTY = "waits"
 
 
 def describe(node: str, outputs: Outputs) -> str:
@@ -92,9 +90,9 @@ def check_pushed(outputs: Mapping[str, Outputs]) -> None:
 
 def _rows(examples: Any) -> dict[str, int]:
     rows = {
-        name.removeprefix(ROWS_PROPERTY): value.int_value
+        name.removeprefix(properties.ROWS_PREFIX): value.int_value
         for name, value in examples.custom_properties.items()
-        if name.startswith(ROWS_PROPERTY)
+        if name.startswith(properties.ROWS_PREFIX)
     }
     return dict(sorted(rows.items(), reverse=True))
 
@@ -167,11 +165,11 @@ def _evaluator(outputs: Outputs) -> str:
 
 
 def _pusher(outputs: Outputs) -> str:
-    properties = outputs["pushed_model"].custom_properties
-    if not properties["pushed"].int_value:
+    model = outputs["pushed_model"]
+    if not properties.number(model, properties.PUSHED):
         return "not pushed"
-    version = properties["pushed_version"].string_value
-    waits = properties[WAITS_PROPERTY].string_value if WAITS_PROPERTY in properties else ""
+    version = properties.text(model, properties.PUSHED_VERSION)
+    waits = properties.text(model, properties.WAITS)
     later = f", not promoted at once: {waits}; taxiway registry promote {version}" if waits else ""
     return f"pushed as version {version}{later}"
 

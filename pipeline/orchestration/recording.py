@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import report as report_module
 from pipeline.components.infra_check import report
 from pipeline.errors import DataRefused, NotBlessed, TaxiwayError
+from pipeline.metadata import properties
 from pipeline.runs import records
 from pipeline.runs.records import Output, RunRecord
 from pipeline.workspace import Workspace
@@ -126,10 +127,10 @@ def _of_infra_check(checked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_pushed(published: Mapping[str, Any]) -> dict[str, Any]:
-    pushed = published["pushed_model"].custom_properties
-    if not pushed["pushed"].int_value:
+    model = published["pushed_model"]
+    if not properties.number(model, properties.PUSHED):
         return {}
     return {
-        "version": int(pushed["pushed_version"].string_value),
-        "model_dir": Path(pushed["pushed_destination"].string_value),
+        "version": int(properties.text(model, properties.PUSHED_VERSION)),
+        "model_dir": Path(properties.text(model, properties.PUSHED_DESTINATION)),
     }

@@ -9,7 +9,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.beam import clusters
-from pipeline.metadata import store as metadata
+from pipeline.metadata import executions as runs
 from pipeline.settings.beam import BeamSettings
 
 
@@ -24,10 +24,10 @@ def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettin
     Returns:
       The nodes that were at it, in the order in which they began.
     """
-    found = metadata.unfinished(store)
+    found = runs.unfinished(store)
     end_jobs(store, found, beam)
-    metadata.fail(store, artifacts, found)
-    return [metadata.origin(store, execution)[1] for execution in found]
+    runs.fail(store, artifacts, found)
+    return [runs.origin(store, execution)[1] for execution in found]
 
 
 def end_jobs(
@@ -41,5 +41,5 @@ def end_jobs(
       beam: settings that say where jobs may run.
     """
     for execution in executions:
-        pipeline, node, run_id = metadata.origin(store, execution)
+        pipeline, node, run_id = runs.origin(store, execution)
         clusters.cancel_abandoned(beam, node, clusters.job_name(pipeline, node, run_id))

@@ -64,7 +64,7 @@ def check_warm_start(settings: Settings, store: Any, features: Features) -> None
       UsageError: no model is blessed yet, or it learned otherwise.
     """
     from models import warm_start
-    from pipeline.metadata import store as metadata
+    from pipeline.metadata import artifacts
     from pipeline.metadata.blessed import latest_blessed_model
 
     base = latest_blessed_model(store)
@@ -72,7 +72,7 @@ def check_warm_start(settings: Settings, store: Any, features: Features) -> None
         raise UsageError(
             f"--warm-start: no model is blessed yet in {settings.workspace}.", "taxiway run"
         )
-    folder = Path(metadata.beside(base.uri, "model_run"))
+    folder = Path(artifacts.sibling_uri(base.uri, "model_run"))
     train = settings.train.model_dump(mode="json")
     wrong = "; ".join(warm_start.differences(folder, features, train))
     if wrong:

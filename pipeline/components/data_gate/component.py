@@ -18,8 +18,8 @@ from tfx.utils import io_utils
 from pipeline.components.data_gate import decision
 from pipeline.components.data_gate.decision import GateDecision
 from pipeline.components.data_gate.examine import Examination, Split, examine
-from pipeline.components.example_gen.executor import FILES_PROPERTY
 from pipeline.components.resolvers.last_accepted import DECISIONS
+from pipeline.metadata import properties
 from pipeline.sources import request_logs as logs
 from schema.policy import Policy
 
@@ -52,7 +52,7 @@ class DataGateExecutor(BaseExecutor):
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_artifact.uri))
         splits = {
             name: Split(
-                examples.get_string_custom_property(FILES_PROPERTY + name),
+                examples.get_string_custom_property(properties.FILES_PREFIX + name),
                 _statistics(Path(statistics.uri, f"Split-{name}", _STATISTICS_FILE)),
                 _anomalies(Path(anomalies.uri, f"Split-{name}", _ANOMALIES_FILE)),
             )

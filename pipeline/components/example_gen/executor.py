@@ -19,13 +19,12 @@ from tfx.utils import proto_utils
 
 from pipeline.components.example_gen import shards
 from pipeline.components.example_gen.beam import write_examples_with
+from pipeline.metadata import properties
 
 # A shard is shuffled in memory, so a split with more uncompressed data becomes several shards.
 _SHARD_BYTES = 128 << 20
 
 # Custom properties of the examples, before the split's name: how many rows, and from which files.
-ROWS_PROPERTY = "rows_"
-FILES_PROPERTY = "files_"
 
 
 def shard_size(mb: float) -> example_gen_pb2.CustomConfig:
@@ -102,9 +101,11 @@ class ArrowExampleGenExecutor(BaseExampleGenExecutor):
                 write_examples(files, folder, shard_bytes)
         for split in inputs.splits:
             files, _ = splits[split.name]
-            examples.set_int_custom_property(ROWS_PROPERTY + split.name, shards.rows(files))
+            examples.set_int_custom_property(
+                properties.ROWS_PREFIX + split.name, shards.rows(files)
+            )
             examples.set_string_custom_property(
-                FILES_PROPERTY + split.name, str(base / split.pattern)
+                properties.FILES_PREFIX + split.name, str(base / split.pattern)
             )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -23,13 +22,12 @@ from pipeline.components.evaluator import results as evaluation
 from pipeline.components.infra_check import docker, process
 from pipeline.components.infra_check.rehearsal import ANSWERS_FILE, MODEL_FOLDER, Candidate
 from pipeline.components.infra_check.report import (
-    BLESSED_PROPERTY,
     CURVES_FILE,
-    HAS_MODEL_PROPERTY,
     REPORT_FILE,
     Limits,
     Report,
 )
+from pipeline.metadata import properties
 from pipeline.settings.infra import InfraSettings
 from serving.storage import local
 from serving.store import manifest, verify
@@ -88,11 +86,11 @@ class InfraCheckExecutor(BaseExecutor):
             rehearsal.end()
         (folder / REPORT_FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (folder / ("INFRA_BLESSED" if found.passed else "INFRA_NOT_BLESSED")).touch()
-        blessing.set_int_custom_property(BLESSED_PROPERTY, int(found.passed))
+        blessing.set_int_custom_property(properties.BLESSED, int(found.passed))
         # The Evaluator's blessing says it so too: what was judged.
-        blessing.set_int_custom_property(ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+        blessing.set_int_custom_property(properties.CURRENT_MODEL_ID, model.id)
         if found.passed:
-            blessing.set_int_custom_property(HAS_MODEL_PROPERTY, 1)
+            blessing.set_int_custom_property(properties.HAS_MODEL, 1)
             # Pusher publishes these very files.
             verify.remember(found.model_id)
 

@@ -13,8 +13,6 @@ REPORT_FILE = "report.json"
 CURVES_FILE = "curves.json"
 
 # Of the InfraBlessing, as TFX's InfraValidator has them and as Pusher reads them.
-BLESSED_PROPERTY = "blessed"
-HAS_MODEL_PROPERTY = "has_model"
 
 
 class Limits(Frozen):

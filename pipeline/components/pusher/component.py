@@ -14,11 +14,9 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from pipeline.components.evaluator import results
-from pipeline.components.infra_check.report import HAS_MODEL_PROPERTY
-from pipeline.metadata import store as metadata
-from pipeline.orchestration.outcomes import WAITS_PROPERTY
+from pipeline.metadata import artifacts as metadata
+from pipeline.metadata import properties
 from pipeline.registry import promotion
-from pipeline.registry.index import MODEL_ID
 from pipeline.settings.publish import PublishSettings
 from serving.store import aliases, manifest
 from serving.store import publish as store
@@ -71,8 +69,8 @@ class VersionedPusherExecutor(executor.Executor):
                 base, int(version.name), facts.published_by, action="publish",
                 server=server, verify=_verified_just_now,
             )  # fmt: skip
-        pushed.set_string_custom_property(WAITS_PROPERTY, waits)
-        pushed.set_string_custom_property(MODEL_ID, manifest.read(version).model_id)
+        pushed.set_string_custom_property(properties.WAITS, waits)
+        pushed.set_string_custom_property(properties.MODEL_ID, manifest.read(version).model_id)
         io_utils.copy_dir(str(model), pushed.uri)
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
@@ -80,7 +78,7 @@ class VersionedPusherExecutor(executor.Executor):
         """Return the model with warm-up requests, when InfraCheck made one; else the Trainer's."""
         specs = standard_component_specs
         for infra_blessing in input_dict.get(specs.INFRA_BLESSING_KEY, []):
-            if infra_blessing.get_int_custom_property(HAS_MODEL_PROPERTY):
+            if infra_blessing.get_int_custom_property(properties.HAS_MODEL):
                 return str(self.GetModelPath({specs.INFRA_BLESSING_KEY: [infra_blessing]}))
         return str(self.GetModelPath(input_dict))
 
@@ -145,7 +143,7 @@ def _of_run(known: dict[str, Any]) -> dict[str, Any]:
 
 def _of_training(models: list[Any]) -> dict[str, Any]:
     """Return the hyperparameters that the Trainer left, when its run_fn leaves them."""
-    file = Path(metadata.beside(models[0].uri, "model_run"), "hyperparameters.json")
+    file = Path(metadata.sibling_uri(models[0].uri, "model_run"), "hyperparameters.json")
     if not file.is_file():
         return {}
     return {"hyperparameters": json.loads(file.read_text(encoding="utf-8"))}
@@ -153,7 +151,7 @@ def _of_training(models: list[Any]) -> dict[str, Any]:
 
 def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
     """Return what the Evaluator measured; nothing of a model that another judge blessed."""
-    folder = metadata.beside(blessings[0].uri, "evaluation") if blessings else ""
+    folder = metadata.sibling_uri(blessings[0].uri, "evaluation") if blessings else ""
     if not Path(folder, "metrics-00000-of-00001.tfrecord").is_file():
         return {}
     measured = results.load(folder).candidate

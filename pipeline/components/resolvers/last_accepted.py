@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tfx.dsl.components.common import resolver
@@ -34,7 +35,7 @@ class LastAcceptedStrategy(resolver.ResolverStrategy):
         earlier = [
             artifact
             for artifact in input_dict[DECISIONS]
-            if artifact.passed == 1 and artifact.span < self._span
+            if artifact.passed == 1 and artifact.span < self._span and Path(artifact.uri).exists()
         ]
         newest = sorted(earlier, key=lambda artifact: (artifact.span, artifact.id))[-1:]
         return {DECISIONS: newest}

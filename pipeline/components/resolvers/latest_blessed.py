@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tfx.components.evaluator import constants
@@ -40,7 +41,10 @@ class BaselineStrategy(ResolverStrategy):
         found: dict[str, list[Any]] = {"model": [], "model_blessing": []}
         for blessing in latest_first:
             model = _of_model(blessing)
-            if _is_blessed(blessing) and model in served and model in others:
+            if not (_is_blessed(blessing) and model in served and model in others):
+                continue
+            # Files may have been removed by hand; an earlier model is still a baseline.
+            if Path(others[model].uri).exists():
                 found = {"model": [others[model]], "model_blessing": [blessing]}
                 break
         return dict(input_dict) | found

@@ -41,8 +41,8 @@ def cleanup(args: list[str], signal_name: str) -> None:
         clusters.cancel(settings.beam, node, clusters.job_name(settings.name, node, plan.run_id))
         workspace = Workspace(settings.workspace, settings.name)
         store = metadata.open_store(settings)
-        node_executions = executions.of_run(store, plan.run_id).get(node, [])
-        if executions.done(node_executions) is None:
+        node_executions = executions.by_node(store, plan.run_id).get(node, [])
+        if executions.successful(node_executions) is None:
             executions.fail_unfinished(store, workspace.artifacts, node_executions)
     except Exception as failure:  # ML Metadata's errors have no common base class
         print(f"The cleanup after {signal_name} failed: {failure}", flush=True)

@@ -57,8 +57,8 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     settings = plan.choice.applied(task.settings)
     store = metadata.open_store(settings)
     ir = _bound_slice(settings, data, plan.run_id, text)
-    earlier = executions.of_run(store, plan.run_id).get(task.node, [])
-    execution_id = executions.done(earlier)
+    earlier = executions.by_node(store, plan.run_id).get(task.node, [])
+    execution_id = executions.successful(earlier)
     if execution_id is None:
         artifacts = Workspace(settings.workspace, settings.name).artifacts
         recovery.end_jobs(store, earlier, settings.beam)
@@ -66,11 +66,11 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
         node = ir.nodes[0].pipeline_node
         with work.open_executor(settings.beam) as beam:
             execution_id = launching.launch(ir, node, store, metadata.connection(settings), beam)
-    outputs = metadata.outputs(store, execution_id)
+    outputs = executions.outputs(store, execution_id)
     task.outputs = {
         name: Output(uri=artifact.uri, id=artifact.id) for name, artifact in outputs.items()
     }
-    cached = metadata.state(store, execution_id) == mlmd.Execution.CACHED
+    cached = executions.state(store, execution_id) == mlmd.Execution.CACHED
     step(outcomes.describe(task.node, outputs), "cached" if cached else "done")
     try:
         outcomes.check(task.node, outputs, settings.schema_file)
@@ -86,7 +86,7 @@ def _check_pushed(task: Task, plan: Plan) -> None:
     from pipeline.orchestration import outcomes
 
     store = metadata.open_store(task.settings)
-    outputs = executions.outputs(store, executions.of_run(store, plan.run_id))
+    outputs = executions.run_outputs(store, executions.by_node(store, plan.run_id))
     outcomes.check_pushed(outputs)
 
 

@@ -46,10 +46,10 @@ def write_record(task: Task) -> None:
     outputs: dict[str, dict[str, Any]] = {}
     if plan.data is not None:
         store = metadata.open_store(settings)
-        run_executions = executions.of_run(store, plan.run_id)
+        run_executions = executions.by_node(store, plan.run_id)
         for node_executions in run_executions.values():
             executions.fail_unfinished(store, workspace.artifacts, node_executions)
-        outputs = executions.outputs(store, run_executions)
+        outputs = executions.run_outputs(store, run_executions)
     ends = task.run.read_ends()
     graph = json.loads(encoding.decode(task.graph))[plan.choice.variant]
     steps = [step for end in ends.values() for step in end.steps if step.state != "skipped"]

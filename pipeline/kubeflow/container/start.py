@@ -102,8 +102,7 @@ def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
     metadata.claim(store, settings)
     longest = settings.kubeflow.timeout_seconds
     abandoned = executions.fail_abandoned(store, workspace.artifacts, longest)
-    metadata.forget_missing(store)
-    metadata.reserve_lost(store, workspace)
+    executions.reserve_lost(store, workspace)
     if warm_start:
         project.check_warm_start(settings, store, files.features)
     return f"marked {abandoned} abandoned executions as failed" if abandoned else ""

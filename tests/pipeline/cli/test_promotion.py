@@ -235,7 +235,7 @@ def test_another_pipeline_s_workspace_is_not_cleared_up(flights_run: Run, tmp_pa
     done = taxiway(*words, "--workspace", flights_run.workspace)
     assert done.returncode == 2
     assert f"{flights_run.workspace} belongs to pipeline flights, not to rides." in done.stderr
-    assert 'give each pipeline a workspace: workspace = "workspace-rides"' in done.stderr
+    assert 'give each pipeline its own workspace: workspace = "workspace-rides"' in done.stderr
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.metadata import lineage
+from pipeline.metadata import artifacts, executions, lineage, properties
 from pipeline.metadata import store as metadata
 from pipeline.metadata.blessed import latest_blessed_model
 from pipeline.registry import index, retention
@@ -68,7 +68,7 @@ def _differences(ledger: Ledger) -> list[str]:
 
 def test_a_version_is_traced_back_to_its_source(ledger: Ledger) -> None:
     known = manifest.read(ledger.workspace.model_base / "2")
-    origin = lineage.of_version(ledger.store, known)
+    origin = lineage.trace(ledger.store, known)
     assert origin is not None and (origin.name, origin.id) == ("Pusher", known.mlmd["execution_id"])
     model, blessing, _ = origin.came_from
     assert (model.name, model.id) == ("Model", known.mlmd["model_artifact_id"])
@@ -84,8 +84,8 @@ def test_a_version_is_traced_back_to_its_source(ledger: Ledger) -> None:
 def test_without_the_database_the_manifest_says_it(ledger: Ledger, tmp_path: Path) -> None:
     known = manifest.read(ledger.workspace.model_base / "2")
     other = metadata.open_store(Settings(workspace=tmp_path / "other"))
-    assert lineage.of_version(other, known) is None
-    facts = {each.name: each.uri for each in lineage.of_manifest(known).came_from}
+    assert lineage.trace(other, known) is None
+    facts = {each.name: each.uri for each in lineage.from_manifest(known).came_from}
     assert facts["run"] == "run-2"
     assert facts["model artifact id"] == str(known.mlmd["model_artifact_id"])
 
@@ -110,7 +110,7 @@ def test_what_only_one_of_them_knows_is_found(ledger: Ledger) -> None:
     publish.publish(candidate, base, manifest.Facts.model_validate(facts), lambda _: None)
     different, unknown, gone = _differences(ledger)
     assert different.startswith("version 2: its manifest has model ")
-    assert unknown == "version 4: ML Metadata does not know it"
+    assert unknown == "version 4: ML Metadata does not have it"
     assert gone.startswith("version 1: ML Metadata's artifact ")
     assert index.rebuild(ledger.store, base, publish.manifests(base)) == [2, 4]
     assert _differences(ledger) == []
@@ -136,14 +136,14 @@ def test_what_a_lost_database_knew_is_neither_removed_nor_overwritten(
     other = metadata.open_store(Settings(workspace=tmp_path / "other"))
     new = Ledger(ledger.workspace, other)
     index.rebuild(other, new.workspace.model_base, publish.manifests(new.workspace.model_base))
-    assert metadata.reserve_lost(other, new.workspace) == highest
-    assert metadata.reserve_lost(other, new.workspace) == 0
+    assert executions.reserve_lost(other, new.workspace) == highest
+    assert executions.reserve_lost(other, new.workspace) == 0
     new.run(4)
     assert set(before) < set(_folders(new))
     assert _collect(new) == [("version", "models/flights/1"), ("version", "models/flights/2")]
     assert set(before) < set(_folders(new))
     known = manifest.read(new.workspace.model_base / "3")
-    assert lineage.of_version(other, known) is None
+    assert lineage.trace(other, known) is None
     assert _differences(new) == []
 
 
@@ -154,7 +154,7 @@ def test_another_run_with_the_same_number_is_no_origin(ledger: Ledger, tmp_path:
         other.run(number)
     known = manifest.read(ledger.workspace.model_base / "2")
     assert other.store.get_executions_by_id([known.mlmd["execution_id"]])
-    assert lineage.of_version(other.store, known) is None
+    assert lineage.trace(other.store, known) is None
 
 
 def test_the_workspace_may_be_spelled_otherwise_or_moved(ledger: Ledger, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_manifest_that_claims_another_run_is_found(ledger: Ledger) -> None:
     execution = manifest.read(base / "2").mlmd["execution_id"]
     assert different == (
         f"version 2: its manifest names execution {execution} of run run-9, "
-        f"ML Metadata {execution} of run run-2"
+        f"ML Metadata names {execution} of run run-2"
     )
     assert index.rebuild(ledger.store, base, publish.manifests(base)) == [2]
     assert _differences(ledger) == []
@@ -194,8 +194,8 @@ def test_a_blessing_that_the_judge_did_not_give_is_found(ledger: Ledger) -> None
     ledger.store.put_artifacts([blessing])
     [different] = _differences(ledger)
     assert different == (
-        "version 1: its manifest says that it is blessed, ML Metadata's ModelBlessing "
-        f"{blessing.id} does not; let another version serve"
+        "version 1: its manifest states that it is blessed, ML Metadata's ModelBlessing "
+        f"{blessing.id} does not; promote another version"
     )
     assert index.rebuild(ledger.store, base, publish.manifests(base)) == []
     assert _differences(ledger) == [different]
@@ -206,7 +206,7 @@ def test_a_second_push_of_the_same_version_is_no_difference(ledger: Ledger) -> N
     [artifact] = [
         each
         for each in ledger.store.get_artifacts_by_type("PushedModel")
-        if metadata.text(each, "pushed_version") == "3"
+        if properties.text(each, "pushed_version") == "3"
     ]
     kind = ledger.store.get_execution_type("tfx.Pusher").id
     again = mlmd.Artifact()
@@ -229,7 +229,7 @@ def test_a_server_s_database_is_one_workspace_s(
         return
     with pytest.raises(UsageError, match="belongs to another workspace") as caught:
         metadata.claim(ledger.store, other)
-    assert caught.value.next_step == "name a database of its own for each workspace"
+    assert caught.value.next_step == "give each workspace its own database"
 
 
 def _in(minutes: int) -> aliases.Server:
@@ -238,8 +238,8 @@ def _in(minutes: int) -> aliases.Server:
 
 
 def _collect(ledger: Ledger, minutes: int = 60) -> list[tuple[str, str]]:
-    found = retention.garbage(ledger.workspace, ledger.store, _KEPT, _in(minutes))
-    retention.remove(ledger.store, found)
+    found = retention.plan(ledger.workspace, ledger.store, _KEPT, _in(minutes))
+    retention.apply(ledger.store, found)
     return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
 
 
@@ -314,7 +314,7 @@ def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> Non
 def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = retention.garbage(ledger.workspace, ledger.store, _KEPT, _in(60))
+    found = retention.plan(ledger.workspace, ledger.store, _KEPT, _in(60))
     remove, calls = shutil.rmtree, 0
 
     def killed(folder: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
 
     monkeypatch.setattr(retention.shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
-        retention.remove(ledger.store, found)
+        retention.apply(ledger.store, found)
     for artifact in ledger.store.get_artifacts():
         if artifact.state == mlmd.Artifact.LIVE and artifact.type != "PushedModel":
             assert Path(artifact.uri).exists()
@@ -369,32 +369,31 @@ def test_a_model_that_cannot_be_served_is_no_baseline(ledger: Ledger) -> None:
         [served] = [
             each
             for each in ledger.store.get_artifacts_by_type("InfraBlessing")
-            if metadata.number(each, "current_model_id") == model.id
+            if properties.number(each, "current_model_id") == model.id
         ]
         served.custom_properties["blessed"].int_value = 0
         ledger.store.put_artifacts([served])
         assert latest_blessed_model(ledger.store).id == before.id  # type: ignore[union-attr]
 
 
-def test_what_is_no_longer_as_it_was_is_made_again(ledger: Ledger) -> None:
-    """A cached push would name a version that TF Serving has left behind."""
-    model = next(each for each in ledger.store.get_artifacts_by_type("Model"))
-    shutil.rmtree(model.uri)
+def test_outdated_outputs_of_a_cached_execution_are_discarded(ledger: Ledger) -> None:
+    """A cached push would name a version that is no longer the newest."""
     kind = ledger.store.put_artifact_type(mlmd.ArtifactType(name="InfraBlessing"))
-    refused = mlmd.Artifact(type_id=kind, uri=str(ledger.workspace.root), state=model.state)
+    refused = mlmd.Artifact(type_id=kind, uri=str(ledger.workspace.root), state=mlmd.Artifact.LIVE)
     refused.custom_properties["blessed"].int_value = 0
     ledger.store.put_artifacts([refused])
-    assert metadata.forget_missing(ledger.store) == 4
-    gone = {
-        (each.type, metadata.text(each, "pushed_version"))
-        for each in ledger.store.get_artifacts()
-        if each.state == mlmd.Artifact.DELETED
+    outdated = artifacts.discard_outdated(ledger.store, ledger.store.get_artifacts())
+    assert len(outdated) == 3
+    deleted = {
+        (artifact.type, properties.text(artifact, "pushed_version"))
+        for artifact in ledger.store.get_artifacts()
+        if artifact.state == mlmd.Artifact.DELETED
     }
     # The pushes of versions 1 and 2: 3 is the newest.
-    assert gone == {
-        ("Model", ""),
-        ("InfraBlessing", ""),
-        ("PushedModel", "1"),
-        ("PushedModel", "2"),
-    }
-    assert metadata.forget_missing(ledger.store) == 0
+    assert deleted == {("InfraBlessing", ""), ("PushedModel", "1"), ("PushedModel", "2")}
+
+
+def test_a_model_without_its_files_is_no_baseline(ledger: Ledger) -> None:
+    _, second, third = ledger.store.get_artifacts_by_type("Model")
+    shutil.rmtree(third.uri)
+    assert latest_blessed_model(ledger.store).id == second.id  # type: ignore[union-attr]

@@ -189,8 +189,8 @@ class _Registry(RuleBasedStateMachine):
         database = mlmd.ConnectionConfig()
         database.fake_database.SetInParent()
         ledger = metadata_store.MetadataStore(database)
-        found = retention.garbage(self.workspace, ledger, keep, self._server())
-        retention.remove(ledger, found)
+        found = retention.plan(self.workspace, ledger, keep, self._server())
+        retention.apply(ledger, found)
         gone = aliases.of_model(self.base).loads & set(self.numbers) - set(
             store.versions(self.base)
         )

@@ -88,7 +88,7 @@ class Team:
         ml_metadata = metadata.open_store(
             Settings(workspace=self.workspace, metadata=self.database)
         )
-        by_node = executions.of_run(ml_metadata, plan.run_id)
+        by_node = executions.by_node(ml_metadata, plan.run_id)
         return {
             node: [execution.last_known_state for execution in node_executions]
             for node, node_executions in by_node.items()
