@@ -1,4 +1,4 @@
-"""Whether what is to be learned is in the data: the features file against the schema."""
+"""Compare the features file with the schema."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _BYTES, _INT, _FLOAT = schema_pb2.BYTES, schema_pb2.INT, schema_pb2.FLOAT
 
 
 def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Find columns that the schema lacks, or has with a type that does not fit their role.
+    """List columns that the schema does not have, or has with a type that does not fit their role.
 
     Args:
-      features: what is learned from what.
-      schema: what the data looks like.
+      features: label and features of the model.
+      schema: curated schema of the data.
 
     Yields:
-      A sentence for each.
+      One sentence for every such column.
     """
     columns = {column.name: column for column in schema.feature}
     types = {name: column.type for name, column in columns.items()}
-    for role, names, fitting in (
+    for role, names, allowed in (
         ("label", [features.label], {_INT}),
         ("numeric", features.numeric, {_INT, _FLOAT}),
         ("bucket", features.buckets, {_INT}),
@@ -36,14 +36,14 @@ def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
                 close = difflib.get_close_matches(name, types, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 yield f"the schema has no {role} column {name}{hint}"
-            elif types[name] not in fitting:
-                wanted = " or ".join(sorted(schema_pb2.FeatureType.Name(each) for each in fitting))
-                got = schema_pb2.FeatureType.Name(types[name])
-                yield f"{role} column {name} is {got} in the schema; it must be {wanted}"
+            elif types[name] not in allowed:
+                expected = " or ".join(sorted(map(schema_pb2.FeatureType.Name, allowed)))
+                actual = schema_pb2.FeatureType.Name(types[name])
+                yield f"{role} column {name} is {actual} in the schema; it must be {expected}"
             elif role == "label" and not _is_label(columns[name]):
                 yield (
-                    f"label column {name} must be in every row and 0 or 1; give it "
-                    "presence { min_fraction: 1.0 } and int_domain { min: 0 max: 1 }"
+                    f"label column {name} must be in every row and 0 or 1; set "
+                    "presence { min_fraction: 1.0 } and int_domain { min: 0 max: 1 } in the schema"
                 )
 
 

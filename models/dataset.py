@@ -1,4 +1,4 @@
-"""Batches of transformed features, straight from raw examples through the transform graph."""
+"""Read raw examples as batches of transformed features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tensorflow_transform.saved import saved_transform_io_v2
 from models import tfrecords
 from models.features import Features, transformed
 
-# Rows that are parsed, transformed and kept together; wide enough to make each of them cheap.
+# Rows that are parsed, transformed and cached together; more rows in a block cost less per row.
 _BLOCK = 1024
 
 Transform = Callable[[dict[str, Any]], dict[str, tf.Tensor]]
@@ -23,13 +23,13 @@ def load_transform(graph: tft.TFTransformOutput) -> tuple[tf.Module, Transform]:
     """Load the transform graph.
 
     Args:
-      graph: what the Transform component wrote.
+      graph: output of the Transform component.
 
     Returns:
       A module that owns the graph's tables, and the function from raw to transformed columns.
-      The function computes what its inputs allow: without the label, everything but the label.
+      Without the label among its inputs, the function returns all columns but the label.
     """
-    # TFT's own Keras layer does the same through AutoGraph, which makes an export 5 times slower.
+    # TFT's Keras layer uses AutoGraph, which makes an export 5 times slower, so it is not used.
     loader = saved_transform_io_v2.SavedModelLoader(graph.transform_savedmodel_dir)
     owner = tf.Module()
     owner.loaded = loader._imported
@@ -38,7 +38,12 @@ def load_transform(graph: tft.TFTransformOutput) -> tuple[tf.Module, Transform]:
 
 
 def as_matrix(features: Features, columns: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Stack transformed columns to the float32 matrix [rows, features] that the network takes."""
+    """Stack transformed columns to the float32 matrix [rows, features] that the network reads.
+
+    Args:
+      features: label and features of the model.
+      columns: transformed columns by name, each [rows].
+    """
     return tf.stack(
         [tf.cast(columns[transformed(name)], tf.float32) for name in features.inputs], axis=1
     )
@@ -55,10 +60,10 @@ def read(
 
     Args:
       patterns: globs of TFRecord files of serialized examples, already in random order.
-      features: what the model learns from.
-      graph: what the Transform component wrote.
-      keep: from row positions [rows] to a mask [rows] of those that are part of the data set.
-      cache: file name prefix that keeps the blocks between epochs; memory stays bounded.
+      features: label and features of the model.
+      graph: output of the Transform component.
+      keep: function from row positions [rows] to a mask [rows] of the rows in the data set.
+      cache: prefix of the files that hold the blocks between epochs, so that memory is bounded.
 
     Returns:
       The data set of one epoch.
@@ -83,25 +88,25 @@ def read(
         .map(tf.autograph.experimental.do_not_convert(prepare), num_parallel_calls=2)
         .cache(str(cache))
     )
-    blocks.owner = owner  # the graph's tables live as long as the data set
+    blocks.owner = owner  # keeps the graph's tables as long as the data set
     return blocks
 
 
 def shuffled(blocks: tf.data.Dataset, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Reshuffle blocks and the rows in them each epoch, the same way for the same seed.
+    """Shuffle blocks and the rows in them in every epoch; the same seed gives the same order.
 
     Args:
-      blocks: what `read` returns.
-      batch_size: rows in a training batch.
-      seed: of the order.
+      blocks: data set that `read` returns.
+      batch_size: number of rows in a training batch.
+      seed: seed of the order.
 
     Returns:
       Batches of (matrix, label).
     """
     seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
 
-    def mix(block: tuple[tf.Tensor, tf.Tensor], at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(block[0])[0]), at)
+    def mix(block: tuple[tf.Tensor, tf.Tensor], row_seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(block[0])[0]), row_seed)
         return tf.gather(block[0], order), tf.gather(block[1], order)
 
     return (

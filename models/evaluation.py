@@ -1,4 +1,4 @@
-"""When a model is good enough: what the Evaluator measures, on which slices, for which bounds."""
+"""Configure the Evaluator: metrics, slices, and the bounds that a model must meet."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-# The package itself has these messages too, but not in the wheel of its release for TFX 1.21.
+# The release for TFX 1.21 does not export these messages from the package itself.
 from tensorflow_model_analysis.proto import config_pb2
 
 from models import slices
 from models.features import Features
 
-# What takes whole batches; TFMA's own metrics want row by row.
+# These metrics read whole batches; TFMA's own metrics read one row at a time.
 _METRICS_MODULE = "models.tasks.binary_metrics"
 
 
@@ -22,12 +22,12 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
     """Build TFMA's configuration.
 
     Args:
-      features: label and slices.
-      bounds: the fields of the `evaluate` settings.
+      features: label and features of the model, with the slices.
+      bounds: fields of the `evaluate` settings.
 
     Returns:
-      Metrics overall and by slice. AUC has a value and a change threshold overall; slices have
-      a threshold that counts from a minimum of rows on.
+      Metrics of all rows and of every slice. The AUC of all rows has a value threshold and a change
+      threshold; slices have a threshold that applies from a minimum number of rows on.
     """
     overall = config_pb2.MetricThreshold(
         value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": bounds["min_auc"]}),
@@ -37,7 +37,7 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
         ),
     )
     by_feature = [config_pb2.SlicingSpec(feature_keys=[name]) for name in features.slices]
-    # A plain `threshold` would hold for every slice, however small.
+    # A plain `threshold` would apply to every slice, even the smallest, so it is not used.
     metrics = [
         _metric("BatchAUC", [_bound([config_pb2.SlicingSpec()], overall)]),
         _metric("BatchAUCStandardError"),
@@ -62,7 +62,7 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
             config_pb2.ModelSpec(
                 signature_name="serving_default",
                 label_key=features.label,
-                # TFMA's Keras path wants a Keras file; this is a plain SavedModel.
+                # The model is a plain SavedModel; TFMA's Keras type requires a Keras file.
                 model_type="tf_generic",
             )
         ],
@@ -75,10 +75,11 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
 def custom_extractors(
     eval_shared_model: Any, eval_config: config_pb2.EvalConfig, tensor_adapter_config: Any
 ) -> Sequence[tfma.extractors.Extractor]:
-    """Return TFMA's extractors, with batches divided into slices instead of rows.
+    """Return TFMA's extractors, but divide batches into slices instead of into rows.
 
-    The Evaluator calls it. Rows one by one would be most of its time. They are still what it
-    gets when a metric is not of `models.tasks.binary_metrics`: those may not know batches.
+    The Evaluator calls this function. Dividing batches into rows would take most of its time. If a
+    metric is not of `models.tasks.binary_metrics`, it may not support batches, so batches are
+    divided into rows.
 
     Args:
       eval_shared_model: TFMA's model or models.

@@ -1,4 +1,4 @@
-"""What is learned from what: the features file, read and checked."""
+"""Read and check the features file: the label and the features of a model."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Features(BaseModel):
-    """Name the columns a model learns from, by how they are prepared.
+    """The label of a model and its features, grouped by how they are prepared.
 
     Args:
-      label: column to predict, 0 or 1.
-      numeric: numbers, normalised to mean 0 and deviation 1; missing becomes the mean.
-      categorical: text, turned into the position in a vocabulary learned from the train split.
-      buckets: whole numbers from 0 up to (not including) the given count: hours, weekdays.
-      slices: columns by whose values the Evaluator judges the model separately.
-      min_frequency: rows in which a value must stand to enter a vocabulary.
+      label: name of the column to predict, with the values 0 and 1.
+      numeric: names of number columns, normalized to mean 0 and standard deviation 1; a missing
+        value becomes the mean. Default none.
+      categorical: names of text columns; a value becomes its position in a vocabulary of the train
+        split. Default none.
+      buckets: number of values of whole-number columns by name, such as 24 for the hour: the values
+        are 0 up to, not including, this number. Default none.
+      slices: names of the columns for whose values the Evaluator measures the model separately.
+        Default none.
+      min_frequency: minimum number of rows with a value for the value to enter a vocabulary;
+        default 20.
 
     Raises:
-      ValueError: a column stands in two roles, or there is nothing to learn from.
+      ValueError: a column has two roles, or there are no features.
+
+    Example:
+      >>> features = Features(label="late", numeric=("distance",), buckets={"hour": 24})
+      >>> features.inputs
+      ('distance', 'hour')
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,8 +55,8 @@ class Features(BaseModel):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Columns the model reads, in the order of the transformed matrix."""
-        # TFX hands tables on as JSON with sorted keys; the order must not depend on the way.
+        """Columns that the model reads, in the order of the transformed matrix."""
+        # TFX passes tables as JSON with sorted keys, so the order must not depend on the file.
         return (*self.numeric, *sorted(self.buckets), *self.categorical)
 
 
@@ -54,7 +64,7 @@ def load(path: Path) -> Features:
     """Read a features file.
 
     Args:
-      path: a TOML file with the fields of `Features`.
+      path: TOML file with the fields of `Features`.
 
     Returns:
       The features.
@@ -67,10 +77,20 @@ def load(path: Path) -> Features:
 
 
 def from_config(custom_config: dict[str, Any]) -> Features:
-    """Return the features that a TFX component received in its `custom_config`."""
+    """Return the features that a TFX component received in its `custom_config`.
+
+    Args:
+      custom_config: configuration that the pipeline passed to the component.
+    """
     return Features.model_validate(custom_config["features"])
 
 
 def transformed(name: str) -> str:
-    """Return a column's name after Transform, distinct so that slices still see raw values."""
+    """Return the name of a column after Transform.
+
+    The name differs from the raw name, so slices still have the raw values.
+
+    Args:
+      name: raw name of the column.
+    """
     return f"{name}_xf"

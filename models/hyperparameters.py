@@ -1,4 +1,4 @@
-"""What the Tuner may choose."""
+"""The search space of the Tuner."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def choices(space: Any) -> dict[str, Any]:
-    """Declare the choices in a search space, or read them when they are made.
+    """Declare the choices in a search space, or read the values that were chosen.
 
     Args:
-      space: keras-tuner's hyperparameters.
+      space: hyperparameters of keras-tuner.
 
     Returns:
       The chosen values, by their name in the `train` settings.

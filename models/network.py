@@ -1,4 +1,4 @@
-"""The network: embeddings and numbers through a small deep part beside a wide linear one."""
+"""Build the network: a small deep part beside a wide linear part."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ def build(
     """Build the untrained network.
 
     Args:
-      features: what it learns from.
-      vocabulary_sizes: positions of each categorical feature, the unknown one included.
-      units: width of each hidden layer.
-      dropout: part of each hidden layer that a training step leaves out, 0 to 1.
+      features: label and features of the model.
+      vocabulary_sizes: number of positions of every categorical feature, with the position of
+        unknown values.
+      units: width of every hidden layer.
+      dropout: share of every hidden layer that a training step drops, 0 to 1.
 
     Returns:
-      A model from one float32 matrix [rows, features] in the order of `Features.inputs`,
+      A model from one float32 matrix [rows, features] in the order of `Features.inputs`, with
       positions as whole numbers, to float32 probabilities [rows, 1].
     """
     matrix = keras.Input((len(features.inputs),), name="features", dtype="float32")
     numbers = len(features.numeric)
     deep, wide = [matrix[:, :numbers]], [matrix[:, :numbers]]
     sizes = {name: size + 1 for name, size in features.buckets.items()} | vocabulary_sizes
-    for at, name in enumerate(features.inputs[numbers:], start=numbers):
-        positions = matrix[:, at]
+    for position, name in enumerate(features.inputs[numbers:], start=numbers):
+        values = matrix[:, position]
         width = min(16, (sizes[name] + 3) // 2)
-        # Named by position: a column's name may hold what TensorFlow takes in no name.
-        embedding = keras.layers.Embedding(sizes[name], width, name=f"deep_{at}")
-        weight = keras.layers.Embedding(sizes[name], 1, "zeros", name=f"wide_{at}")
-        deep.append(embedding(positions))
-        wide.append(weight(positions))
+        # A column's name may have characters that TensorFlow forbids, so layers have its position.
+        embedding = keras.layers.Embedding(sizes[name], width, name=f"deep_{position}")
+        weight = keras.layers.Embedding(sizes[name], 1, "zeros", name=f"wide_{position}")
+        deep.append(embedding(values))
+        wide.append(weight(values))
     hidden = keras.layers.Concatenate()(deep)
     for width in units:
         hidden = keras.layers.Dense(width, activation="relu")(hidden)

@@ -1,4 +1,4 @@
-"""How raw columns become numbers: one graph for training and for every signature."""
+"""Convert raw columns to numbers, with one graph for training and for every signature."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     """Prepare every feature, with one analysis phase for all of them.
 
     Args:
-      inputs: raw columns by name, each [rows] dense, or sparse where the schema lets it be absent.
-      custom_config: holds the features file under `features`.
+      inputs: raw columns by name: dense [rows], or sparse if the schema allows missing values.
+      custom_config: configuration of the component, with the features file under `features`.
 
     Returns:
       Tensors of shape [rows] by transformed name: float32 for numbers, int64 for positions.
@@ -23,9 +23,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     features = from_config(custom_config)
     outputs: dict[str, tf.Tensor] = {}
     if features.numeric:
-        outputs |= _normalise({name: inputs[name] for name in features.numeric})
+        outputs |= _normalize({name: inputs[name] for name in features.numeric})
     for name, size in features.buckets.items():
-        # A missing or impossible value gets the position after the last one.
+        # A missing or invalid value gets the position after the last one.
         bucket = _dense(inputs[name], tf.constant(size, tf.int64))
         inside = (bucket >= 0) & (bucket < size)
         outputs[transformed(name)] = tf.where(inside, bucket, tf.constant(size, tf.int64))
@@ -40,8 +40,8 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     return outputs
 
 
-def _normalise(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
-    # Stacked, all columns share one analyzer; it skips NaN, so the mean is of what is there.
+def _normalize(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
+    # Stacked columns share one analyzer. It skips NaN, so the mean is that of the present values.
     nan = tf.constant(float("nan"), tf.float32)
     stacked = tf.stack([_dense(_as_float(value), nan) for value in columns.values()], axis=1)
     scaled = tft.scale_to_z_score(stacked, elementwise=True)
@@ -50,7 +50,7 @@ def _normalise(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
 
 
 def _positions(values: tf.Tensor, name: str, min_frequency: int) -> tf.Tensor:
-    # Counted by batch in the graph, Beam adds up a few values a batch instead of every row.
+    # The graph counts the values of a batch, so Beam adds up a few counts instead of every row.
     distinct, _, counts = tf.unique_with_counts(values)
     vocabulary = tft.vocabulary(
         distinct,
@@ -70,6 +70,6 @@ def _as_float(value: Any) -> Any:
 
 def _dense(value: Any, default: tf.Tensor) -> tf.Tensor:
     if isinstance(value, tf.SparseTensor):
-        one_wide = tf.SparseTensor(value.indices, value.values, [value.dense_shape[0], 1])
-        value = tf.sparse.to_dense(one_wide, default)
+        column = tf.SparseTensor(value.indices, value.values, [value.dense_shape[0], 1])
+        value = tf.sparse.to_dense(column, default)
     return tf.reshape(value, [-1])

@@ -1,4 +1,4 @@
-"""Real rows as requests to each signature of the exported model."""
+"""Convert rows to requests for every signature of the exported model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ import numpy.typing as npt
 
 from models.features import Features, transformed
 
-# Of arrays, by input or output.
+# Arrays by the name of the input or output.
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 EXAMPLES = "examples"
 
 
 def examples(rows: Sequence[bytes]) -> Tensors:
-    """Return the input of signatures that take serialized examples: a tensor [rows]."""
+    """Return the input of signatures that read serialized examples: a tensor [rows].
+
+    Args:
+      rows: serialized examples.
+    """
     return {EXAMPLES: np.array(rows, dtype=object)}
 
 
 def tensors(rows: Sequence[bytes], types: Mapping[str, str]) -> Tensors:
-    """Return the inputs of `serving_tensors`: one raw tensor [rows] per feature.
+    """Return the inputs of `serving_tensors`: one raw tensor [rows] for every feature.
 
     Args:
       rows: serialized examples.
-      types: TensorFlow's name of a type, by input.
+      types: TensorFlow's name of the type, by input.
 
     Returns:
-      An array by input; a number that is missing is NaN, a text that is missing is empty.
+      An array by input; a missing number is NaN, and a missing text is empty.
 
     Raises:
-      ValueError: a whole number is missing that must be there.
+      ValueError: a required whole number is missing.
     """
     from tensorflow.core.example import example_pb2  # TensorFlow takes seconds to import
 
@@ -47,11 +51,11 @@ def matrix(columns: Tensors, features: Features) -> Tensors:
     """Return the input of `transformed`: a float32 matrix [rows, features].
 
     Args:
-      columns: what `transform_features` returned.
-      features: what the network learns from.
+      columns: output of `transform_features`.
+      features: label and features of the model.
     """
-    found = [columns[transformed(name)].reshape(-1) for name in features.inputs]
-    return {"features": np.stack(found, axis=1).astype(np.float32)}
+    values = [columns[transformed(name)].reshape(-1) for name in features.inputs]
+    return {"features": np.stack(values, axis=1).astype(np.float32)}
 
 
 _NUMPY: Mapping[str, Any] = {"float32": np.float32, "int64": np.int64, "string": object}
@@ -63,5 +67,5 @@ def _value(row: Any, name: str, dtype: str) -> Any:
     if values:
         return values[0]
     if dtype == "int64":
-        raise ValueError(f"{name} is missing in a row, and must be there")
+        raise ValueError(f"cannot make a request because a row has no value of {name}")
     return b"" if dtype == "string" else float("nan")

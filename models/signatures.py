@@ -1,4 +1,4 @@
-"""The four ways to call an exported model."""
+"""Export a model with its four signatures."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from models.features import Features
 def export(
     network: keras.Model, graph: tft.TFTransformOutput, features: Features, folder: str
 ) -> None:
-    """Write a SavedModel with four signatures, each calling the same transform and network.
+    """Write a SavedModel with four signatures that share one transform and one network.
 
-    `serving_default` takes serialized examples, `serving_tensors` one raw tensor [rows] per
-    feature, `transformed` the float32 matrix [rows, features]; each returns float32 `scores`
-    [rows]. `transform_features` takes serialized examples and returns the transformed columns.
+    `serving_default` reads serialized examples, `serving_tensors` one raw tensor [rows] for every
+    feature, and `transformed` the float32 matrix [rows, features]; all three return float32
+    `scores` [rows]. `transform_features` reads serialized examples and returns the transformed
+    columns.
 
     Args:
-      network: the trained network.
-      graph: what the Transform component wrote.
-      features: what the network learns from.
-      folder: where the SavedModel goes.
+      network: trained network.
+      graph: output of the Transform component.
+      features: label and features of the model.
+      folder: path of the SavedModel.
     """
     servable = tf.Module()
-    # Not the network itself: SavedModel would restore copies of its variables, and TF Serving would
-    # find those that the signatures read without a value.
+    # With the network itself, SavedModel would restore copies of its variables, and in TensorFlow
+    # Serving the variables that the signatures read would have no value.
     servable.weights = [variable.value for variable in network.variables]
     servable.transform, transform = load_transform(graph)
     raw_spec = graph.raw_feature_spec()
     spec = {name: raw_spec[name] for name in features.inputs}
-    labelled = spec | {features.label: raw_spec[features.label]}
+    spec_with_label = spec | {features.label: raw_spec[features.label]}
     examples = tf.TensorSpec([None], tf.string, name="examples")
 
     def score(matrix: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"scores": tf.reshape(network(matrix, training=False), [-1])}
 
-    # AutoGraph would rewrite the whole transform graph for nothing: it has no Python control flow.
+    # The transform graph has no Python control flow, so AutoGraph would rewrite it for nothing.
     @tf.function(autograph=False, input_signature=[examples])
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return score(as_matrix(features, transform(tf.io.parse_example(examples, spec))))
@@ -52,7 +53,7 @@ def export(
 
     @tf.function(autograph=False, input_signature=[examples])
     def transform_features(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return transform(tf.io.parse_example(examples, labelled))
+        return transform(tf.io.parse_example(examples, spec_with_label))
 
     @tf.function(
         autograph=False,
@@ -74,7 +75,7 @@ def export(
 def tensor_specs(spec: dict[str, Any]) -> dict[str, tf.TensorSpec]:
     """Return the inputs of `serving_tensors`.
 
-    A number that may be absent is float32, NaN where absent; text is "" where absent.
+    An optional number is float32, and NaN if it is missing; a missing text is "".
 
     Args:
       spec: parsing spec of the raw features.
@@ -94,7 +95,7 @@ def _tensor_dtype(parsing: Any) -> tf.DType:
 
 
 def _as_parsed(column: tf.Tensor, parsing: Any) -> Any:
-    """Give a tensor the form in which `parse_example` would have returned the feature."""
+    """Convert a tensor to the form in which `parse_example` returns the feature."""
     if not isinstance(parsing, tf.io.VarLenFeature):
         return tf.reshape(column, tf.concat([[-1], tf.constant(parsing.shape, tf.int32)], 0))
     present = tf.not_equal(column, "") if column.dtype == tf.string else ~tf.math.is_nan(column)

@@ -22,19 +22,19 @@ _PER_ROW = (tfma.constants.LABELS_KEY, tfma.constants.PREDICTIONS_KEY)
 
 
 def divide(eval_config: config_pb2.EvalConfig) -> tfma.extractors.Extractor:
-    """Make an extractor that turns a batch of rows into a batch per slice.
+    """Make an extractor that divides a batch of rows into one batch for every slice.
 
-    It stands for TFMA's unbatching and slice keys: metrics get the same rows of the same slices,
-    many at a time.
+    It replaces TFMA's extractors of rows and of slice keys: metrics get the same rows of the same
+    slices, many rows at a time.
 
     Args:
-      eval_config: TFMA's configuration, for the slices.
+      eval_config: TFMA's configuration, with the slices.
 
     Returns:
-      The extractor; labels and predictions are what it keeps.
+      The extractor; it keeps labels and predictions only.
     """
     return tfma.extractors.Extractor(
-        stage_name=SLICE_KEY_EXTRACTOR_STAGE_NAME,  # what TFMA's evaluators look for
+        stage_name=SLICE_KEY_EXTRACTOR_STAGE_NAME,  # TFMA's evaluators search for this name
         ptransform=beam.ParDo(_Divide(eval_config)),
     )
 
@@ -45,11 +45,11 @@ class _Divide(beam.DoFn):
 
     def process(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         batch = batch | {name: _dense(batch[name]) for name in _PER_ROW}
-        rows_of = defaultdict(list)
+        rows_by_key = defaultdict(list)
         for row, keys in enumerate(self._slice_keys(batch)):
             for key in keys:
-                rows_of[key].append(row)
-        for key, rows in rows_of.items():
+                rows_by_key[key].append(row)
+        for key, rows in rows_by_key.items():
             part = {name: _take(batch[name], rows) for name in _PER_ROW}
             yield part | {_SLICE_KEYS: slicer.slice_keys_to_numpy_array([key])}
 
@@ -61,15 +61,15 @@ class _Divide(beam.DoFn):
         )
         columns = {name: batch[tfma.constants.FEATURES_KEY][name] for name in names}
         present = {name: column for name, column in columns.items() if not _is_empty(column)}
-        # TFMA makes no rows at all of columns without a value, and they count overall.
+        # TFMA returns no rows if no column has a value, but these rows count in the overall slice.
         rows = util.split_extracts(present) if present else [{}] * _count(batch)
-        known: dict[Any, list[Any]] = {}
+        keys_by_values: dict[Any, list[Any]] = {}
         for row in rows:
             values = tuple(_values(row.get(name)) for name in names)
-            if values not in known:
+            if values not in keys_by_values:
                 keys = slicer.get_slices_for_features_dicts([], row, specs)
-                known[values] = sorted(set(keys))
-            yield known[values]
+                keys_by_values[values] = sorted(set(keys))
+            yield keys_by_values[values]
 
 
 def _count(batch: dict[str, Any]) -> int:
@@ -82,19 +82,19 @@ def _is_empty(column: Any) -> bool:
 
 
 def _dense(batch: Any) -> Any:
-    """Return a value for each row; a label whose schema has no shape comes as a sparse one."""
+    """Return one value for every row; a label without a shape in the schema is sparse."""
     if isinstance(batch, dict):  # by model
-        return {name: _dense(of_model) for name, of_model in batch.items()}
+        return {name: _dense(values) for name, values in batch.items()}
     if isinstance(batch, VarLenTensorValue):
         return np.reshape(batch.values, (batch.dense_shape[0], -1))
     return batch
 
 
-def _values(of_feature: Any) -> tuple[Any, ...]:
-    return tuple(np.ravel(getattr(of_feature, "values", of_feature)).tolist())
+def _values(column: Any) -> tuple[Any, ...]:
+    return tuple(np.ravel(getattr(column, "values", column)).tolist())
 
 
 def _take(batch: Any, rows: list[int]) -> Any:
     if isinstance(batch, dict):  # by model
-        return {name: _take(of_model, rows) for name, of_model in batch.items()}
+        return {name: _take(values, rows) for name, values in batch.items()}
     return batch[rows]

@@ -1,4 +1,4 @@
-"""Fit the network: what TFX's Trainer calls."""
+"""Train the network; TFX's Trainer calls this module."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def run_fn(fn_args: Any) -> None:
     """Train on the train split and export the model.
 
     Args:
-      fn_args: TFX's arguments; `custom_config` holds `features` and `train` (settings),
-        `hyperparameters` (from the Tuner) wins over the latter; from `base_model`, if there is one,
-        the training goes on.
+      fn_args: TFX's arguments. `custom_config` has `features` and `train` (settings);
+        `hyperparameters` (from the Tuner) replace these settings; training continues from
+        `base_model` if there is one.
     """
     features = from_config(fn_args.custom_config)
     settings = dict(fn_args.custom_config["train"])
@@ -38,7 +38,7 @@ def run_fn(fn_args: Any) -> None:
     run = Path(fn_args.model_run_dir)
     _write_curves(history, run / "learning_curves.csv")
     warm_start.write_features(run, features)
-    # As they were used: the Tuner's values where it ran, else the settings.
+    # The values that were used: those of the Tuner if it ran, otherwise the settings.
     (run / "hyperparameters.json").write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
@@ -54,19 +54,20 @@ def fit(
 
     Args:
       train_files: globs of the train split.
-      features: what is learned from what.
-      graph: what the Transform component wrote.
-      settings: the fields of the `train` settings.
-      scratch: folder for blocks kept between epochs.
-      base: SavedModel whose weights to begin with, of the same features and units; None for random
-        weights.
+      features: label and features of the model.
+      graph: output of the Transform component.
+      settings: fields of the `train` settings.
+      scratch: folder for the blocks that are cached between epochs.
+      base: SavedModel with the initial weights, of the same features and units; default None for
+        random weights.
 
     Returns:
-      The network with its best weights, and the learning curves by name, one value an epoch.
+      The network with its best weights, and the learning curves by name, one value for every
+      epoch.
     """
     keras.utils.set_random_seed(settings["seed"])
     every = round(1 / settings["validation_fraction"])
-    # ExampleGen left the rows in random order, so every n-th of them is a fair sample.
+    # ExampleGen wrote the rows in random order, so every n-th row is a fair sample.
     train = dataset.read(
         train_files, features, graph, lambda row: row % every != 0, scratch / "train"
     )
@@ -85,7 +86,7 @@ def fit(
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",
-        # Each call of the compiled step costs more than the step itself on a model this small.
+        # For a small model, a call of the compiled step costs more than the step itself.
         steps_per_execution=20,
         metrics=[keras.metrics.AUC(name="auc")],
     )

@@ -1,4 +1,4 @@
-"""Search for better training settings: what TFX's Tuner calls."""
+"""Search for better training settings; TFX's Tuner calls this module."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from models.hyperparameters import choices
 
 
 class _Search(keras_tuner.RandomSearch):
-    """Judge a candidate by the validation loss that training with it reaches."""
+    """A random search that compares candidates by their lowest validation loss."""
 
     def __init__(self, fn_args: Any, **kwargs: Any) -> None:
         super().__init__(hypermodel=None, **kwargs)
@@ -40,11 +40,11 @@ def tuner_fn(fn_args: Any) -> TunerFnResult:
     """Return the search.
 
     Args:
-      fn_args: TFX's arguments; `custom_config` holds `features`, `train` and `tune` (settings).
+      fn_args: TFX's arguments; `custom_config` has `features`, `train` and `tune` (settings).
 
     Returns:
       A random search over width, depth, dropout and learning rate, on the validation part of
-      the train split; the eval split stays unseen.
+      the train split; the eval split is not used.
     """
     train = fn_args.custom_config["train"]
     space = keras_tuner.HyperParameters()

@@ -1,4 +1,4 @@
-"""Go on from the weights of an earlier model instead of from random ones."""
+"""Continue from the weights of an earlier model instead of random weights."""
 
 from __future__ import annotations
 
@@ -12,58 +12,60 @@ import numpy.typing as npt
 
 from models.features import Features
 
-# What a run_fn leaves of what its model learned from.
+# File in which a run_fn records the features of its model.
 FEATURES_FILE = "features.json"
 
 
 def write_features(folder: Path, features: Features) -> None:
-    """Write down what a model learns from, for a later one that goes on from it."""
+    """Record the features of a model, for a later model that continues from it.
+
+    Args:
+      folder: folder of the model's run.
+      features: label and features of the model.
+    """
     content = json.dumps(features.model_dump(mode="json"), indent=2)
     (folder / FEATURES_FILE).write_text(content + "\n", encoding="utf-8")
 
 
 def differences(folder: Path, features: Features, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Say why a model cannot go on from an earlier one.
+    """List why a model cannot continue from an earlier model.
 
     Args:
-      folder: the earlier model's run: its features and hyperparameters.
-      features: what the new model learns from.
-      settings: the fields of the `train` settings.
+      folder: folder of the earlier model's run, with its features and hyperparameters.
+      features: label and features of the new model.
+      settings: fields of the `train` settings.
 
     Yields:
-      A sentence for each reason.
+      One clause for every reason.
     """
     try:
         earlier = Features.model_validate_json((folder / FEATURES_FILE).read_bytes())
         hyperparameters = json.loads((folder / "hyperparameters.json").read_bytes())
     except (OSError, ValueError):
-        yield "it does not say what it learned from"
+        yield "its features are not recorded"
         return
     for role in ("label", "numeric", "categorical", "buckets"):
         before, now = getattr(earlier, role), getattr(features, role)
         if before != now:
-            yield f"its {role} is {_words(before)}, now {_words(now)}"
-    if list(hyperparameters["units"]) != list(settings["units"]):
-        yield f"its train.units is {hyperparameters['units']}, now {list(settings['units'])}"
-
-
-def _words(value: Any) -> str:
-    return json.dumps(value)
+            yield f"{role} was {json.dumps(before)} and is now {json.dumps(now)}"
+    before, now = list(hyperparameters["units"]), list(settings["units"])
+    if before != now:
+        yield f"train.units was {before} and is now {now}"
 
 
 def restore(
     folder: Path, network: Any, features: Features, vocabularies: Mapping[str, Sequence[bytes]]
 ) -> None:
-    """Give a network the weights of an earlier model.
+    """Set the weights of a network to those of an earlier model.
 
-    An embedding's rows follow their values: the earlier vocabulary has them in another order, and a
-    value that is new begins where unknown values were.
+    The earlier vocabulary may have another order, so the rows of an embedding are reordered by
+    value. A new value gets the weights of unknown values.
 
     Args:
-      folder: the earlier model's SavedModel.
-      network: the new model, untrained, of the same features and units.
-      features: what both learn from.
-      vocabularies: the new model's, in the order of positions, by feature.
+      folder: SavedModel of the earlier model.
+      network: new model, untrained, of the same features and units.
+      features: label and features of both models.
+      vocabularies: vocabularies of the new model, in the order of positions, by feature.
     """
     import tensorflow as tf
 
@@ -74,7 +76,7 @@ def restore(
         if name in features.categorical
     }
     for index, variable in enumerate(network.variables):
-        if not variable.trainable:  # the state of Dropout's random numbers
+        if not variable.trainable:  # random state of Dropout
             continue
         value = checkpoint.get_tensor(f"weights/{index}/.ATTRIBUTES/VARIABLE_VALUE")
         layer, _, position = variable.path.split("/")[0].partition("_")
@@ -88,7 +90,7 @@ def _lines(file: Path) -> list[bytes]:
 
 
 def _rows(earlier: Sequence[bytes], now: Sequence[bytes]) -> npt.NDArray[np.int64]:
-    """Return the earlier position of each present one; the last is that of unknown values."""
+    """Return the earlier position of every value; the last position is that of unknown values."""
     unknown = len(earlier)
-    at = {value: position for position, value in enumerate(earlier)}
-    return np.array([*(at.get(value, unknown) for value in now), unknown])
+    positions = {value: position for position, value in enumerate(earlier)}
+    return np.array([*(positions.get(value, unknown) for value in now), unknown])

@@ -1,1 +1,1 @@
-"""Learning tasks: loss, metrics and checks of a binary label."""
+"""Metrics of the learning tasks."""

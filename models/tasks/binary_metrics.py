@@ -1,8 +1,8 @@
-"""Metrics of a binary classifier that take a whole batch at once.
+"""Metrics of a binary classifier that read a whole batch at once.
 
-TFMA's own take labels and scores one by one in Python. These count a batch into a histogram of
-scores, from which every metric follows; the values agree with TFMA's. TFMA looks for a class among
-its own names first, hence the prefix.
+TFMA's own metrics read labels and scores one by one in Python, which is slow. These metrics count a
+batch into a histogram of scores, from which every metric is computed; the values agree with TFMA's.
+TFMA searches for a class among its own names first, so these names have a prefix.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-# As many as TFMA's AUC has; a threshold is rounded to the edge of a bin.
+# TFMA's AUC has as many bins; a threshold is rounded to the edge of a bin.
 _BINS = 10_000
 
-# Of a curve for drawing, and of its calibration.
-_POINTS = 120
-_PARTS = 10
+# Maximum number of points of a ROC curve, and number of bins of a calibration curve.
+_ROC_POINTS = 120
+_CALIBRATION_BINS = 10
 
-# Per bin of the score: rows with label 0, rows with label 1, sum of the scores.
+# For every bin of the score: rows with label 0, rows with label 1, sum of the scores.
 Histogram = npt.NDArray[np.float64]
 
 
 class BatchAUC(tfma.metrics.Metric):
-    """Measure the area under the ROC curve; NaN (TFMA: 0) when all labels are the same.
+    """Measure the area under the ROC curve; NaN (TFMA: 0) if all labels are equal.
 
     Args:
-      name: of the metric.
+      name: name of the metric; default `auc`.
     """
 
     def __init__(self, name: str = "auc") -> None:
@@ -42,14 +42,14 @@ class BatchAUC(tfma.metrics.Metric):
 
 
 class BatchAUCStandardError(tfma.metrics.Metric):
-    """Measure the standard error of the area under the ROC curve; NaN when it is not defined.
+    """Measure the standard error of the area under the ROC curve; NaN if it is not defined.
 
-    From the rows' structural components: E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson,
-    Comparing the areas under two or more correlated receiver operating characteristic curves,
-    Biometrics 44 (1988).
+    It is computed from the rows' structural components, as in E. R. DeLong, D. M. DeLong and
+    D. L. Clarke-Pearson, Comparing the areas under two or more correlated receiver operating
+    characteristic curves, Biometrics 44 (1988).
 
     Args:
-      name: of the metric.
+      name: name of the metric; default `auc_standard_error`.
     """
 
     def __init__(self, name: str = "auc_standard_error") -> None:
@@ -57,15 +57,15 @@ class BatchAUCStandardError(tfma.metrics.Metric):
 
 
 class AUCShortfall(tfma.metrics.Metric):
-    """Measure how far a slice's AUC lies below a bound; 0 when it does not, or rows are few.
+    """Measure how far a slice's AUC is below a bound; 0 if it is not, or if rows are few.
 
-    TFMA's own thresholds hold for a slice of a dozen rows too, where an AUC says nothing, and
-    its `min_slice_size` turns such a slice into a failed one.
+    TFMA's own thresholds also apply to a slice of a dozen rows, whose AUC is not informative, and
+    with its `min_slice_size` such a slice fails.
 
     Args:
-      min_auc: the bound.
-      min_rows: rows from which a slice is judged.
-      name: of the metric.
+      min_auc: minimum AUC of a slice.
+      min_rows: minimum number of rows for the bound to apply to a slice.
+      name: name of the metric; default `auc_shortfall`.
     """
 
     def __init__(self, min_auc: float, min_rows: int, name: str = "auc_shortfall") -> None:
@@ -74,10 +74,10 @@ class AUCShortfall(tfma.metrics.Metric):
 
 
 class BatchCalibration(tfma.metrics.Metric):
-    """Measure the sum of the scores over the number of positives; NaN without positives.
+    """Measure the sum of the scores divided by the number of positives; NaN without positives.
 
     Args:
-      name: of the metric.
+      name: name of the metric; default `calibration`.
     """
 
     def __init__(self, name: str = "calibration") -> None:
@@ -88,7 +88,7 @@ class BatchExampleCount(tfma.metrics.Metric):
     """Count the rows.
 
     Args:
-      name: of the metric.
+      name: name of the metric; default `example_count`.
     """
 
     def __init__(self, name: str = "example_count") -> None:
@@ -99,8 +99,8 @@ class BatchPrecision(tfma.metrics.Metric):
     """Measure the share of positives among the rows with a score from a threshold on.
 
     Args:
-      threshold: on the score, to four decimals.
-      name: of the metric.
+      threshold: minimum score, rounded to four decimals; default 0.5.
+      name: name of the metric; default `precision`.
     """
 
     def __init__(self, threshold: float = 0.5, name: str = "precision") -> None:
@@ -111,8 +111,8 @@ class BatchRecall(tfma.metrics.Metric):
     """Measure the share of the positives that have a score from a threshold on.
 
     Args:
-      threshold: on the score, to four decimals.
-      name: of the metric.
+      threshold: minimum score, rounded to four decimals; default 0.5.
+      name: name of the metric; default `recall`.
     """
 
     def __init__(self, threshold: float = 0.5, name: str = "recall") -> None:
@@ -120,11 +120,11 @@ class BatchRecall(tfma.metrics.Metric):
 
 
 def measure(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, float]:
-    """Measure scores without TFMA, as its metrics do with it.
+    """Compute metrics without TFMA; the values equal those of the metric classes.
 
     Args:
-      labels: 0 or 1 [rows].
-      scores: from 0 to 1 [rows].
+      labels: labels 0 or 1 [rows].
+      scores: scores from 0 to 1 [rows].
 
     Returns:
       `auc`, `calibration` and `example_count`.
@@ -139,46 +139,45 @@ def measure(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, flo
 
 
 def curves(labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> dict[str, list[list[float]]]:
-    """Return the points of a model's ROC and calibration curves, for drawing.
+    """Return the points of a model's ROC and calibration curves, for a plot.
 
     Args:
-      labels: 0 or 1 [rows].
-      scores: from 0 to 1 [rows].
+      labels: labels 0 or 1 [rows].
+      scores: scores from 0 to 1 [rows].
 
     Returns:
       `roc`: false and true positive rate, from (0, 0) to (1, 1). `calibration`: mean score, share
-      of positives and rows, of ten bins with nearly as many rows each. Each is empty where it is
-      not defined.
+      of positives and number of rows, of ten bins with nearly equal numbers of rows. A curve that
+      is not defined is empty.
     """
     histogram = np.zeros((3, _BINS))
     _count(histogram, labels, scores)
     negatives, positives, sums = histogram
     rows = negatives + positives
-    found: dict[str, list[list[float]]] = {"roc": [], "calibration": []}
+    points: dict[str, list[list[float]]] = {"roc": [], "calibration": []}
     if negatives.sum() and positives.sum():
         rates = [
-            np.concatenate([[0.0], np.cumsum(each[::-1]) / each.sum()])
-            for each in (negatives, positives)
+            np.concatenate([[0.0], np.cumsum(counts[::-1]) / counts.sum()])
+            for counts in (negatives, positives)
         ]
-        # As many thresholds as a plot can show, evenly along the curve.
-        along = np.searchsorted(sum(rates) / 2, np.linspace(0, 1, _POINTS)).clip(0, _BINS)
-        found["roc"] = np.unique(np.stack(rates, axis=1)[along], axis=0).tolist()
+        # A plot shows a limited number of thresholds, so they are chosen evenly along the curve.
+        along = np.searchsorted(sum(rates) / 2, np.linspace(0, 1, _ROC_POINTS)).clip(0, _BINS)
+        points["roc"] = np.unique(np.stack(rates, axis=1)[along], axis=0).tolist()
     if rows.sum():
-        part = np.minimum((np.cumsum(rows) - rows / 2) / rows.sum() * _PARTS, _PARTS - 1).astype(
-            int
-        )
-        for number in range(_PARTS):
-            inside = (part == number) & (rows > 0)
+        quantiles = (np.cumsum(rows) - rows / 2) / rows.sum()
+        numbers = np.minimum(quantiles * _CALIBRATION_BINS, _CALIBRATION_BINS - 1).astype(int)
+        for number in range(_CALIBRATION_BINS):
+            inside = (numbers == number) & (rows > 0)
             if inside.any():
                 count = float(rows[inside].sum())
-                found["calibration"].append(
+                points["calibration"].append(
                     [
                         float(sums[inside].sum()) / count,
                         float(positives[inside].sum()) / count,
                         count,
                     ]
                 )
-    return found
+    return points
 
 
 def _auc(histogram: Histogram) -> float:
@@ -190,18 +189,18 @@ def _auc(histogram: Histogram) -> float:
 def _auc_standard_error(histogram: Histogram) -> float:
     negatives, positives, _ = histogram
     auc, count_0, count_1 = _auc(histogram), negatives.sum(), positives.sum()
-    # For a row of each bin: the share of the other class that it is ranked rightly against.
-    of_positive = _ratios(np.cumsum(negatives) - negatives / 2, count_0)
-    of_negative = _ratios(count_1 - np.cumsum(positives) + positives / 2, count_1)
-    variance_1 = _ratio((positives * (of_positive - auc) ** 2).sum(), count_1 - 1)
-    variance_0 = _ratio((negatives * (of_negative - auc) ** 2).sum(), count_0 - 1)
+    # For a row of every bin: the share of the other class that it is ranked correctly against.
+    positive_ranks = _ratios(np.cumsum(negatives) - negatives / 2, count_0)
+    negative_ranks = _ratios(count_1 - np.cumsum(positives) + positives / 2, count_1)
+    variance_1 = _ratio((positives * (positive_ranks - auc) ** 2).sum(), count_1 - 1)
+    variance_0 = _ratio((negatives * (negative_ranks - auc) ** 2).sum(), count_0 - 1)
     return math.sqrt(_ratio(variance_1, count_1) + _ratio(variance_0, count_0))
 
 
 def _auc_shortfall(histogram: Histogram, min_auc: float, min_rows: int) -> float:
     auc = _auc(histogram)
-    judged = _example_count(histogram) >= min_rows and not math.isnan(auc)
-    return max(0.0, min_auc - auc) if judged else 0.0
+    applies = _example_count(histogram) >= min_rows and not math.isnan(auc)
+    return max(0.0, min_auc - auc) if applies else 0.0
 
 
 def _calibration(histogram: Histogram) -> float:
@@ -238,12 +237,12 @@ def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[A
         output_name: str = "",
         example_weighted: bool = False,
     ) -> list[Any]:
-        def key(of: str) -> Any:
+        def key(metric: str) -> Any:
             return tfma.metrics.MetricKey(
-                of, model_name, output_name, example_weighted=example_weighted
+                metric, model_name, output_name, example_weighted=example_weighted
             )
 
-        # Underscored metrics stay inside TFMA; equal ones are computed once for all metrics.
+        # TFMA does not report metrics whose name begins with _, and computes equal metrics once.
         histogram = key("_score_histogram")
         count = _CountScores(histogram, eval_config, model_name, output_name)
         return [
@@ -258,16 +257,16 @@ def _from_histogram(value: Callable[[Histogram], float]) -> Callable[..., list[A
 
 
 def _count(histogram: Histogram, labels: npt.NDArray[Any], scores: npt.NDArray[Any]) -> None:
-    of_row = scores.ravel().astype(np.float64)
-    bins = np.clip((of_row * _BINS).astype(np.int64), 0, _BINS - 1)
+    values = scores.ravel().astype(np.float64)
+    bins = np.clip((values * _BINS).astype(np.int64), 0, _BINS - 1)
     np.add.at(histogram, (labels.ravel().astype(np.int64), bins), 1)
-    np.add.at(histogram[2], bins, of_row)
+    np.add.at(histogram[2], bins, values)
 
 
 class _CountScores(beam.CombineFn):
     def __init__(self, key: Any, eval_config: Any, model_name: str, output_name: str) -> None:
         self._key = key
-        self._of = {
+        self._options = {
             "eval_config": eval_config,
             "model_name": model_name,
             "output_name": output_name,
@@ -278,7 +277,7 @@ class _CountScores(beam.CombineFn):
 
     def add_input(self, histogram: Histogram, inputs: Any) -> Histogram:
         pairs = metric_util.to_label_prediction_example_weight(
-            inputs, flatten=False, squeeze=False, **self._of
+            inputs, flatten=False, squeeze=False, **self._options
         )
         for labels, scores, _ in pairs:
             _count(histogram, labels, scores)

@@ -53,15 +53,15 @@ def load(settings: Settings) -> Project:
 
 
 def check_warm_start(settings: Settings, store: Any, features: Features) -> None:
-    """Refuse a warm start from a model that cannot be gone on from, before anything runs.
+    """Check that a run can continue from the latest blessed model, before anything runs.
 
     Args:
-      settings: of the pipeline.
-      store: ML Metadata.
-      features: what is learned from what.
+      settings: settings of the pipeline.
+      store: connection to ML Metadata.
+      features: label and features of the new model.
 
     Raises:
-      UsageError: no model is blessed yet, or it learned otherwise.
+      UsageError: no model is blessed yet, or it has other features or units.
     """
     from models import warm_start
     from pipeline.metadata import artifacts
@@ -74,10 +74,11 @@ def check_warm_start(settings: Settings, store: Any, features: Features) -> None
         )
     folder = Path(artifacts.sibling_uri(base.uri, "model_run"))
     train = settings.train.model_dump(mode="json")
-    wrong = "; ".join(warm_start.differences(folder, features, train))
-    if wrong:
+    differences = "; ".join(warm_start.differences(folder, features, train))
+    if differences:
         raise UsageError(
-            f"--warm-start: the latest blessed model, {base.uri}, cannot be gone on from: {wrong}.",
+            f"--warm-start: cannot continue from the latest blessed model ({base.uri}): "
+            f"{differences}.",
             "taxiway run, without --warm-start",
         )
 

@@ -18,12 +18,12 @@ def _schema(file: Path) -> schema_pb2.Schema:
 
 
 def test_the_flights_fit_their_schema() -> None:
-    found = features.load(PROJECT / "models/flights.toml")
-    assert not list(columns.mismatches(found, _schema(PROJECT / "schema/schema.pbtxt")))
+    flights = features.load(PROJECT / "models/flights.toml")
+    assert not list(columns.mismatches(flights, _schema(PROJECT / "schema/schema.pbtxt")))
 
 
 @pytest.mark.parametrize(
-    ("role", "says"),
+    ("role", "message"),
     [
         ({"label": "lates"}, "no label column lates; did you mean late?"),
         ({"label": "carrier"}, "label column carrier is BYTES in the schema; it must be INT"),
@@ -35,7 +35,7 @@ def test_the_flights_fit_their_schema() -> None:
         ({"slices": ["hour_bands"]}, "no slice column hour_bands; did you mean hour_band?"),
     ],
 )
-def test_what_does_not_fit_is_named(role: dict[str, object], says: str) -> None:
-    found = features.Features.model_validate({"label": "late", "numeric": ["distance"]} | role)
-    [problem] = columns.mismatches(found, _schema(PROJECT / "schema/schema.pbtxt"))
-    assert re.search(says, problem)
+def test_a_column_that_does_not_fit_is_named(role: dict[str, object], message: str) -> None:
+    changed = features.Features.model_validate({"label": "late", "numeric": ["distance"]} | role)
+    [problem] = columns.mismatches(changed, _schema(PROJECT / "schema/schema.pbtxt"))
+    assert re.search(message, problem)

@@ -8,10 +8,10 @@ from models import features
 
 
 def test_columns_keep_the_order_of_the_matrix() -> None:
-    chosen = features.Features(
+    ordered = features.Features(
         label="y", numeric=("a",), categorical=("c",), buckets={"d": 3, "b": 3}
     )
-    assert chosen.inputs == ("a", "b", "d", "c")
+    assert ordered.inputs == ("a", "b", "d", "c")
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_columns_keep_the_order_of_the_matrix() -> None:
         ('numeric = ["a"]\n', "label"),
     ],
 )
-def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+def test_a_wrong_file_is_an_error_with_a_reason(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "features.toml").write_text(text)
     with pytest.raises(ValueError, match=message):
         features.load(tmp_path / "features.toml")

@@ -1,4 +1,4 @@
-"""Going on from the weights of an earlier model."""
+"""Continuing from the weights of an earlier model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _vocabularies(model: Path) -> dict[str, list[bytes]]:
     }
 
 
-def test_a_value_keeps_its_weights_wherever_a_new_vocabulary_has_it(flights_run: Run) -> None:
+def test_a_value_keeps_its_weights_at_any_position_of_a_new_vocabulary(flights_run: Run) -> None:
     base = Path(flights_run.result["model_dir"])
     before = _vocabularies(base)
     now = {name: [b"new", *reversed(values)][: len(values)] for name, values in before.items()}
@@ -38,21 +38,21 @@ def test_a_value_keeps_its_weights_wherever_a_new_vocabulary_has_it(flights_run:
     warm_start.restore(base, moved, FEATURES, now)
 
     rows = np.random.default_rng(1).normal(size=(20, len(FEATURES.inputs))).astype(np.float32)
-    for at, name in enumerate(FEATURES.inputs):
-        rows[:, at] = 0 if name in FEATURES.buckets else rows[:, at]
+    for position, name in enumerate(FEATURES.inputs):
+        rows[:, position] = 0 if name in FEATURES.buckets else rows[:, position]
     other = rows.copy()
     for name in FEATURES.categorical:
         at, values = FEATURES.inputs.index(name), len(before[name])
-        # The last value of before has left; each other one is one place from where it was.
+        # The last value is gone; every other value has moved by one position.
         rows[:, at] = np.arange(20) % (values - 1) + 1
-        other[:, at] = [now[name].index(before[name][int(place)]) for place in rows[:, at]]
+        other[:, at] = [now[name].index(before[name][int(row)]) for row in rows[:, at]]
         assert (rows[:, at] != other[:, at]).any()
-        # A value that was not known begins as unknown values were.
+        # A new value gets the weights of unknown values.
         rows[0, at], other[0, at] = values, 0
     np.testing.assert_array_equal(same(rows), moved(other))
 
 
-def test_the_weights_are_those_that_are_served(flights_run: Run) -> None:
+def test_restored_weights_equal_the_served_weights(flights_run: Run) -> None:
     base = Path(flights_run.result["model_dir"])
     vocabularies = _vocabularies(base)
     model = _built(vocabularies)
@@ -68,25 +68,25 @@ def test_the_weights_are_those_that_are_served(flights_run: Run) -> None:
     ("now", "units", "reason"),
     [
         ({"slices": ()}, UNITS, None),
-        ({"numeric": ("distance",)}, UNITS, 'its numeric is ["distance", "seats"], now ["dis'),
-        ({"buckets": {"hour": 23}}, UNITS, 'its buckets is {"hour": 24}, now {"hour": 23}'),
-        ({"label": "early"}, UNITS, 'its label is "late", now "early"'),
-        ({}, [32], "its train.units is [128, 64], now [32]"),
+        ({"numeric": ("distance",)}, UNITS, 'numeric was ["distance", "seats"] and is now ["dis'),
+        ({"buckets": {"hour": 23}}, UNITS, 'buckets was {"hour": 24} and is now {"hour": 23}'),
+        ({"label": "early"}, UNITS, 'label was "late" and is now "early"'),
+        ({}, [32], "train.units was [128, 64] and is now [32]"),
     ],
 )
-def test_only_the_same_features_and_units_can_be_gone_on_from(
+def test_a_model_continues_only_with_the_same_features_and_units(
     now: dict[str, object], units: list[int], reason: str | None, tmp_path: Path
 ) -> None:
     features = Features(label="late", numeric=("distance", "seats"), buckets={"hour": 24})
     warm_start.write_features(tmp_path, features)
     (tmp_path / "hyperparameters.json").write_text(json.dumps({"units": UNITS}))
-    found = list(
+    differences = list(
         warm_start.differences(tmp_path, features.model_copy(update=now), {"units": units})
     )
-    assert len(found) == (reason is not None)
-    assert all(each.startswith(str(reason)) for each in found)
+    assert len(differences) == (reason is not None)
+    assert all(difference.startswith(str(reason)) for difference in differences)
 
 
-def test_a_model_that_does_not_say_what_it_learned_from_is_refused(tmp_path: Path) -> None:
-    found = list(warm_start.differences(tmp_path, FEATURES, {"units": UNITS}))
-    assert found == ["it does not say what it learned from"]
+def test_a_model_without_recorded_features_is_refused(tmp_path: Path) -> None:
+    differences = list(warm_start.differences(tmp_path, FEATURES, {"units": UNITS}))
+    assert differences == ["its features are not recorded"]

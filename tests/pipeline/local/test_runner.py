@@ -309,4 +309,4 @@ def test_a_warm_start_from_another_network_is_refused(flights_run: Run, tmp_path
     file = _learning(tmp_path, flights_run, "units = [32]")
     refused = taxiway("run", *RUN[2:], "--warm-start", "--settings", file)
     assert refused.returncode == 2
-    assert "its train.units is [128, 64], now [32]" in refused.stderr
+    assert "train.units was [128, 64] and is now [32]" in refused.stderr
