@@ -70,15 +70,15 @@ def onnx(
 
 def _version_number(workspace: Workspace, version: str | None) -> int:
     from pipeline.registry.errors import as_cli_errors
-    from serving.store import aliases, publish
+    from serving.store import model_config, publish
 
     with as_cli_errors():
         versions = publish.versions(workspace.model_base)
-        config = aliases.of_model(workspace.model_base)
+        config = model_config.load_served_model(workspace.model_base)
     if not versions:
         raise UsageError(f"{workspace.model_base}: no version is published yet.", "taxiway run")
     if version is None:
-        return config.aliases.get(aliases.STABLE, versions[-1])
+        return config.aliases.get(model_config.STABLE, versions[-1])
     number = config.aliases.get(version, int(version) if version.isdecimal() else 0)
     if number not in versions:
         names = [*map(str, versions), *sorted(config.aliases)]

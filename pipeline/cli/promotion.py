@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
-    from serving.store.aliases import Event
+    from serving.store.model_config import Event
 
 why_option = click.option("--why", default="", help="The reason, for the history.")
 
@@ -75,22 +75,22 @@ def rollback(
     """
     from pipeline.registry import promotion
     from pipeline.workspace import Workspace
-    from serving.store import aliases
+    from serving.store import aliases, model_config
 
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
     with as_cli_errors():
-        target = version if version is not None else aliases.of_model(base).previous()
+        target = version if version is not None else model_config.load_served_model(base).previous()
         if target is None:
             raise UsageError(
-                f"{base}: no version was {aliases.STABLE} before the present one.",
+                f"{base}: no version was {model_config.STABLE} before the present one.",
                 "taxiway registry list",
             )
         event = aliases.promote(
             base, target, getpass.getuser(), action="rollback", why=why,
             server=promotion.server(settings.publish, _wait),
         )  # fmt: skip
-    _tell(event, f"Version {target} is {aliases.STABLE} already.", base, as_json)
+    _tell(event, f"Version {target} is {model_config.STABLE} already.", base, as_json)
 
 
 @click.command()
@@ -163,7 +163,7 @@ def _wait(seconds: float) -> None:
 
 
 def _tell(event: Event | None, nothing: str, base: Path, as_json: bool) -> None:
-    from serving.store.aliases import CONFIG
+    from serving.store.model_config import CONFIG
 
     if as_json:
         content = None if event is None else event.model_dump(mode="json")

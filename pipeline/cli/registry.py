@@ -87,10 +87,10 @@ def show(model: str, settings_file: Path | None, workspace: Path | None, as_json
 @json_option
 def history(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Show who gave which alias to which version, when and why."""
-    from serving.store import aliases
+    from serving.store import model_config
 
     with as_cli_errors():
-        events = aliases.of_model(_base(settings_file, workspace)).history
+        events = model_config.load_served_model(_base(settings_file, workspace)).history
     if as_json:
         click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events]}))
         return

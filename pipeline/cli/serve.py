@@ -82,13 +82,13 @@ def serve(
 
 def _of_workspace(settings_file: Path | None, workspace: Path | None) -> list[str]:
     from pipeline.workspace import Workspace
-    from serving.store import aliases, publish
+    from serving.store import model_config, publish
 
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
     if not publish.versions(base):
         raise UsageError(f"{base}: no version is published yet.", "taxiway run")
-    config = base.parent / aliases.CONFIG
+    config = base.parent / model_config.CONFIG
     if config.exists() and settings.publish.base_path is None:
         return [f"--model_config_file={config}", _POLL, _LABELS]
     return [f"--model_name={base.name}", f"--model_base_path={base}"]

@@ -123,8 +123,8 @@ def size(
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.deploy.sizing import Where, sized
     from pipeline.registry.errors import as_cli_errors
-    from serving.sizing import files
-    from serving.sizing.result import Wanted
+    from serving.sizing.results import files
+    from serving.sizing.results.result import Wanted
 
     settings = load(settings_file, workspace)
     where = Where(rest, grpc, pid, backend, cpus)

@@ -16,14 +16,14 @@ from pipeline.deploy import rows as size_rows
 from pipeline.errors import UsageError
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
-from serving.sizing import answers, load, machine, server
-from serving.sizing.caveats import caveats, others_cpus
-from serving.sizing.measure import Bench, now
-from serving.sizing.observer import Observer, step
-from serving.sizing.result import Sizing, Wanted
-from serving.sizing.server import Target
+from serving.sizing.measurement import answers, load, machine, server
+from serving.sizing.measurement.measure import Bench, now
+from serving.sizing.measurement.observer import Observer, step
+from serving.sizing.measurement.server import Target
+from serving.sizing.results.caveats import caveats, others_cpus
+from serving.sizing.results.result import Sizing, Wanted
 from serving.storage.local import make_folder
-from serving.store import aliases, publish
+from serving.store import model_config, publish
 
 LOCAL = "local"
 SERVERS = {
@@ -168,7 +168,7 @@ def _cpus(where: Where) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _version(base: Path) -> int | None:
     known = publish.versions(base)
-    stable = aliases.of_model(base).aliases.get(aliases.STABLE)
+    stable = model_config.load_served_model(base).aliases.get(model_config.STABLE)
     return stable if stable in known else max(known, default=None)
 
 

@@ -95,10 +95,9 @@ def of_outputs(outputs: Outputs) -> dict[str, Any]:
 def _of_model(trained: Mapping[str, Any]) -> dict[str, Any]:
     from tfx.utils import path_utils
 
-    from serving.storage import local
-    from serving.store import manifest
+    from serving.store import manifest, model_files
 
-    content = local.content(Path(path_utils.serving_model_path(trained["model"].uri)))
+    content = model_files.hash_files(Path(path_utils.serving_model_path(trained["model"].uri)))
     settings = Path(trained["model_run"].uri, "hyperparameters.json")
     return {
         "model_id": manifest.model_id(content),

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from pipeline.runs import records
 from pipeline.runs.records import RunRecord
 from pipeline.workspace import Workspace
-from serving.store import aliases, publish
+from serving.store import model_config, publish
 from serving.store.manifest import Manifest
 
 State = Literal["candidate", "blessed", "serving", "retired"]
@@ -107,7 +107,7 @@ def published_entries(workspace: Workspace, runs: Mapping[str, RunRecord]) -> li
     """
     base = workspace.model_base
     found = publish.manifests(base)
-    served = aliases.of_model(base)
+    served = model_config.load_served_model(base)
     once = {event.version for event in served.history}
     listed = []
     for version, manifest in found.items():

@@ -8,22 +8,22 @@ from pathlib import Path
 
 from pipeline.settings.publish import PublishSettings
 from serving.errors import UnreadableManifest
-from serving.store import aliases, manifest
-from serving.store.aliases import Server
+from serving.store import manifest, model_config
 from serving.store.manifest import Spans
+from serving.store.model_config import ServerPolicy
 
 
-def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep) -> Server:
+def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep) -> ServerPolicy:
     """Return how the file of aliases is written for it.
 
     Args:
       publish: settings.
       sleep: waits so many seconds.
     """
-    return Server(
+    return ServerPolicy(
         base_path=publish.base_path,
         # Where a person decides, nothing is loaded before that.
-        ahead=publish.promote,
+        preload_next=publish.promote,
         settle_seconds=publish.settle_seconds,
         sleep=sleep,
     )
@@ -39,7 +39,7 @@ def waits(publish: PublishSettings, base: Path, spans: Spans) -> str:
     """
     if not publish.promote:
         return "publish.promote is false"
-    stable = aliases.of_model(base).aliases.get(aliases.STABLE)
+    stable = model_config.load_served_model(base).aliases.get(model_config.STABLE)
     if stable is None or spans.eval is None:
         return ""
     try:

@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.metadata import executions, lineage, properties
 from pipeline.metadata.blessed import latest_blessed_model
 from pipeline.workspace import Workspace
-from serving.store import aliases, publish
+from serving.store import model_config, publish
 
 _HIDDEN = ".gc-"
 
@@ -37,7 +37,10 @@ class Garbage:
 
 
 def plan(
-    workspace: Workspace, store: metadata_store.MetadataStore, keep: int, server: aliases.Server
+    workspace: Workspace,
+    store: metadata_store.MetadataStore,
+    keep: int,
+    server: model_config.ServerPolicy,
 ) -> list[Garbage]:
     """List what can be removed.
 
@@ -108,10 +111,10 @@ def _keys(artifact: mlmd.Artifact) -> set[tuple[str, ...]]:
     return {_key(artifact.uri), _key(destination)}
 
 
-def _old_versions(base: Path, keep: int, server: aliases.Server) -> list[int]:
+def _old_versions(base: Path, keep: int, server: model_config.ServerPolicy) -> list[int]:
     versions = publish.versions(base)
-    served = aliases.of_model(base)
-    needed = {*served.loads, *served.may_answer(server), *versions[-keep:]}
+    served = model_config.load_served_model(base)
+    needed = {*served.loads, *served.recently_served(server), *versions[-keep:]}
     needed |= {before for alias in served.aliases if (before := served.previous(alias)) is not None}
     return [version for version in versions if version not in needed]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.client.transport import Wire
-from serving.sizing.load import Answered, Running
-from serving.sizing.load import Load as Sent
+from serving.sizing.measurement.load import Answered, Running
+from serving.sizing.measurement.load import Load as Sent
 
 _POLL_SECONDS = 0.1
 _PILOT_REQUESTS = 4

@@ -62,7 +62,7 @@ def measure(folder: Path, repeat: int = 3) -> Serving:
     Raises:
       RuntimeError: a server does not start, or a request fails.
     """
-    from serving.server.servable import Servable
+    from serving.server.servables.servable import Servable
 
     rows = _rows(folder)
     servable = Servable(folder)

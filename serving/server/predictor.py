@@ -17,12 +17,12 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server import tensors
 from serving.server.errors import Code, ServingError, invalid
-from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
+from serving.server.protocols import tensors
 from serving.server.request_log import RequestLog
-from serving.server.servable import DEFAULT_SIGNATURE, Servable
+from serving.server.servables.manager import ModelManager
+from serving.server.servables.servable import DEFAULT_SIGNATURE, Servable
 
 _PREFIX = "tensorflow/serving/"
 _METHODS = ("predict", "classify", "regress")

@@ -13,13 +13,14 @@ from typing import Any
 import grpc
 import uvicorn
 
-from serving.server import grpc_server, metrics
+from serving.server import metrics
 from serving.server.errors import ServingError
-from serving.server.manager import ModelManager
 from serving.server.options import Options
 from serving.server.predictor import Predictor
+from serving.server.protocols import grpc_server
+from serving.server.protocols.rest_server import RestApplication
 from serving.server.request_log import RequestLog
-from serving.server.rest_server import RestApplication
+from serving.server.servables.manager import ModelManager
 
 _GRACE_SECONDS = 10.0
 

@@ -1,6 +1,6 @@
-"""Files that outlive a power cut, and are what they are said to be.
+"""Files on a local disk that survive a power cut.
 
-Each step is one call of `os` or `Path`, at which the tests can stop or fail it.
+Every step is one call of `os` or `Path`, so that tests can stop it or make it fail there.
 """
 
 from __future__ import annotations
@@ -8,15 +8,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from serving.errors import DamagedModel
-from serving.store.manifest import NAME as MANIFEST
-from serving.store.manifest import FileEntry
+from serving.frozen import FrozenModel
 
 # First letters of the name of a file that is not complete yet; readers skip hidden files.
 UNFINISHED = ".unfinished-"
@@ -24,58 +21,30 @@ UNFINISHED = ".unfinished-"
 _CHUNK = 1 << 20
 
 
-def listing(folder: Path) -> list[Path]:
-    """List the regular files in a folder and below, sorted, as relative paths.
+class FileEntry(FrozenModel):
+    """Size and hash of a file.
 
     Args:
-      folder: a model's.
+      sha256: SHA-256 of the content, in hexadecimal digits.
+      bytes: size of the content.
+    """
+
+    sha256: str
+    bytes: int
+
+
+def hash_file(file: Path) -> FileEntry:
+    """Hash a file.
+
+    Args:
+      file: regular file.
 
     Returns:
-      The files.
+      Its size and hash.
 
     Raises:
-      DamagedModel: the folder is none, or holds what is neither file nor folder.
+      OSError: the file cannot be read.
     """
-    if not folder.is_dir():
-        raise DamagedModel(folder, "no such folder, a SavedModel was expected", _EXPORT)
-    found = []
-    for path in sorted(folder.rglob("*")):
-        mode = path.lstat().st_mode
-        # A link leads out of the version, to what can change after it was verified.
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-            raise DamagedModel(path, f"{kind}; only files and folders are published", _EXPORT)
-        if stat.S_ISREG(mode):
-            found.append(path.relative_to(folder))
-    return found
-
-
-_EXPORT = "export the model again"
-
-
-def names(folder: Path) -> list[Path]:
-    """List a model's files as `listing` does; the manifest is no part of the model.
-
-    Raises:
-      DamagedModel: there are none.
-    """
-    found = [name for name in listing(folder) if name != Path(MANIFEST)]
-    if not found:
-        raise DamagedModel(folder, "an empty folder, a SavedModel was expected", "export it again")
-    return found
-
-
-def content(folder: Path) -> dict[str, FileEntry]:
-    """Hash a model's files.
-
-    Raises:
-      DamagedModel: there are none, or there is what is no file.
-    """
-    return {name.as_posix(): entry(folder / name) for name in names(folder)}
-
-
-def entry(file: Path) -> FileEntry:
-    """Hash a file."""
     return _read(file, None)
 
 
@@ -83,33 +52,33 @@ def copy(source: Path, target: Path) -> FileEntry:
     """Copy a file to a new name and flush it to the disk.
 
     Args:
-      source: a regular file.
-      target: must not exist.
+      source: regular file to read.
+      target: file to create; it must not exist.
 
     Returns:
-      What was read, which is what the target must be.
+      Size and hash of the content that was read, which the target must have.
 
     Raises:
-      OSError: the file could not be read or written.
+      OSError: a file cannot be read or written.
     """
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        found = _read(source, handle)
+        entry = _read(source, handle)
         os.fsync(handle)
     finally:
         os.close(handle)
-    return found
+    return entry
 
 
 def write(target: Path, content: str | bytes) -> None:
     """Write a new file and flush it to the disk.
 
     Args:
-      target: must not exist.
-      content: of the file.
+      target: file to create; it must not exist.
+      content: content of the file; text is encoded as UTF-8.
 
     Raises:
-      OSError: the file could not be written.
+      OSError: the file cannot be written.
     """
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
@@ -190,35 +159,35 @@ def remove_unfinished(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its parents where missing, so that they outlive a power cut.
+    """Create a folder and its missing parents, so that they survive a power cut.
 
     Args:
-      folder: to make.
+      folder: folder to create.
 
     Raises:
-      OSError: the folder could not be made.
+      OSError: the folder cannot be created.
     """
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        with suppress(FileExistsError):  # another publisher was quicker
-            each.mkdir()
-        flush_folder(each.parent)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        with suppress(FileExistsError):  # another process was faster
+            path.mkdir()
+        flush_folder(path.parent)
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush the names in a folder to the disk.
+    """Flush the entries of a folder to the disk.
 
     Args:
-      folder: whose names.
+      folder: folder in which files were created, renamed or removed.
 
     Raises:
-      OSError: the disk did not take them.
+      OSError: the entries cannot be flushed.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     except OSError as error:
-        # Some network mounts have no such call for folders, and flush their names at once.
+        # Some network mounts cannot flush folders, because they write the entries at once.
         if error.errno != errno.EINVAL:
             raise
     finally:
@@ -227,7 +196,7 @@ def flush_folder(folder: Path) -> None:
 
 def _read(source: Path, target: int | None) -> FileEntry:
     digest, size = hashlib.sha256(), 0
-    # A link that took the file's place since it was listed is not followed.
+    # A link that replaced the file since it was listed is not followed.
     handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     try:
         while chunk := os.read(handle, _CHUNK):
@@ -241,6 +210,6 @@ def _read(source: Path, target: int | None) -> FileEntry:
 
 
 def _write(handle: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[os.write(handle, remaining) :]

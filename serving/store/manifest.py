@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, ValidationError
 
 from serving.errors import UnreadableManifest
+from serving.frozen import FrozenModel
+from serving.storage.local import FileEntry
 
 NAME = "taxiway.json"
 
@@ -27,11 +29,7 @@ def _finite(value: float | None) -> float | None:
 Metric = Annotated[float | None, AfterValidator(_finite)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Spans(_Frozen):
+class Spans(FrozenModel):
     """The spans of data behind a model.
 
     Args:
@@ -43,14 +41,14 @@ class Spans(_Frozen):
     eval: int | None = None
 
 
-class SliceMetrics(_Frozen):
+class SliceMetrics(FrozenModel):
     """The metrics on one slice of the data; null where a metric is not defined."""
 
     slice: str
     metrics: dict[str, Metric]
 
 
-class Blessing(_Frozen):
+class Blessing(FrozenModel):
     """What a judge said of a model.
 
     Args:
@@ -64,14 +62,7 @@ class Blessing(_Frozen):
     artifact_uri: str = ""
 
 
-class FileEntry(_Frozen):
-    """One file of a model."""
-
-    sha256: str
-    bytes: int
-
-
-class Facts(_Frozen):
+class Facts(FrozenModel):
     """What a publisher knows of a model.
 
     Args:
@@ -92,11 +83,11 @@ class Facts(_Frozen):
     blessing: Blessing
     infra_blessing: Blessing | None = None
     run_id: str = ""
-    mlmd: dict[str, int] = {}
+    mlmd: dict[str, int] = Field(default_factory=dict)
     code_hash: str = ""
     spans: Spans = Spans()
-    hyperparameters: dict[str, JsonValue] = {}
-    metrics: dict[str, Metric] = {}
+    hyperparameters: dict[str, JsonValue] = Field(default_factory=dict)
+    metrics: dict[str, Metric] = Field(default_factory=dict)
     slices: tuple[SliceMetrics, ...] = ()
     published_by: str = ""
 

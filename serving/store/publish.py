@@ -15,9 +15,10 @@ from serving.errors import (
     UnreadableManifest,
 )
 from serving.storage import local
-from serving.store import lock, manifest
-from serving.store.manifest import Facts, FileEntry, Manifest
-from serving.store.verify import in_fresh_process
+from serving.storage.local import FileEntry
+from serving.store import lock, manifest, model_files
+from serving.store.manifest import Facts, Manifest
+from serving.store.verify import in_worker_process
 
 # Longer than one verification may take.
 WAIT_SECONDS = 900.0
@@ -57,7 +58,7 @@ def verify_hashes(version_dir: Path) -> list[str]:
     """
     try:
         known = manifest.read(version_dir)
-        found = local.content(version_dir)
+        found = model_files.hash_files(version_dir)
     except StoreError as error:
         return [str(error)]
     problems = _differences(known.files, found)
@@ -72,7 +73,7 @@ def publish(
     model: Path,
     base: Path,
     facts: Facts,
-    verify: Callable[[Path], None] = in_fresh_process,
+    verify: Callable[[Path], None] = in_worker_process,
     wait: float = WAIT_SECONDS,
 ) -> Path:
     """Publish a blessed SavedModel as the next version, unless it is the newest version already.
@@ -144,7 +145,7 @@ def _publish(model: Path, base: Path, facts: Facts, verify: Callable[[Path], Non
         _flush_folders(staging)
         verify(staging)
         # What was verified is what was read, and nothing has touched it since.
-        problems = _differences(content, local.content(staging))
+        problems = _differences(content, model_files.hash_files(staging))
         if problems:
             raise DamagedModel(staging, "; ".join(problems), "publish again, or check the disk")
         staging.rename(version)
@@ -165,7 +166,7 @@ def _remove_leftovers(base: Path) -> None:
 def _stage(model: Path, staging: Path) -> dict[str, FileEntry]:
     staging.mkdir()
     content: dict[str, FileEntry] = {}
-    for name in local.names(model):
+    for name in model_files.list_files(model):
         target = staging / name
         for folder in reversed(target.relative_to(staging).parents):
             if not (staging / folder).exists():
@@ -196,13 +197,13 @@ def _differences(known: Mapping[str, FileEntry], found: Mapping[str, FileEntry])
 
 
 def _same_content(model: Path, version: Path) -> bool:
-    names = local.names(model)
+    names = model_files.list_files(model)
     try:
         manifest.read(version)
-        same = names == local.names(version) and all(
+        same = names == model_files.list_files(version) and all(
             (model / name).stat().st_size == (version / name).stat().st_size for name in names
         )
-        return same and local.content(model) == local.content(version)
+        return same and model_files.hash_files(model) == model_files.hash_files(version)
     except (UnreadableManifest, DamagedModel):
         return False  # nothing published yet, or not by this store, or damaged since
 

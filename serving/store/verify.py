@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from serving.storage import local
+from serving.store import model_files
 from serving.store.manifest import model_id
-from serving.validation import process as fresh
-from serving.validation.trial import REQUIRED, Signature, Signatures, check
+from serving.validation import worker_process
+from serving.validation.model_check import REQUIRED, Signature, Signatures, check
 
 TIMEOUT_SECONDS = 300.0
 
@@ -37,7 +37,7 @@ def remember(good_model_id: str) -> None:
     _good.add(good_model_id)
 
 
-def in_fresh_process(
+def in_worker_process(
     folder: Path, expected: Signatures = REQUIRED, timeout: float = TIMEOUT_SECONDS
 ) -> None:
     """Verify a SavedModel in a process of its own, which may crash or hang without harm.
@@ -50,18 +50,19 @@ def in_fresh_process(
     Raises:
       DamagedModel: the model cannot be loaded or called, or an answer is not finite.
     """
-    if expected is REQUIRED and model_id(local.content(folder)) in _good:
+    if expected is REQUIRED and model_id(model_files.hash_files(folder)) in _good:
         return
     request = _Request(folder=folder.resolve(), expected=dict(expected), timeout=timeout)
-    process = fresh.start("serving.store.verify", request.model_dump_json())
-    problems = fresh.finish(process, folder, timeout)
+    process = worker_process.start("serving.store.verify")
+    worker_process.send(process, request.model_dump_json())
+    problems = worker_process.wait(process, folder, timeout)
     if problems:
-        raise fresh.damaged(folder, "; ".join(problems.splitlines()))
+        raise worker_process.damaged(folder, "; ".join(problems.splitlines()))
 
 
 def _main() -> int:
-    request = _Request.model_validate_json(fresh.receive())
-    fresh.limit(request.timeout)
+    request = _Request.model_validate_json(worker_process.recv())
+    worker_process.limit(request.timeout)
     problems = check(request.folder, request.expected)
     for problem in problems:
         print(problem)

@@ -14,8 +14,8 @@ import tensorflow_transform as tft
 from models import features as features_module
 from models import tfrecords
 from models.dataset import as_matrix, load_transform
-from serving.validation import trial
-from serving.validation.trial import Signature
+from serving.validation import model_check
+from serving.validation.model_check import Signature
 from tests.conftest import PROJECT, Run
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_a_session_restores_what_the_signatures_read(
         "transformed": Signature(inputs={"features": "float32"}, outputs=SCORES),
         "transform_features": Signature(inputs={"examples": "string"}),
     }
-    assert trial.check(Path(flights_run.result["model_dir"]), expected) == []
+    assert model_check.check(Path(flights_run.result["model_dir"]), expected) == []
 
 
 def test_transformed_agrees_with_serving_default(

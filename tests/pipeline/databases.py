@@ -16,7 +16,7 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.workspace import Workspace
-from serving.store import aliases
+from serving.store import aliases, model_config
 from serving.store import publish as store
 from serving.store.manifest import Blessing, Facts
 
@@ -127,7 +127,7 @@ class Ledger:
         folder = store.publish(candidate, self.workspace.model_base, facts, lambda _: None)
         aliases.promote(
             self.workspace.model_base, int(folder.name), "flights.Pusher", action="publish",
-            server=aliases.Server(now=_long_ago), verify=lambda _: None,
+            server=model_config.ServerPolicy(now=_long_ago), verify=lambda _: None,
         )  # fmt: skip
         return folder
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from serving.store import aliases, publish
+from serving.store import model_config, publish
 
 # As docs/registry.md has it started.
 _CONFIG_POLL, _FILES_POLL, _LOADING = 10, 2, 5
@@ -54,7 +54,7 @@ class Follower:
         return max(self.loaded, default=None)
 
     def _look_at_config(self) -> None:
-        file = self.base.parent / aliases.CONFIG
+        file = self.base.parent / model_config.CONFIG
         if not file.exists():
             return
         config = text_format.Parse(file.read_text(), model_server_config_pb2.ModelServerConfig())

@@ -23,7 +23,7 @@ from typing import Any
 from serving.errors import StoreError
 from serving.store import publish
 from serving.store.manifest import Blessing, Facts
-from serving.store.verify import in_fresh_process
+from serving.store.verify import in_worker_process
 from tests.coverage import untraced
 
 FACTS = Facts(name="tiny", blessing=Blessing(blessed=True))
@@ -172,7 +172,7 @@ def _publish(job: Job, report: int) -> None:
     def real(folder: Path) -> None:
         if job.how == "verifying":
             threading.Thread(target=_die_of, args=(job.delay, hooks), daemon=True).start()
-        in_fresh_process(folder)
+        in_worker_process(folder)
         hooks.passed("verified")
 
     hooks.install()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serving.validation.trial import Signature
+from serving.validation.model_check import Signature
 
 SIGNATURES = {
     "serving_default": Signature(inputs={"examples": "string"}, outputs={"scores": "float32"}),

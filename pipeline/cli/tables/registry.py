@@ -15,8 +15,8 @@ from pipeline.cli import program
 from pipeline.cli.console import open_console
 from pipeline.registry.models import Entry
 from pipeline.runs.records import RunRecord
-from serving.store.aliases import Event
 from serving.store.manifest import Manifest
+from serving.store.model_config import Event
 
 if TYPE_CHECKING:
     from pipeline.metadata.lineage import Origin

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from pipeline.cli.console import open_console
-from serving.sizing import analysis
-from serving.sizing.result import Cell, Recommendation, Sizing
+from serving.sizing.results import analysis
+from serving.sizing.results.result import Cell, Recommendation, Sizing
 
 
 def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:

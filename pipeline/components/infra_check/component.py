@@ -29,8 +29,7 @@ from pipeline.components.infra_check.report import (
 )
 from pipeline.metadata import properties
 from pipeline.settings.infra import InfraSettings
-from serving.storage import local
-from serving.store import manifest, verify
+from serving.store import manifest, model_files, verify
 
 EVAL_SPLIT = "eval"
 
@@ -152,7 +151,7 @@ def _first_rows(candidate: Candidate) -> list[bytes]:
 
 
 def _copied(stamped: Path, found: Report) -> list[str]:
-    same = manifest.model_id(local.content(stamped)) == found.model_id
+    same = manifest.model_id(model_files.hash_files(stamped)) == found.model_id
     return [] if same else [f"{stamped} is not what was served; look at the disk"]
 
 

@@ -11,7 +11,7 @@ from pipeline.components.infra_check import report
 from pipeline.components.infra_check.rehearsal import Candidate, Request
 from pipeline.components.infra_check.report import Report
 from serving.errors import DamagedModel
-from serving.validation import process as fresh
+from serving.validation import worker_process
 
 _MODULE = "pipeline.components.infra_check.rehearsal"
 
@@ -30,8 +30,8 @@ class Rehearsal:
         self.candidate = candidate
         self._folder = tempfile.TemporaryDirectory(prefix="taxiway-infra-")
         request = Request(**dict(candidate), folder=self.folder)
-        self._process = _prepared.pop() if _prepared else fresh.prepare(_MODULE)
-        fresh.ask(self._process, request.model_dump_json())
+        self._process = _prepared.pop() if _prepared else worker_process.start(_MODULE)
+        worker_process.send(self._process, request.model_dump_json())
 
     @property
     def folder(self) -> Path:
@@ -46,7 +46,7 @@ class Rehearsal:
         """
         limits = self.candidate.limits
         try:
-            fresh.finish(self._process, self.candidate.model, limits.seconds)
+            worker_process.wait(self._process, self.candidate.model, limits.seconds)
             return report.read(self.folder)
         except DamagedModel as error:
             return Report(limits=limits).but_for(error.what)
@@ -65,7 +65,7 @@ _under_way: list[Rehearsal] = []
 def prepare() -> None:
     """Let a process get ready for the candidate to come: TensorFlow takes seconds to import."""
     if not _prepared:
-        _prepared.append(fresh.prepare(_MODULE))
+        _prepared.append(worker_process.start(_MODULE))
 
 
 def begin(candidate: Candidate) -> None:

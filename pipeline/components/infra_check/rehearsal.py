@@ -25,9 +25,8 @@ from models import requests, tfrecords
 from models.features import Features
 from pipeline.components.infra_check.report import REPORT_FILE, Latency, Limits, Report
 from serving.errors import DamagedModel
-from serving.storage import local as files
-from serving.store import manifest
-from serving.validation import process, trial, warmup
+from serving.store import manifest, model_files
+from serving.validation import model_check, warmup, worker_process
 from serving.validation.inputs import DEFAULT
 
 MODEL_FOLDER = "model"
@@ -75,7 +74,7 @@ class Request(Candidate):
 
 
 class _Rehearsal:
-    def __init__(self, request: Request, rows: _Rows, servable: trial.Servable) -> None:
+    def __init__(self, request: Request, rows: _Rows, servable: model_check.Servable) -> None:
         self._request = request
         self._rows = rows
         self._servable = servable
@@ -214,7 +213,7 @@ def rehearse(request: Request) -> Report:
         limits=request.limits,
     )
     try:
-        files.names(request.model)  # no links, which a copy would follow
+        model_files.list_files(request.model)  # no links, which a copy would follow
         shutil.copytree(request.model, model)
         report = report.model_copy(
             update={"warmup_requests": _write_warmup(model, rows.first(max(_WARMUP_BATCHES)))}
@@ -223,11 +222,13 @@ def rehearse(request: Request) -> Report:
         return report.but_for(f"{error.where}: {error.what}")
     except ValueError as error:
         return report.but_for(str(error))
-    report = report.model_copy(update={"model_id": manifest.model_id(files.content(model))})
+    report = report.model_copy(
+        update={"model_id": manifest.model_id(model_files.hash_files(model))}
+    )
     before = _resident_bytes()
     found: dict[str, Any] = {}
 
-    def further(servable: trial.Servable) -> list[str]:
+    def further(servable: model_check.Servable) -> list[str]:
         rehearsal = _Rehearsal(request, rows, servable)
         try:
             problems = list(rehearsal.problems())
@@ -237,7 +238,7 @@ def rehearse(request: Request) -> Report:
         np.savez(request.folder / ANSWERS_FILE, scores=rehearsal.scores, labels=labels)
         return problems
 
-    problems = trial.check(model, further=further)
+    problems = model_check.check(model, further=further)
     found["memory_bytes"] = max(0, _peak_bytes() - before)
     report = report.model_copy(update=found)
     return report.but_for(*problems, *_past_limits(report))
@@ -305,8 +306,8 @@ def _status(field: str) -> int:
 
 
 def _main() -> int:
-    request = Request.model_validate_json(process.receive())
-    process.limit(request.limits.seconds)
+    request = Request.model_validate_json(worker_process.recv())
+    worker_process.limit(request.limits.seconds)
     # What TensorFlow itself takes is not the model's.
     _watch_memory(request)
     _write(request, rehearse(request))

@@ -62,7 +62,7 @@ class VersionedPusherExecutor(executor.Executor):
         server = promotion.server(publish)
         waits = promotion.waits(publish, base, facts.spans)
         if waits:
-            aliases.hold_back(base, server)
+            aliases.withdraw_next(base, server)
         version = store.publish(model, base, facts)
         if not waits:
             aliases.promote(

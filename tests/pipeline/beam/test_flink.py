@@ -19,7 +19,7 @@ from pipeline.kubeflow.container.plan import RunFolder
 from pipeline.settings.beam import BeamSettings, ComponentSettings
 from pipeline.settings.kubeflow import KubeflowSettings
 from scripts.clusters.flink import Flink, running
-from serving.store import aliases, publish
+from serving.store import model_config, publish
 from tests.conftest import PROJECT, Run, taxiway
 from tests.pipeline.beam import runs
 from tests.pipeline.kubeflow import packages
@@ -121,7 +121,7 @@ class TestFlink(runs.SameAsHere):
             assert len(list(folder.iterdir())) == 1
         base = there.workspace / "models" / "flights"
         assert publish.versions(base) == [1]
-        assert aliases.of_model(base).aliases == {"stable": 1}
+        assert model_config.load_served_model(base).aliases == {"stable": 1}
 
     def test_a_run_is_cached_wherever_it_was_done(self, there: Run) -> None:
         """The results are the same, so there is no reason to do them again elsewhere."""

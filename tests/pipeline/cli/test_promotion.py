@@ -19,8 +19,8 @@ from pipeline.runs.records import Output, RunRecord
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.store import aliases, publish
-from serving.store.aliases import Server
 from serving.store.manifest import Blessing, Facts
+from serving.store.model_config import ServerPolicy
 from tests.conftest import PROJECT, RUN, Run, taxiway
 from tests.pipeline.databases import Ledger
 from tests.serving.tiny import export
@@ -49,7 +49,7 @@ def workspace(models: list[Path], tmp_path: Path) -> Workspace:
         version = publish.publish(model, place.model_base, facts, lambda _: None)
         aliases.promote(
             place.model_base, int(version.name), "flights.Pusher", action="publish",
-            server=Server(now=_long_ago), verify=lambda _: None,
+            server=ServerPolicy(now=_long_ago), verify=lambda _: None,
         )  # fmt: skip
     return place
 

@@ -17,7 +17,7 @@ import yaml
 
 from pipeline.cli import app
 from serving.ports import free_port
-from serving.sizing.result import Sizing
+from serving.sizing.results.result import Sizing
 from serving.store import publish
 from serving.store.manifest import Blessing, Facts
 from tests.conftest import PROJECT, taxiway

@@ -19,7 +19,7 @@ from pipeline.registry import index, retention
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
-from serving.store import aliases, manifest, publish
+from serving.store import aliases, manifest, model_config, publish
 from tests.pipeline.databases import PASSWORD, Ledger, mariadb
 
 _KEPT = 1
@@ -232,9 +232,9 @@ def test_a_server_s_database_is_one_workspace_s(
     assert caught.value.next_step == "give each workspace its own database"
 
 
-def _in(minutes: int) -> aliases.Server:
+def _in(minutes: int) -> model_config.ServerPolicy:
     then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
-    return aliases.Server(settle_seconds=20, now=lambda: then)
+    return model_config.ServerPolicy(settle_seconds=20, now=lambda: then)
 
 
 def _collect(ledger: Ledger, minutes: int = 60) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from serving.server.options import UNSUPPORTED, Options
-from serving.store import aliases
+from serving.store import model_config
 from tests.serving.k8s import checks, rendered
 from tests.serving.k8s.rendered import FOLDER, Object
 
@@ -226,11 +226,11 @@ def test_the_server_reads_what_the_registry_writes(overlay: str) -> None:
         if each["name"] == "workspace"
     ]
     flags = rendered.flags(overlay)
-    assert flags["model_config_file"] == f"{models}/{aliases.CONFIG}"
+    assert flags["model_config_file"] == f"{models}/{model_config.CONFIG}"
     assert flags["allow_version_labels_for_unavailable_models"] == "true"
     [kserve] = rendered.pods("overlays/kserve")
     of_kserve = [each for each in kserve.containers[0]["args"] if "model_config_file=" in each]
-    assert of_kserve == [f"--model_config_file=/mnt/models/{aliases.CONFIG}"]
+    assert of_kserve == [f"--model_config_file=/mnt/models/{model_config.CONFIG}"]
 
 
 def test_one_place_says_which_image(overlay: str) -> None:

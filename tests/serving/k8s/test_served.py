@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from serving.store import aliases, publish
+from serving.store import aliases, model_config, publish
 from serving.store.manifest import Blessing, Facts
 from tests.serving.k8s import rendered
 from tests.serving.server.conftest import Server, serving
@@ -28,7 +28,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = folder / "workspace" / "models" / "flights"
     for version, factor in ((1, 0.5), (2, 0.25)):
         publish.publish(export(folder / str(version), factor), base, _FACTS, lambda _: None)
-    for version, alias in ((1, aliases.STABLE), (2, "canary")):
+    for version, alias in ((1, model_config.STABLE), (2, "canary")):
         aliases.promote(base, version, "ann", alias, verify=lambda _: None)
     return base
 

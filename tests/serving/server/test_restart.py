@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.store import aliases, publish
+from serving.store import aliases, model_config, publish
 from serving.store.manifest import Blessing, Facts
 from tests.serving.server.conftest import Server, serving
 
@@ -30,7 +30,7 @@ def test_after_a_restart_the_last_good_version_answers(
         version = publish.publish(model, base, _FACTS, lambda _: None)
         aliases.promote(base, int(version.name), "m", action="publish", verify=lambda _: None)
     flags = (
-        f"--model_config_file={tmp_path / aliases.CONFIG}",
+        f"--model_config_file={tmp_path / model_config.CONFIG}",
         "--model_config_file_poll_wait_seconds=1",
         "--allow_version_labels_for_unavailable_models=true",
         "--max_num_load_retries=0",
@@ -46,7 +46,7 @@ def test_after_a_restart_the_last_good_version_answers(
         assert _answer(server) == 0.5
         aliases.promote(
             base, 1, "m", action="rollback", verify=lambda _: None,
-            server=aliases.Server(settle_seconds=2.5),
+            server=model_config.ServerPolicy(settle_seconds=2.5),
         )  # fmt: skip
         for _ in range(200):  # until it looks at the file again
             if _answer(server, "/labels/stable") == 0.5:

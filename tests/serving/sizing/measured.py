@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from serving.sizing.result import Cell, Check, Figures, Memory, Recommendation, Sizing, Wanted
+from serving.sizing.results.result import (
+    Cell,
+    Check,
+    Figures,
+    Memory,
+    Recommendation,
+    Sizing,
+    Wanted,
+)
 
 
 def figures(per_second: float = 1000.0, p99_ms: float = 20.0, **known: Any) -> Figures:

@@ -13,8 +13,8 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.errors import ChangedByHand, DamagedModel, StoreUnwritable, Unblessed, UnknownVersion
-from serving.store import aliases, publish
-from serving.store.aliases import Server
+from serving.store import aliases, model_config, publish
+from serving.store.model_config import ServerPolicy
 from tests.serving.follower import Follower
 from tests.serving.publishers import FACTS
 
@@ -36,7 +36,7 @@ def base(another: Another, tmp_path: Path) -> Path:
 
 def served(base: Path) -> dict[str, int]:
     """Return the labels that TF Serving reads; each must be on a version that it loads."""
-    text = (base.parent / aliases.CONFIG).read_text()
+    text = (base.parent / model_config.CONFIG).read_text()
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     [model] = config.model_config_list.config
     assert (model.name, model.model_platform) == (base.name, "tensorflow")
@@ -49,38 +49,40 @@ def test_what_is_promoted_is_what_tf_serving_reads(base: Path) -> None:
     event = aliases.promote(base, 3, "ann", "canary", why="try it", verify=_good)
     assert served(base) == {"stable": 2, "canary": 3}
     assert event is not None and (event.before, event.why) == (None, "try it")
-    assert aliases.of_model(base).aliases == {"stable": 2, "canary": 3}
+    assert model_config.load_served_model(base).aliases == {"stable": 2, "canary": 3}
 
 
 def test_the_version_of_before_is_remembered(base: Path) -> None:
     for version in (1, 3):
         aliases.promote(base, version, "ann", verify=_good)
-    assert aliases.of_model(base).previous() == 1
+    assert model_config.load_served_model(base).previous() == 1
     event = aliases.promote(base, 1, "bob", action="rollback", why="p99", verify=_good)
     assert event is not None and event.before == 3
-    assert aliases.of_model(base).previous() == 3
-    assert [(e.who, e.action, e.version) for e in aliases.of_model(base).history] == [
+    assert model_config.load_served_model(base).previous() == 3
+    assert [(e.who, e.action, e.version) for e in model_config.load_served_model(base).history] == [
         ("ann", "promote", 1), ("ann", "promote", 3), ("bob", "rollback", 1),
     ]  # fmt: skip
 
 
 def test_what_has_the_alias_already_changes_nothing(base: Path) -> None:
     aliases.promote(base, 2, "ann", verify=_good)
-    before = (base.parent / aliases.CONFIG).read_bytes()
+    before = (base.parent / model_config.CONFIG).read_bytes()
     assert aliases.promote(base, 2, "ann", verify=_good) is None
-    assert (base.parent / aliases.CONFIG).read_bytes() == before
+    assert (base.parent / model_config.CONFIG).read_bytes() == before
 
 
 def test_another_model_in_the_folder_keeps_its_aliases(base: Path, another: Another) -> None:
     other = base.with_name("rides")
     publish.publish(another("rides"), other, FACTS, _good)
     for each, version in ((base, 2), (other, 1)):
-        aliases.promote(each, version, "ann", verify=_good, server=Server(f"/models/{each.name}"))
-    config = aliases.read(base.parent)
+        aliases.promote(
+            each, version, "ann", verify=_good, server=ServerPolicy(f"/models/{each.name}")
+        )
+    config = model_config.read(base.parent)
     assert {name: model.aliases for name, model in config.models.items()} == {
         "flights": {"stable": 2}, "rides": {"stable": 1},
     }  # fmt: skip
-    assert 'base_path: "/models/rides"' in (base.parent / aliases.CONFIG).read_text()
+    assert 'base_path: "/models/rides"' in (base.parent / model_config.CONFIG).read_text()
 
 
 def _unblessed(version: Path) -> None:
@@ -115,15 +117,15 @@ def test_a_version_that_does_not_answer_gets_no_alias(base: Path) -> None:
 
     with pytest.raises(DamagedModel, match="it does not answer"):
         aliases.promote(base, 1, "ann", verify=dead)
-    assert not (base.parent / aliases.CONFIG).exists()
+    assert not (base.parent / model_config.CONFIG).exists()
 
 
 def test_a_file_that_was_changed_by_hand_is_not_trusted(base: Path) -> None:
     aliases.promote(base, 2, "ann", verify=_good)
-    file = base.parent / aliases.CONFIG
+    file = base.parent / model_config.CONFIG
     file.write_text(file.read_text().replace("value: 2", "value: 3"))
     for use in (
-        lambda: aliases.of_model(base),
+        lambda: model_config.load_served_model(base),
         lambda: aliases.promote(base, 1, "ann", verify=_good),
     ):
         with pytest.raises(ChangedByHand, match="not what `taxiway registry` wrote"):
@@ -142,7 +144,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(base: Path, monkeypatch: pytest.M
     assert served(base) == {"stable": 1}
 
 
-def _patient(base: Path) -> tuple[Follower, Server, list[float]]:
+def _patient(base: Path) -> tuple[Follower, ServerPolicy, list[float]]:
     """Return a server that follows the file, what the writer knows of it, and how he waits."""
     follower, waits = Follower(base), list[float]()
 
@@ -150,7 +152,7 @@ def _patient(base: Path) -> tuple[Follower, Server, list[float]]:
         waits.append(seconds)
         follower.pass_time(seconds)
 
-    return follower, Server(settle_seconds=20, sleep=sleep, now=follower.now), waits
+    return follower, ServerPolicy(settle_seconds=20, sleep=sleep, now=follower.now), waits
 
 
 def test_a_server_follows_each_publish_without_waiting(base: Path, another: Another) -> None:
@@ -214,12 +216,12 @@ def test_a_version_of_before_that_was_harmed_is_not_loaded(base: Path) -> None:
     aliases.promote(base, 1, "ann", verify=_good)
     (base / "1" / "saved_model.pb").write_bytes(b"")
     aliases.promote(base, 2, "ann", verify=_good)
-    assert aliases.of_model(base).loads == {2, 4}
+    assert model_config.load_served_model(base).loads == {2, 4}
 
 
 def test_where_a_person_decides_nothing_is_loaded_before(base: Path) -> None:
-    aliases.promote(base, 2, "ann", verify=_good, server=Server(ahead=False))
-    assert aliases.of_model(base).loads == {2}
+    aliases.promote(base, 2, "ann", verify=_good, server=ServerPolicy(preload_next=False))
+    assert model_config.load_served_model(base).loads == {2}
 
 
 def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: Another) -> None:
@@ -227,7 +229,7 @@ def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: A
     aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good, server=server)
     follower.pass_time(60)
     for content in ("held back", "held back too"):
-        aliases.hold_back(base, server)
+        aliases.withdraw_next(base, server)
         publish.publish(another(content), base, FACTS, _good)
         follower.pass_time(60)
         assert (follower.labels, follower.answers()) == ({"stable": 3}, 3)
@@ -238,14 +240,14 @@ def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: A
 
 
 def test_before_anything_is_published_there_is_nothing_to_hold_back(tmp_path: Path) -> None:
-    aliases.hold_back(tmp_path / "models" / "flights")
+    aliases.withdraw_next(tmp_path / "models" / "flights")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_somebody_elses_stays_as_it_is_when_nothing_is_promoted(base: Path) -> None:
-    file = base.parent / aliases.CONFIG
+    file = base.parent / model_config.CONFIG
     file.write_text("model_config_list {}\n")
-    aliases.hold_back(base)
+    aliases.withdraw_next(base)
     assert file.read_text() == "model_config_list {}\n"
 
 
@@ -255,11 +257,11 @@ def test_a_kill_while_a_server_loads_leaves_the_labels(base: Path) -> None:
     def killed(_: float) -> None:
         raise KeyboardInterrupt
 
-    server = Server(settle_seconds=20, sleep=killed)
+    server = ServerPolicy(settle_seconds=20, sleep=killed)
     with pytest.raises(KeyboardInterrupt):
         aliases.promote(base, 1, "ann", verify=_good, server=server)
     assert served(base) == {"stable": 3}
-    assert len(aliases.of_model(base).history) == 1
+    assert len(model_config.load_served_model(base).history) == 1
 
 
 def test_two_at_once_both_stand_in_the_history(base: Path) -> None:
@@ -271,11 +273,11 @@ def test_two_at_once_both_stand_in_the_history(base: Path) -> None:
     with ThreadPoolExecutor(8) as crowd:
         list(crowd.map(give, names))
     assert served(base) == dict.fromkeys(names, 2)
-    assert sorted(event.alias for event in aliases.of_model(base).history) == names
+    assert sorted(event.alias for event in model_config.load_served_model(base).history) == names
 
 
 def test_the_file_of_an_earlier_release_is_read(base: Path) -> None:
-    (base.parent / aliases.CONFIG).write_text(
+    (base.parent / model_config.CONFIG).write_text(
         "# Written by `taxiway registry`, read by TF Serving. Change it with that command only.\n"
         '# taxiway: {"models": {"flights": {"aliases": {"stable": 2}, "base_path": "/m/flights", '
         '"history": []}}}\n'
@@ -284,7 +286,7 @@ def test_the_file_of_an_earlier_release_is_read(base: Path) -> None:
         "    model_version_policy { specific {\n      versions: 2\n    } }\n"
         '    version_labels { key: "stable" value: 2 }\n  }\n}\n'
     )
-    assert aliases.of_model(base).aliases == {"stable": 2}
+    assert model_config.load_served_model(base).aliases == {"stable": 2}
 
 
 def test_where_nothing_is_published_there_is_no_such_version(tmp_path: Path) -> None:

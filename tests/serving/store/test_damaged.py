@@ -11,7 +11,7 @@ import pytest
 
 from serving.errors import DamagedModel
 from serving.store import publish, verify
-from serving.validation import trial
+from serving.validation import model_check
 from tests.proof import Proof
 from tests.serving.damage import DAMAGES, ONLY_IN_A_FRESH_PROCESS
 from tests.serving.promises import violations
@@ -22,12 +22,12 @@ Another = Callable[[object], Path]
 
 
 def _in_this_process(folder: Path) -> None:
-    problems = trial.check(folder, SIGNATURES)
+    problems = model_check.check(folder, SIGNATURES)
     if problems:
         raise DamagedModel(folder, "; ".join(problems), "export it again")
 
 
-_in_a_fresh_process = functools.partial(verify.in_fresh_process, expected=SIGNATURES)
+_in_a_fresh_process = functools.partial(verify.in_worker_process, expected=SIGNATURES)
 
 
 @pytest.mark.parametrize("name", DAMAGES)

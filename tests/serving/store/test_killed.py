@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.store import publish as store
-from serving.validation import trial
+from serving.validation import model_check
 from tests.proof import Proof
 from tests.serving.promises import violations
 from tests.serving.publishers import Job, Outcome, Publishers
@@ -122,7 +122,7 @@ def test_at_any_moment(
                 proof.case("killed at any moment", broken)
             found += broken
         # Verified as TF Serving would load it, not only by its hashes.
-        found += trial.check(base.base / str(base.last)) if number < 3 else []
+        found += model_check.check(base.base / str(base.last)) if number < 3 else []
     assert not found
     assert died >= deaths
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from serving.errors import UnreadableManifest
+from serving.storage.local import FileEntry
 from serving.store import manifest, publish
-from serving.store.manifest import Blessing, Facts, FileEntry, Manifest, SliceMetrics, Spans
+from serving.store.manifest import Blessing, Facts, Manifest, SliceMetrics, Spans
 
 FULL = Facts(
     name="flights",

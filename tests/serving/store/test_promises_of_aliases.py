@@ -25,10 +25,10 @@ from pipeline.registry import retention
 from pipeline.workspace import Workspace
 from serving.errors import ChangedByHand, StoreError, Unblessed
 from serving.storage import local
-from serving.store import aliases, manifest
+from serving.store import aliases, manifest, model_config
 from serving.store import publish as store
-from serving.store.aliases import Server
 from serving.store.manifest import Blessing
+from serving.store.model_config import ServerPolicy
 from tests.proof import Proof
 from tests.serving.follower import Follower
 from tests.serving.publishers import FACTS
@@ -82,7 +82,7 @@ class _Registry(RuleBasedStateMachine):
         """Publish as the pipeline does."""
         version = self._publish()
         if self.promotes:
-            self._give(version, aliases.STABLE, "publish")
+            self._give(version, model_config.STABLE, "publish")
 
     def _publish(self) -> int:
         version = int(store.publish(self._model(), self.base, FACTS, self._verify).name)
@@ -93,15 +93,21 @@ class _Registry(RuleBasedStateMachine):
     def publish_the_newest_once_more(self) -> None:
         """As a pipeline does that was killed, or whose Pusher runs again."""
         newest = max(store.versions(self.base))
-        taken = aliases.of_model(self.base)
+        taken = model_config.load_served_model(self.base)
         if newest in self.harmed or not self.promotes:
             return
         model = self.base / str(newest)
         again = store.publish(model, self.base, FACTS, self._verify)
         assert again == model
-        self._give(newest, aliases.STABLE, "publish")
-        left = taken.had(aliases.STABLE, newest) and taken.aliases[aliases.STABLE] != newest
-        if left and aliases.of_model(self.base).aliases[aliases.STABLE] == newest:
+        self._give(newest, model_config.STABLE, "publish")
+        left = (
+            taken.was_ever(model_config.STABLE, newest)
+            and taken.aliases[model_config.STABLE] != newest
+        )
+        if (
+            left
+            and model_config.load_served_model(self.base).aliases[model_config.STABLE] == newest
+        ):
             self._violated(f"version {newest} is stable again, from which it was taken")
 
     @rule(infra=st.booleans())
@@ -116,14 +122,14 @@ class _Registry(RuleBasedStateMachine):
 
     @rule(version=st.integers(1, 5))
     def roll_back(self, version: int) -> None:
-        self._give(version, aliases.STABLE, "rollback")
+        self._give(version, model_config.STABLE, "rollback")
 
     @precondition(lambda self: self.base.parent.exists())
     @rule()
     def roll_back_to_the_version_before(self) -> None:
-        before = aliases.of_model(self.base).previous()
+        before = model_config.load_served_model(self.base).previous()
         if before is not None:
-            self._give(before, aliases.STABLE, "rollback")
+            self._give(before, model_config.STABLE, "rollback")
 
     def _give(self, version: int, alias: str, action: str) -> None:
         may = version in store.versions(self.base) and version not in self.harmed
@@ -144,10 +150,10 @@ class _Registry(RuleBasedStateMachine):
             if not may:
                 self._violated(f"version {version} was given an alias")
 
-    def _server(self) -> Server:
+    def _server(self) -> ServerPolicy:
         follower = self.follower
-        return Server(
-            ahead=self.promotes,
+        return ServerPolicy(
+            preload_next=self.promotes,
             settle_seconds=_SETTLE,
             sleep=follower.pass_time,
             now=follower.now,
@@ -191,19 +197,19 @@ class _Registry(RuleBasedStateMachine):
         ledger = metadata_store.MetadataStore(database)
         found = retention.plan(self.workspace, ledger, keep, self._server())
         retention.apply(ledger, found)
-        gone = aliases.of_model(self.base).loads & set(self.numbers) - set(
+        gone = model_config.load_served_model(self.base).loads & set(self.numbers) - set(
             store.versions(self.base)
         )
         if gone:
             self._violated(f"versions {gone} are listed, and were removed")
 
-    @precondition(lambda self: aliases.of_model(self.base).aliases)
+    @precondition(lambda self: model_config.load_served_model(self.base).aliases)
     @rule(other=st.integers(1, 9))
     def edit_the_file_by_hand(self, other: int) -> None:
         """Whoever edits the file is found out; here he takes it back."""
-        file = self.base.parent / aliases.CONFIG
+        file = self.base.parent / model_config.CONFIG
         before = file.read_text()
-        stable = next(iter(aliases.of_model(self.base).aliases.values()))
+        stable = next(iter(model_config.load_served_model(self.base).aliases.values()))
         edited = before.replace(f"value: {stable} ", f"value: {other} ")
         file.write_text(edited)
         if edited != before:
@@ -217,20 +223,20 @@ class _Registry(RuleBasedStateMachine):
 
     @rule()
     def leave_a_half_written_file(self) -> None:
-        (self.base.parent / f"{local.UNFINISHED}0123-{aliases.CONFIG}").write_text("half of a")
+        (self.base.parent / f"{local.UNFINISHED}0123-{model_config.CONFIG}").write_text("half of a")
 
     def _aliased(self) -> set[int]:
-        return set(aliases.of_model(self.base).aliases.values())
+        return set(model_config.load_served_model(self.base).aliases.values())
 
     def _violated(self, what: str) -> None:
         type(self).broken += (what,)
 
     @invariant()
     def no_alias_names_what_must_not_serve(self) -> None:
-        if not hasattr(self, "base") or not (self.base.parent / aliases.CONFIG).exists():
+        if not hasattr(self, "base") or not (self.base.parent / model_config.CONFIG).exists():
             return
         labels = served(self.base)
-        if labels != aliases.of_model(self.base).aliases:
+        if labels != model_config.load_served_model(self.base).aliases:
             self._violated(f"TF Serving reads {labels}")
         for alias, version in labels.items():
             try:
@@ -248,7 +254,7 @@ class _Registry(RuleBasedStateMachine):
     def _all_follow(self) -> None:
         """Whatever happened, a server that keeps looking has what the file says in the end."""
         self.follower.pass_time(60)
-        known = aliases.of_model(self.base)
+        known = model_config.load_served_model(self.base)
         if self.follower.labels != known.aliases:
             self._violated(f"labels are {self.follower.labels}, {known.aliases} in the file")
         missing = set(known.aliases.values()) - self.follower.loaded

@@ -12,17 +12,16 @@ from pathlib import Path
 import pytest
 
 from serving.errors import DamagedModel
-from serving.storage import local
-from serving.store import publish, verify
+from serving.store import model_files, publish, verify
 from serving.store.manifest import model_id
-from serving.validation import trial
+from serving.validation import model_check
 from tests.conftest import PROJECT
 from tests.serving.publishers import FACTS
 from tests.serving.tiny import SIGNATURES, export, hang
 
 
 def test_a_good_model_has_no_problems(saved_model: Path) -> None:
-    assert trial.check(saved_model, SIGNATURES) == []
+    assert model_check.check(saved_model, SIGNATURES) == []
 
 
 def test_a_good_model_is_published_by_default(saved_model: Path, tmp_path: Path) -> None:
@@ -51,7 +50,7 @@ def test_a_model_that_hangs_is_given_up(tmp_path: Path) -> None:
     model = export(tmp_path / "model", finish=hang)
     before = _children()
     with pytest.raises(DamagedModel, match=r"not loaded and called within 0\.4 s"):
-        verify.in_fresh_process(model, timeout=0.4)
+        verify.in_worker_process(model, timeout=0.4)
     assert _children() == before, "its process is ended"
 
 
@@ -65,7 +64,7 @@ def test_a_process_that_crashes_is_a_damaged_model(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(DamagedModel, match="its process ended with 1"):
-        verify.in_fresh_process(saved_model, {"x" * name_length: trial.Signature()})
+        verify.in_worker_process(saved_model, {"x" * name_length: model_check.Signature()})
 
 
 def test_a_model_that_passed_a_stricter_look_is_not_verified_again(
@@ -76,13 +75,13 @@ def test_a_model_that_passed_a_stricter_look_is_not_verified_again(
     shutil.copytree(saved_model, changed)
     (changed / "saved_model.pb").write_bytes(b"")
     monkeypatch.setattr(verify, "_good", set())
-    verify.remember(model_id(local.content(saved_model)))
+    verify.remember(model_id(model_files.hash_files(saved_model)))
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    verify.in_fresh_process(same)
+    verify.in_worker_process(same)
     with pytest.raises(DamagedModel, match="the model cannot be served"):
-        verify.in_fresh_process(changed)
+        verify.in_worker_process(changed)
     with pytest.raises(DamagedModel, match="the model cannot be served"):
-        verify.in_fresh_process(same, SIGNATURES)
+        verify.in_worker_process(same, SIGNATURES)
 
 
 def _export(folder: Path, function: object) -> Path:
@@ -114,14 +113,14 @@ def test_warm_up_requests_stand_in_for_inputs_that_cannot_be_made_up(tmp_path: P
             return {"y": tf.math.log(x)}
 
     model = _export(tmp_path / "model", picky)
-    (problem,) = trial.check(model)
+    (problem,) = model_check.check(model)
     assert "no made-up input fits" in problem
     _warm(model, 101.0)
-    assert trial.check(model) == []
+    assert model_check.check(model) == []
     _warm(model, 1.0)
-    assert "a warm-up request fails" in trial.check(model)[0]
+    assert "a warm-up request fails" in model_check.check(model)[0]
     _warm(model, 101.0, "other")
-    assert "a warm-up request fails" in trial.check(model)[0]
+    assert "a warm-up request fails" in model_check.check(model)[0]
 
 
 def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
             / tf.cast(tf.reduce_sum(parsed["ragged"], 1), tf.float32)
         }
 
-    assert trial.check(_export(tmp_path / "model", parse)) == []
+    assert model_check.check(_export(tmp_path / "model", parse)) == []
 
 
 def test_half_precision_is_looked_at_too(tmp_path: Path) -> None:
@@ -153,4 +152,6 @@ def test_half_precision_is_looked_at_too(tmp_path: Path) -> None:
     def half(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"y": tf.cast(x / 0.0, tf.bfloat16)}
 
-    assert trial.check(_export(tmp_path / "model", half)) == ["serving_default: y is not finite"]
+    assert model_check.check(_export(tmp_path / "model", half)) == [
+        "serving_default: y is not finite"
+    ]

@@ -14,9 +14,8 @@ import pytest
 
 from pipeline.components.infra_check import process
 from pipeline.components.infra_check.rehearsal import ANSWERS_FILE, MODEL_FOLDER, rehearse
-from serving.storage import local
-from serving.store import manifest
-from serving.validation import inputs, trial
+from serving.store import manifest, model_files
+from serving.validation import inputs, model_check
 from tests.pipeline.components.infra_check.conftest import (
     MakeRequest,
     candidate,
@@ -52,9 +51,11 @@ def test_a_good_model_gets_warm_up_requests_of_real_rows(
     one, sixteen = (feed for name, feed in warmup if name == "serving_tensors")
     assert one["distance"].tolist() == [0.0] and one["carrier"].tolist() == [b"UA"]
     assert sixteen["distance"] == pytest.approx(np.arange(16) / 10)
-    assert trial.check(model) == []
-    assert manifest.model_id(local.content(model)) == report.model_id
-    assert local.names(good_model) == [name for name in local.names(model) if name != inputs.WARMUP]
+    assert model_check.check(model) == []
+    assert manifest.model_id(model_files.hash_files(model)) == report.model_id
+    assert model_files.list_files(good_model) == [
+        name for name in model_files.list_files(model) if name != inputs.WARMUP
+    ]
 
 
 @pytest.mark.parametrize(

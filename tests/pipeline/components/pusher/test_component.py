@@ -15,7 +15,7 @@ from pipeline.components.pusher import component
 from pipeline.components.pusher.component import VersionedPusherExecutor
 from pipeline.orchestration import outcomes
 from serving.errors import DamagedModel, Unblessed
-from serving.store import aliases, manifest
+from serving.store import manifest, model_config
 from serving.store.manifest import Facts
 
 Published = list[tuple[Path, Path, Facts]]
@@ -95,7 +95,7 @@ def test_a_blessed_model_is_published_with_what_is_known(
     assert pushed.get_string_custom_property("pushed_version") == "1"
     known = manifest.read(tmp_path / "flights" / "1")
     assert pushed.get_string_custom_property("model_id") == known.model_id
-    assert aliases.of_model(base).aliases == {"stable": 1}
+    assert model_config.load_served_model(base).aliases == {"stable": 1}
 
 
 def test_the_word_of_who_served_it_is_kept_too(published: Published, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_version_waits_for_its_alias_when_the_settings_say_so(
     blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=1)
     _push(tmp_path, config={"publish": {"promote": False}}, model_blessing=blessing)
     assert (tmp_path / "flights" / "1").exists()
-    assert aliases.of_model(tmp_path / "flights").aliases == {}
+    assert model_config.load_served_model(tmp_path / "flights").aliases == {}
 
 
 def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
@@ -134,9 +134,11 @@ def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
         config = {"spans": {"eval": span}, "publish": {"settle_seconds": 0}}
         pushed = _push(tmp_path, config=config, model_blessing=blessing)
         assert (base / str(version)).exists()
-        stable[version] = aliases.of_model(base).aliases["stable"]
+        stable[version] = model_config.load_served_model(base).aliases["stable"]
         if span == 201302:
-            assert aliases.of_model(base).loads == {1}, "no server takes it for the newest"
+            assert model_config.load_served_model(base).loads == {1}, (
+                "no server takes it for the newest"
+            )
             assert outcomes.describe("Pusher", {"pushed_model": pushed.mlmd_artifact}) == (
                 "pushed as version 2, not promoted at once: version 1, which is stable, is of "
                 "newer data (span 201304); taxiway registry promote 2"

@@ -26,7 +26,7 @@ from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from pipeline.settings.source import SourceSettings
 from pipeline.settings.train import TrainSettings
-from serving.store import aliases, manifest, publish
+from serving.store import manifest, model_config, publish
 from tests.conftest import PROJECT, Run
 from tests.pipeline.databases import PASSWORD, mariadb
 from tests.pipeline.kubeflow import packages
@@ -165,7 +165,7 @@ def test_retries_leave_no_duplicates(first: dict[str, Pod], team: Team) -> None:
     assert publish.versions(base) == [1]
     assert [path.name for path in base.iterdir() if path.name.startswith(".pub")] == []
     assert publish.verify_hashes(base / "1") == []
-    assert aliases.of_model(base).aliases == {"stable": 1}
+    assert model_config.load_served_model(base).aliases == {"stable": 1}
 
 
 def test_the_run_equals_a_local_run(first: dict[str, Pod], team: Team, flights_run: Run) -> None:

@@ -1,0 +1,1 @@
+"""Protocols of the server: TensorFlow Serving's REST and gRPC."""

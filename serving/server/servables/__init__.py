@@ -1,0 +1,1 @@
+"""Loaded versions of models."""

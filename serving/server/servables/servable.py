@@ -1,0 +1,93 @@
+"""A loaded version of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from serving.server.servables.batching import Batcher
+from serving.server.servables.session import Session, Tensor
+
+DEFAULT_SIGNATURE = "serving_default"
+
+Feed = Mapping[str, Any]
+
+
+class Servable:
+    """A SavedModel in a session of its own.
+
+    Args:
+      folder: the SavedModel's.
+      tags: of the graph.
+      config: TensorFlow's ConfigProto; None for its defaults.
+      batcher: runs calls of the same signature together; None for each by itself.
+
+    Raises:
+      ServingError: it cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        tags: Sequence[str] = ("serve",),
+        config: Any = None,
+        batcher: Batcher | None = None,
+    ) -> None:
+        self._session = Session(folder, tags, config or tf.compat.v1.ConfigProto())
+        self._batcher = batcher
+        self.signatures = self._session.signatures
+        self._tensors: dict[str, Tensor] = {}
+
+    def run(
+        self,
+        signature: str,
+        feed: Feed,
+        outputs: Sequence[str] | None = None,
+        timeout_ms: int | None = None,
+    ) -> dict[str, Any]:
+        """Call a signature.
+
+        Args:
+          signature: its name.
+          feed: an array for each input.
+          outputs: names to return; None for all.
+          timeout_ms: for the call; None for none.
+
+        Returns:
+          An array by output.
+
+        Raises:
+          ServingError: the call fails, or takes too long.
+        """
+        definition = self.signatures[signature]
+        names = list(outputs or sorted(definition.outputs))
+
+        def run(arrays: Feed, within_ms: int | None) -> dict[str, Any]:
+            values = self._session.run(
+                [self._tensor(definition.inputs[name].name) for name in arrays],
+                list(arrays.values()),
+                [self._tensor(definition.outputs[name].name) for name in names],
+                within_ms,
+            )
+            return dict(zip(names, values))
+
+        # As TF Serving does: what asks for some of the outputs runs by itself.
+        if self._batcher is None or len(names) < len(definition.outputs):
+            return run(feed, timeout_ms)
+        # Else what one request sends in another type would fail those of others.
+        types = tuple((name, value.dtype, value.ndim) for name, value in sorted(feed.items()))
+        return self._batcher.run((id(self), signature, types), run, feed, timeout_ms)
+
+    def close(self) -> None:
+        """Let go of the session and its memory."""
+        self._tensors.clear()
+        self._session.close()
+
+    def _tensor(self, name: str) -> Tensor:
+        found = self._tensors.get(name)
+        if found is None:
+            found = self._tensors[name] = self._session.tensor(name)
+        return found

@@ -1,0 +1,1 @@
+"""Results of a sizing: figures, recommendation and files."""

@@ -1,0 +1,106 @@
+"""The patch, the plot and the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serving.sizing.results import files
+from serving.sizing.results.patch import CONTAINER, patch
+from serving.sizing.results.result import Sizing
+from tests.conftest import PROJECT
+from tests.serving.sizing.measured import cell, sizing
+
+
+def _parsed(found: Sizing) -> list[Any]:
+    text = patch(found)
+    assert text is not None
+    return list(yaml.safe_load_all(text))
+
+
+def test_a_pod_gets_what_was_measured() -> None:
+    deployment, scaler = _parsed(sizing())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == {
+        "requests": {"cpu": "750m", "memory": "960Mi"},
+        "limits": {"memory": "960Mi"},
+    }
+    assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (5, 10)
+    [metric] = scaler["spec"]["metrics"]
+    assert metric["resource"]["target"] == {"type": "Utilization", "averageUtilization": 70}
+
+
+def test_the_patch_names_what_the_manifests_name() -> None:
+    base = PROJECT / "serving/k8s/base"
+    [deployment] = yaml.safe_load_all((base / "deployment.yaml").read_text())
+    scaler = next(yaml.safe_load_all((base / "scaling.yaml").read_text()))
+    for patched, known in zip(_parsed(sizing()), (deployment, scaler)):
+        for key in ("apiVersion", "kind"):
+            assert patched[key] == known[key]
+        assert patched["metadata"]["name"] == known["metadata"]["name"]
+    names = [each["name"] for each in deployment["spec"]["template"]["spec"]["containers"]]
+    assert names == [CONTAINER]
+
+
+def test_each_figure_has_its_reason() -> None:
+    text = patch(sizing())
+    assert text is not None
+    for reason in (
+        "cpu: 750m  # it keeps 0.73 busy at 6,000 rows/s",
+        "# 700 Mi while two versions were loaded, 60 Mi for the one that was stable before",
+        "minReplicas: 5  # 5 for 20,000 rows/s at 4,200 each, two at least",
+        "# Server (CPU 0) and load generator (CPU 1) share this machine.",
+    ):
+        assert reason in text
+
+
+def test_the_autoscaler_acts_before_a_replica_is_at_its_end() -> None:
+    found = sizing()
+    assert found.recommendation is not None
+    held = found.recommendation.steady
+    busy = held.model_copy(update={"found": held.found.model_copy(update={"cpu_ms": 1.3})})
+    more = found.recommendation.model_copy(update={"steady": busy})
+    found = found.model_copy(update={"recommendation": more})
+    _, scaler = _parsed(found)
+    [metric] = scaler["spec"]["metrics"]
+    assert metric["resource"]["target"]["averageUtilization"] == 80
+    assert "# 91 at 4,200 rows/s, 30% below what it can, but too near 100" in str(patch(found))
+
+
+def test_without_a_wanted_rate_the_number_of_replicas_stays() -> None:
+    found = sizing()
+    assert found.recommendation is not None
+    less = found.recommendation.model_copy(update={"replicas": None})
+    _, scaler = _parsed(found.model_copy(update={"recommendation": less}))
+    assert scaler["spec"].keys() == {"metrics"}
+
+
+def test_of_an_unknown_process_no_pod_is_sized() -> None:
+    found = sizing(memory=None)
+    assert found.recommendation is not None
+    less = found.recommendation.model_copy(update={"cpus": None})
+    [scaler] = _parsed(found.model_copy(update={"recommendation": less}))
+    assert scaler["spec"].keys() == {"minReplicas", "maxReplicas"}
+
+
+@pytest.mark.parametrize("known", [{"recommendation": None}, {"refused": ("a reason",)}])
+def test_what_was_refused_leaves_no_patch(known: dict[str, Any], tmp_path: Path) -> None:
+    files.write(sizing(), tmp_path)
+    assert (tmp_path / "resources.yaml").exists()
+    written = files.write(sizing(**known), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+    assert [file.name for file in written] == ["sizing.json", "throughput.png"]
+
+
+def test_figures_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    files.write(sizing(), tmp_path)
+    assert Sizing.model_validate_json((tmp_path / "sizing.json").read_bytes()) == sizing()
+
+
+@pytest.mark.parametrize("cells", [(cell(),), tuple(cell(batch=2**each) for each in range(9))])
+def test_one_cell_is_drawn_and_so_are_many(cells: tuple[Any, ...], tmp_path: Path) -> None:
+    files.write(sizing(cells=cells), tmp_path)
+    assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
