@@ -128,7 +128,7 @@ def test_a_file_that_was_changed_by_hand_is_not_trusted(base: Path) -> None:
         lambda: model_config.load_served_model(base),
         lambda: aliases.promote(base, 1, "ann", verify=_good),
     ):
-        with pytest.raises(ChangedByHand, match="not what `taxiway registry` wrote"):
+        with pytest.raises(ChangedByHand, match="expected what `taxiway registry` wrote, got other"):
             use()
 
 
@@ -239,7 +239,7 @@ def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: A
     assert (follower.labels, follower.answers()) == ({"stable": 5}, 5)
 
 
-def test_before_anything_is_published_there_is_nothing_to_hold_back(tmp_path: Path) -> None:
+def test_before_anything_is_published_there_is_nothing_to_withdraw(tmp_path: Path) -> None:
     aliases.withdraw_next(tmp_path / "models" / "flights")
     assert list(tmp_path.iterdir()) == []
 
