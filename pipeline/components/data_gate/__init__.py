@@ -1,1 +1,1 @@
-"""DataGate: stops a run on what the schema and the policy forbid."""
+"""DataGate: stop a run whose data breaks the schema or the policy."""

@@ -1,4 +1,4 @@
-"""The gate's decision as an artifact: what was seen, also when it passes."""
+"""DataGate's decision as an artifact, for data that passes and for data that does not."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ STATISTICS_FILE = "FeatureStats.pb"
 
 
 class GateDecision(Artifact):
-    """What the data gate decided on a span.
+    """DataGate's decision on a span.
 
-    Its folder holds `findings.json`, the rows that stopped it in `quarantine.csv`, and the
-    statistics of its eval split in `FeatureStats.pb`, for the next span to be compared with.
+    Its folder contains `findings.json`, the rejected rows in `quarantine.csv`, and in
+    `FeatureStats.pb` the statistics of the eval split, which the next span is compared with.
     """
 
     TYPE_NAME = "GateDecision"
@@ -30,36 +30,53 @@ class GateDecision(Artifact):
     }
 
 
-def write(folder: Path, seen: Examination, span: int, statistics: object) -> None:
-    """Write what an examination saw."""
+def write(folder: Path, examination: Examination, span: int, statistics: object) -> None:
+    """Write the files of a decision.
+
+    Args:
+      folder: folder of the artifact; created when missing.
+      examination: result of the examination.
+      span: number of the examined span.
+      statistics: statistics of the eval split, a DatasetFeatureStatisticsList.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     content = {
-        "passed": seen.passed,
+        "passed": examination.passed,
         "span": span,
-        "rows": dict(seen.counts),
+        "rows": dict(examination.counts),
         "findings": [
-            each.finding.as_json()
-            | {"action": each.decision.action, "reason": each.decision.reason}
-            for each in seen.verdicts
+            verdict.finding.as_json()
+            | {"action": verdict.decision.action, "reason": verdict.decision.reason}
+            for verdict in examination.verdicts
         ],
     }
     (folder / FINDINGS_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    if seen.rows:
-        write_quarantine(folder / QUARANTINE_FILE, seen.rows)
+    if examination.rows:
+        write_quarantine(folder / QUARANTINE_FILE, examination.rows)
     assert isinstance(statistics, statistics_pb2.DatasetFeatureStatisticsList)
     (folder / STATISTICS_FILE).write_bytes(statistics.SerializeToString())
 
 
 def stopped_by(folder: Path) -> list[Finding]:
-    """Return the findings that stopped the run, from what `write` wrote."""
+    """Read the findings that stopped the run.
+
+    Args:
+      folder: folder of a decision.
+    """
     return _findings(folder, "stop")
 
 
 def warnings(folder: Path) -> list[Finding]:
-    """Return the findings that the policy only warns of, from what `write` wrote."""
+    """Read the findings that the policy only warns of.
+
+    Args:
+      folder: folder of a decision.
+    """
     return _findings(folder, "warn")
 
 
 def _findings(folder: Path, action: str) -> list[Finding]:
     content = json.loads((folder / FINDINGS_FILE).read_text(encoding="utf-8"))
-    return [Finding.from_json(each) for each in content["findings"] if each["action"] == action]
+    return [
+        Finding.from_json(finding) for finding in content["findings"] if finding["action"] == action
+    ]

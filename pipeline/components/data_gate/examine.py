@@ -1,7 +1,8 @@
-"""Everything that is wrong with a span's data, in the policy's light."""
+"""Examine a span's data by the schema and the policy."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from pipeline.components.data_gate import findings
-from pipeline.components.data_gate.rows import Rows, merged
+from pipeline.components.data_gate.rows import Rows, unique
 from pipeline.findings import Finding, RejectedRow
 from schema.policy import Decision, Limits, Policy
 from schema.rows import TRAINING
@@ -19,18 +20,18 @@ from schema.rows import TRAINING
 Statistics: TypeAlias = "statistics_pb2.DatasetFeatureStatisticsList"
 
 _SPAN_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d"}
-# A day that begins in one time zone ends in another.
+# The span's number has no time zone, so an event may be up to a day after the span's end in UTC.
 _DAYS_PAST = 1
 
 
 @dataclass(frozen=True)
 class Split:
-    """What is known of a split.
+    """The files and statistics of a split.
 
     Args:
-      pattern: of its Parquet files.
-      statistics: of its examples.
-      anomalies: that ExampleValidator found.
+      pattern: glob pattern of the split's Parquet files.
+      statistics: StatisticsGen's statistics of the split's examples.
+      anomalies: ExampleValidator's anomalies of the split.
     """
 
     pattern: str
@@ -40,7 +41,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A finding and what the policy says to it."""
+    """A finding and the policy's decision on it."""
 
     finding: Finding
     decision: Decision
@@ -48,12 +49,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Examination:
-    """What came of it.
+    """The result of an examination.
 
     Args:
-      verdicts: what was found, the worst first; what is ignored is in it too.
-      rows: the first rows behind what stops the run.
-      counts: rows by split.
+      verdicts: all findings with their decisions, ignored ones included; the worst come first.
+      rows: the first rows behind the findings that stop the run.
+      counts: number of rows by split.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -63,11 +64,15 @@ class Examination:
     @property
     def passed(self) -> bool:
         """Whether nothing stops the run."""
-        return not self.of("stop")
+        return not self.with_action("stop")
 
-    def of(self, action: str) -> list[Verdict]:
-        """Return the verdicts with an action."""
-        return [each for each in self.verdicts if each.decision.action == action]
+    def with_action(self, action: str) -> list[Verdict]:
+        """Return the verdicts with an action.
+
+        Args:
+          action: `stop`, `warn` or `ignore`.
+        """
+        return [verdict for verdict in self.verdicts if verdict.decision.action == action]
 
 
 def examine(
@@ -80,67 +85,62 @@ def examine(
     served: Statistics | None = None,
     inputs: Sequence[str] = (),
 ) -> Examination:
-    """Look at all splits of a span.
+    """Examine all splits of a span.
 
     Args:
-      splits: `train` and `eval`.
+      splits: the splits `train` and `eval`.
       schema: the curated schema, with drift and skew comparators.
-      policy: what stops, warns or is ignored.
-      label: the label's column.
-      span: the span's number: a year, month or day where freshness is asked for.
-      accepted: of the eval split of the last span that passed.
-      served: of what was served.
-      inputs: columns that the model learns from: they must not be empty, even where single values
-        may be missing.
+      policy: rules that decide which findings stop the run.
+      label: name of the label's column.
+      span: number of the span; a year, month or day if the policy limits the data's age.
+      accepted: statistics of the eval split of the last span that passed; default None.
+      served: statistics of logged requests; default None.
+      inputs: names of the columns that the model is trained on, which must not be empty even if
+        single values may be missing; default none.
 
     Returns:
-      What was found.
+      All findings with the policy's decisions.
     """
     rows = {name: Rows(split.pattern, name, schema) for name, split in splits.items()}
-    found: list[Finding] = []
+    collected: list[Finding] = []
     for name, split in splits.items():
-        found += findings.of_anomalies(split.anomalies, schema, name)
-        found += rows[name].numbers()
+        collected += findings.from_anomalies(split.anomalies, schema, name)
+        collected += rows[name].numbers()
         if _has_rows(split.statistics):
-            found += rows[name].empty(_optional(inputs, schema))
-        found += _of_rows(rows[name], name, policy.limits, label)
-    found += _freshness(rows["eval"], span, policy.limits)
-    found += _comparisons(splits, schema, accepted, served)
-    decided = [(each, policy.decide(each.kind, each.feature)) for each in merged(found)]
+            collected += rows[name].empty(_optional(inputs, schema))
+        collected += _row_findings(rows[name], name, policy.limits, label)
+    collected += _freshness(rows["eval"], span, policy.limits)
+    collected += _comparisons(splits, schema, accepted, served)
+    decided = [
+        (finding, policy.decide(finding.kind, finding.feature)) for finding in unique(collected)
+    ]
     stopping = sum(decision.action == "stop" for _, decision in decided)
     verdicts: list[Verdict] = []
-    offending: list[RejectedRow] = []
+    rejected: list[RejectedRow] = []
+    # The limit is split evenly, so rows of every finding are kept.
+    limit = policy.limits.quarantine_rows // max(1, stopping)
     for finding, decision in decided:
-        # Each reason has its share of the rows that are kept.
-        share = policy.limits.quarantine_rows // max(1, stopping)
-        count, bad = rows[finding.split].offending(finding, share)
-        verdicts.append(Verdict(_with_rows(finding, count), decision))
+        count, first = rows[finding.split].offending(finding, limit)
+        verdicts.append(Verdict(dataclasses.replace(finding, rows=count), decision))
         if decision.action == "stop":
-            offending += bad
+            rejected += first
     order = ["stop", "warn", "ignore"]
-    verdicts.sort(key=lambda each: order.index(each.decision.action))
-    return Examination(
-        tuple(verdicts), tuple(offending), {name: each.count() for name, each in rows.items()}
-    )
+    verdicts.sort(key=lambda verdict: order.index(verdict.decision.action))
+    counts = {name: split_rows.count() for name, split_rows in rows.items()}
+    return Examination(tuple(verdicts), tuple(rejected), counts)
 
 
 def _optional(inputs: Sequence[str], schema: schema_pb2.Schema) -> list[str]:
-    """Return the inputs of which ExampleValidator says nothing when they are empty."""
-    asked = {
+    """Return the inputs for which ExampleValidator reports no anomaly when they are empty."""
+    required = {
         feature.name
         for feature in schema.feature
         if feature.presence.min_fraction or feature.presence.min_count
     }
-    return [name for name in inputs if name not in asked]
+    return [name for name in inputs if name not in required]
 
 
-def _with_rows(finding: Finding, rows: int | None) -> Finding:
-    return Finding(
-        finding.kind, finding.feature, finding.split, finding.actual, finding.expected, rows
-    )
-
-
-def _of_rows(rows: Rows, split: str, limits: Limits, label: str) -> Iterator[Finding]:
+def _row_findings(rows: Rows, split: str, limits: Limits, label: str) -> Iterator[Finding]:
     count = rows.count()
     if count < limits.min_rows:
         yield Finding("rows", "", split, f"{count:,} rows", f"at least {limits.min_rows:,}", count)
@@ -154,15 +154,15 @@ def _of_rows(rows: Rows, split: str, limits: Limits, label: str) -> Iterator[Fin
             f"{limits.min_label_share:.2%} to {limits.max_label_share:.2%}",
         )
     if limits.max_duplicate_share < 1 and count:
-        repeated = rows.duplicates()
-        if repeated / count > limits.max_duplicate_share:
+        duplicates = rows.duplicates()
+        if duplicates / count > limits.max_duplicate_share:
             yield Finding(
                 "duplicates",
                 "",
                 split,
-                f"{repeated / count:.2%} of the rows repeat another one",
+                f"{duplicates / count:.2%} of the rows are duplicates",
                 f"at most {limits.max_duplicate_share:.2%}",
-                repeated,
+                duplicates,
             )
 
 
@@ -174,7 +174,7 @@ def _freshness(rows: Rows, span: int, limits: Limits) -> Iterator[Finding]:
     try:
         newest = rows.newest(column)
     except KeyError:
-        yield Finding("freshness", column, "eval", "no such column", "a time for each row")
+        yield Finding("freshness", column, "eval", "no such column", "a time in every row")
         return
     if newest is None or end is None:
         return
@@ -191,24 +191,28 @@ def _freshness(rows: Rows, span: int, limits: Limits) -> Iterator[Finding]:
 
 
 def _end(span: int) -> float | None:
-    """Return when a span ends in seconds since 1970 (UTC); None when its number is no date."""
-    words = str(span)
-    if len(words) not in _SPAN_FORMATS:
+    """Return the end of a span in seconds since 1970 (UTC); None if its number is not a date."""
+    digits = str(span)
+    if len(digits) not in _SPAN_FORMATS:
         return None
     try:
-        begin = datetime.datetime.strptime(words, _SPAN_FORMATS[len(words)])
+        begin = datetime.datetime.strptime(digits, _SPAN_FORMATS[len(digits)])
     except ValueError:
         return None
-    if len(words) == 8:
+    if len(digits) == 8:
         end = begin + datetime.timedelta(days=1)
     else:
-        months = begin.year * 12 + begin.month - 1 + (1 if len(words) == 6 else 12)
+        months = begin.year * 12 + begin.month - 1 + (1 if len(digits) == 6 else 12)
         end = datetime.datetime(months // 12, months % 12 + 1, 1)
     return end.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def environment(schema: schema_pb2.Schema) -> str | None:
-    """Return the environment that training data is held to; a schema need not have any."""
+    """Return the schema environment for training data; None if the schema has no environments.
+
+    Args:
+      schema: the curated schema.
+    """
     return TRAINING if TRAINING in schema.default_environment else None
 
 
@@ -221,18 +225,18 @@ def _comparisons(
     current = splits["eval"].statistics
     if not _has_rows(current):
         return
-    for control, words in ((splits["train"].statistics, "train"), (accepted, "the last span")):
+    for control, name in ((splits["train"].statistics, "train"), (accepted, "the last span")):
         if control is not None and _has_rows(control):
-            compared = tfdv.validate_statistics(
+            anomalies = tfdv.validate_statistics(
                 current, schema, environment=environment(schema), previous_statistics=control
             )
-            yield from findings.of_comparison(compared, "drift", "eval", words)
+            yield from findings.from_comparison(anomalies, "drift", "eval", name)
     if served is not None and _has_rows(served):
-        compared = tfdv.validate_statistics(
+        anomalies = tfdv.validate_statistics(
             current, schema, environment=environment(schema), serving_statistics=served
         )
-        yield from findings.of_comparison(compared, "skew", "eval", "what was served")
+        yield from findings.from_comparison(anomalies, "skew", "eval", "the logged requests")
 
 
 def _has_rows(statistics: Statistics) -> bool:
-    return any(each.num_examples for each in statistics.datasets)
+    return any(dataset.num_examples for dataset in statistics.datasets)

@@ -1,4 +1,4 @@
-"""What TensorFlow Data Validation's anomalies mean."""
+"""Turn TensorFlow Data Validation's anomalies into findings."""
 
 from __future__ import annotations
 
@@ -39,13 +39,22 @@ _KINDS = {
     "INT_TYPE_NOT_STRING": "type",
     "INT_TYPE_STRING_EXPECTED": "type",
 }
-_WORDS = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
+_TYPE_NAMES = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
 
 
-def of_anomalies(
+def from_anomalies(
     anomalies: anomalies_pb2.Anomalies, schema: schema_pb2.Schema, split: str
 ) -> Iterator[Finding]:
-    """Translate what ExampleValidator found in a split."""
+    """Yield the findings for a split's anomalies.
+
+    Args:
+      anomalies: ExampleValidator's anomalies of the split.
+      schema: the curated schema.
+      split: name of the split.
+
+    Yields:
+      A finding for every reason of an anomaly.
+    """
     features = {feature.name: feature for feature in schema.feature}
     if anomalies.data_missing:
         yield Finding("rows", "", split, "no data", "rows", 0)
@@ -57,50 +66,59 @@ def of_anomalies(
             )
 
 
-def of_comparison(
+def from_comparison(
     anomalies: anomalies_pb2.Anomalies, kind: str, split: str, control: str
 ) -> Iterator[Finding]:
-    """Translate a comparison of a split's distributions with those of other data.
+    """Yield the findings for a comparison of a split's distributions with those of other data.
 
     Args:
-      anomalies: of TFDV's drift or skew comparators.
+      anomalies: result of TFDV's drift or skew comparators.
       kind: `drift` or `skew`.
-      split: the split that was compared.
-      control: what it was compared with, in words.
+      split: name of the split.
+      control: name of the other data, for the finding.
+
+    Yields:
+      A finding for every column whose distance exceeds its threshold.
     """
     for info in anomalies.drift_skew_info:
-        for measured in info.drift_measurements or info.skew_measurements:
-            if measured.value > measured.threshold:
+        for measurement in info.drift_measurements or info.skew_measurements:
+            if measurement.value > measurement.threshold:
                 yield Finding(
                     kind,
                     ".".join(info.path.step),
                     split,
-                    f"distance {measured.value:.3f} from {control}",
-                    f"at most {measured.threshold:g}",
+                    f"distance {measurement.value:.3f} from {control}",
+                    f"at most {measurement.threshold:g}",
                 )
 
 
 def expected(kind: str, schema: schema_pb2.Schema, feature: schema_pb2.Feature | None) -> str:
-    """Say in words what the schema expects of a column, as far as it concerns a kind."""
+    """Return a text for what the schema requires of a column.
+
+    Args:
+      kind: kind of the finding, which selects the rule of the schema.
+      schema: the curated schema.
+      feature: the column in the schema; None for a column that the schema does not have.
+    """
     if feature is None:
         return "no such column"
     if kind == "domain":
         values = columns.categories(schema, feature) or []
-        shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
-        return f"one of {shown} ({len(values)} values)"
+        first = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
+        return f"one of {first} ({len(values)} values)"
     if kind == "range":
         low, high = columns.bounds(feature)
         return " and ".join(
-            words
-            for words in (
+            bound
+            for bound in (
                 "" if low is None else f"at least {low:g}",
                 "" if high is None else f"at most {high:g}",
             )
-            if words
+            if bound
         )
     if kind == "presence":
         share = feature.presence.min_fraction
         return "a value in every row" if share == 1 else f"a value in {share:.0%} of the rows"
     if kind == "number":
-        return "a finite number of 32 bits"
-    return _WORDS.get(schema_pb2.FeatureType.Name(feature.type), "as in the schema")
+        return "a finite 32-bit number"
+    return _TYPE_NAMES.get(schema_pb2.FeatureType.Name(feature.type), "as in the schema")

@@ -1,8 +1,9 @@
-"""The rows of a split: which of them break a rule, and where they came from."""
+"""Find the rows of a split that break a rule, and the source files they come from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -19,11 +20,11 @@ _FLOATS = ("FLOAT", "DOUBLE")
 
 
 class Rows:
-    """The rows of one split, as the source laid them out.
+    """The rows of one split in the source's Parquet files.
 
     Args:
-      pattern: of the Parquet files.
-      split: its name.
+      pattern: glob pattern of the Parquet files.
+      split: name of the split.
       schema: the curated schema.
     """
 
@@ -38,33 +39,41 @@ class Rows:
         self._kinds = {name: kind for name, kind, *_ in described if name not in PROVENANCE}
 
     def count(self, condition: str = "true") -> int:
-        """Return how many rows meet a condition in SQL."""
-        found = self._database.execute(f"SELECT count(*) FROM rows WHERE {condition}").fetchone()
-        return int(found[0]) if found else 0
+        """Return the number of rows that meet a condition.
+
+        Args:
+          condition: condition in SQL; default all rows.
+        """
+        return int(self._value(f"SELECT count(*) FROM rows WHERE {condition}"))
 
     def duplicates(self) -> int:
-        """Return how many rows repeat an earlier one in every column."""
-        kept = ", ".join(map(identifier, self._kinds))
-        found = self._database.execute(
-            f"SELECT count(*) FROM (SELECT DISTINCT {kept} FROM rows)"
-        ).fetchone()
-        return self.count() - (int(found[0]) if found else 0)
+        """Return the number of rows that equal an earlier row in every column."""
+        names = ", ".join(map(identifier, self._kinds))
+        distinct = self._value(f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM rows)")
+        return self.count() - int(distinct)
 
     def numbers(self) -> Iterator[Finding]:
-        """Find values that are no finite numbers of 32 bits."""
+        """Yield a finding for every column with values that are not finite 32-bit numbers."""
         for name, kind in self._kinds.items():
-            if kind in _FLOATS and (rows := self.count(_no_number(name))):
+            if kind in _FLOATS and (rows := self.count(_not_finite(name))):
                 yield Finding(
                     "number",
                     name,
                     self._split,
-                    "not a number, infinite, or too great",
-                    "a finite number of 32 bits",
+                    "not a number, infinite, or too large",
+                    "a finite 32-bit number",
                     rows,
                 )
 
     def empty(self, names: Sequence[str]) -> Iterator[Finding]:
-        """Find columns that have no value at all."""
+        """Yield a finding for every column without any value.
+
+        Args:
+          names: names of the columns to check.
+
+        Yields:
+          A finding of kind `empty`.
+        """
         for name in names:
             filled = f"{identifier(name)} IS NOT NULL" if name in self._kinds else "false"
             if not self.count(filled):
@@ -73,68 +82,79 @@ class Rows:
                 )
 
     def newest(self, column: str) -> float | None:
-        """Return the time of the newest row in seconds since 1970; None without a time.
+        """Return the time of the newest row in seconds since 1970; None if no row has a time.
+
+        Args:
+          column: name of the column with the time.
 
         Raises:
-          KeyError: there is no such column.
+          KeyError: the rows have no such column.
         """
         moment = identifier(column)
         if self._kinds[column] == "VARCHAR":
             moment = f"epoch({moment}::TIMESTAMPTZ)"
-        found = self._database.execute(f"SELECT max({moment}) FROM rows").fetchone()
-        return None if found is None or found[0] is None else float(found[0])
+        newest = self._value(f"SELECT max({moment}) FROM rows")
+        return None if newest is None else float(newest)
 
     def label_share(self, label: str) -> float | None:
-        """Return the share of positive labels; None without such a column of numbers."""
+        """Return the share of positive labels; None if the label is not a column of whole numbers.
+
+        Args:
+          label: name of the label's column.
+        """
         if self._kinds.get(label) != "BIGINT":
             return None
-        found = self._database.execute(
-            f"SELECT avg(({identifier(label)} = 1)::INT) FROM rows"
-        ).fetchone()
-        return None if found is None or found[0] is None else float(found[0])
+        share = self._value(f"SELECT avg(({identifier(label)} = 1)::INT) FROM rows")
+        return None if share is None else float(share)
 
     def offending(self, finding: Finding, limit: int) -> tuple[int | None, list[RejectedRow]]:
         """Find the rows behind a finding.
 
         Args:
-          finding: of this split.
-          limit: rows that are returned, at most.
+          finding: a finding of this split.
+          limit: maximum number of rows to return.
 
         Returns:
-          How many there are, None when the finding is not a matter of single rows, and the first.
+          The number of rows, None if the finding is not about single rows, and the first rows.
         """
         condition = self._condition(finding)
         if condition is None:
             return finding.rows, []
         column = identifier(finding.feature) if finding.feature in self._kinds else "NULL"
-        known = {name for name, *_ in self._database.execute("DESCRIBE rows").fetchall()}
-        where = ", ".join(
-            identifier(name) if name in known else "'' AS " + name for name in PROVENANCE
+        names = {name for name, *_ in self._database.execute("DESCRIBE rows").fetchall()}
+        provenance = ", ".join(
+            identifier(name) if name in names else "'' AS " + name for name in PROVENANCE
         )
         content = ", ".join(f"{identifier(name)}" for name in self._kinds)
         rows = self._database.execute(
-            f"SELECT {where}, {column}, to_json(struct_pack({content})) FROM rows "
+            f"SELECT {provenance}, {column}, to_json(struct_pack({content})) FROM rows "
             f"WHERE {condition} ORDER BY {FILE_COLUMN}, {ROW_COLUMN} LIMIT {limit}"
         ).fetchall()
-        wanted = expected(finding.kind, self._schema, self._features.get(finding.feature))
+        required = expected(finding.kind, self._schema, self._features.get(finding.feature))
         return self.count(condition), [
             RejectedRow(
                 file,
                 str(row),
                 finding.feature,
-                "another row again" if finding.kind == "duplicates" else _shown(value),
-                "each row once" if finding.kind == "duplicates" else wanted,
+                "a duplicate row" if finding.kind == "duplicates" else _shortened(value),
+                "no duplicate rows" if finding.kind == "duplicates" else required,
                 row_content,
             )
             for file, row, value, row_content in rows
         ]
 
+    def _value(self, query: str) -> Any:
+        """Return the only value of a query's only row."""
+        row = self._database.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
     def _condition(self, finding: Finding) -> str | None:
         if finding.kind == "duplicates":
-            kept = ", ".join(map(identifier, self._kinds))
+            names = ", ".join(map(identifier, self._kinds))
             return (
                 f"({', '.join(PROVENANCE)}) IN (SELECT ({', '.join(PROVENANCE)}) FROM rows "
-                f"QUALIFY row_number() OVER (PARTITION BY {kept} ORDER BY {', '.join(PROVENANCE)})"
+                f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY {', '.join(PROVENANCE)})"
                 " > 1)"
             )
         feature = self._features.get(finding.feature)
@@ -144,36 +164,40 @@ class Rows:
         if finding.kind == "presence":
             return f"{column} IS NULL"
         if finding.kind == "number" and kind in _FLOATS:
-            return _no_number(finding.feature)
+            return _not_finite(finding.feature)
         if finding.kind == "domain" and kind == "VARCHAR":
             values = columns.categories(self._schema, feature) or []
             return f"{column} NOT IN ({', '.join(map(text, values)) or 'NULL'})"
         if finding.kind == "range" and kind != "VARCHAR":
             low, high = columns.bounds(feature)
-            parts = [] if low is None else [f"{column} < {low!r}"]
-            parts += [] if high is None else [f"{column} > {high!r}"]
-            return " OR ".join(parts) or None
+            conditions = [] if low is None else [f"{column} < {low!r}"]
+            conditions += [] if high is None else [f"{column} > {high!r}"]
+            return " OR ".join(conditions) or None
         if finding.kind == "type":
-            return _no_type(column, kind, schema_pb2.FeatureType.Name(feature.type))
+            return _not_of_type(column, kind, schema_pb2.FeatureType.Name(feature.type))
         return None
 
 
-def merged(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings without those that say the same of the same column and split."""
-    seen: dict[tuple[str, str, str], Finding] = {}
+def unique(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first finding of every kind for every column and split.
+
+    Args:
+      findings: findings, which may repeat.
+    """
+    first: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
-        seen.setdefault((finding.split, finding.kind, finding.feature), finding)
-    return list(seen.values())
+        first.setdefault((finding.split, finding.kind, finding.feature), finding)
+    return list(first.values())
 
 
-def _no_number(name: str) -> str:
+def _not_finite(name: str) -> str:
     column = identifier(name)
-    # Not isnan: DuckDB 2 answers that from Parquet's minimum and maximum, which leave NaN out.
+    # DuckDB 2 computes isnan from Parquet's minimum and maximum, which omit NaN.
     return f"(NOT isfinite({column}) OR abs({column}) > {_MAX_FLOAT!r})"
 
 
-def _no_type(column: str, kind: str, expected_type: str) -> str | None:
-    """Return what is true of values of another type; None when all of the column are."""
+def _not_of_type(column: str, kind: str, expected_type: str) -> str | None:
+    """Return a condition for values of another type; None if the whole column has another type."""
     if kind == "VARCHAR" and expected_type == "INT":
         return f"NOT regexp_full_match({column}, '[+-]?\\d{{1,18}}')"
     if kind == "VARCHAR" and expected_type == "FLOAT":
@@ -183,6 +207,6 @@ def _no_type(column: str, kind: str, expected_type: str) -> str | None:
     return None
 
 
-def _shown(value: object) -> str:
-    words = "no value" if value is None else str(value)
-    return words if len(words) <= 100 else words[:100] + "…"
+def _shortened(value: object) -> str:
+    shown = "no value" if value is None else str(value)
+    return shown if len(shown) <= 100 else shown[:100] + "…"

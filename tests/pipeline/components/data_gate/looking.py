@@ -1,4 +1,4 @@
-"""Look at tables as the gate looks at a span, without running a pipeline."""
+"""Examine tables as DataGate examines a span, without a pipeline run."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from schema.policy import Policy
 
 
 def statistics(file: Path, schema: schema_pb2.Schema) -> Any:
-    """Measure a Parquet file's rows as ExampleGen and StatisticsGen would."""
-    found = statistics_pb2.DatasetFeatureStatisticsList()
-    found.CopyFrom(_measured(file.read_bytes(), schema.SerializeToString(deterministic=True)))
-    return found
+    """Return the statistics that ExampleGen and StatisticsGen give for a Parquet file."""
+    copy = statistics_pb2.DatasetFeatureStatisticsList()
+    copy.CopyFrom(_statistics(file.read_bytes(), schema.SerializeToString(deterministic=True)))
+    return copy
 
 
-# Most tables of a test are those of the one before; only what it spoils is not.
+# Tests share most tables and change one of them, so results are cached.
 @functools.lru_cache(maxsize=8)
-def _measured(content: bytes, schema: bytes) -> Any:
+def _statistics(content: bytes, schema: bytes) -> Any:
     with tempfile.TemporaryDirectory() as name:
         file, shards = Path(name, "rows.parquet"), Path(name, "shards")
         file.write_bytes(content)
@@ -48,14 +48,16 @@ def look(
     policy: Policy,
     label: str = "late",
     span: int = 201302,
-    **known: Any,
+    **options: Any,
 ) -> Examination:
     """Examine the tables of `train` and `eval`."""
     splits = {}
     for name, table in tables.items():
         file = folder / f"{name}.parquet"
         pq.write_table(table, file)
-        measured = statistics(file, schema)
-        anomalies = tfdv.validate_statistics(measured, schema, environment=environment(schema))
-        splits[name] = Split(str(file), measured, anomalies)
-    return examine(splits, schema, policy, label, span, **known)
+        split_statistics = statistics(file, schema)
+        anomalies = tfdv.validate_statistics(
+            split_statistics, schema, environment=environment(schema)
+        )
+        splits[name] = Split(str(file), split_statistics, anomalies)
+    return examine(splits, schema, policy, label, span, **options)

@@ -1,4 +1,4 @@
-"""What the gate finds in real flights that were made wrong."""
+"""DataGate's findings about real flights that a test spoils."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.components.data_gate.examine import Examination
+from pipeline.findings import Finding
 from pipeline.sources.layout import Layout
 from schema import columns, policy
 from tests.conftest import PROJECT
@@ -39,7 +40,7 @@ def _sample(table: pa.Table, rows: int) -> pa.Table:
 
 @pytest.fixture
 def tables(flights: Layout) -> Tables:
-    """A sample of two months, small enough to be quick and large enough for its shares to hold."""
+    """A sample of two months: small enough to be quick, large enough for stable shares."""
     return {
         "train": _sample(_month(flights, 201301), 2500),
         "eval": _sample(_month(flights, 201302), 2500),
@@ -56,29 +57,40 @@ def _first(table: pa.Table, column: str, value: Any, rows: int = 3) -> pa.Table:
     return _set(table, column, pa.array(values))
 
 
-def _again(table: pa.Table) -> pa.Table:
-    """The same rows, further down in the file."""
+def _repeated(table: pa.Table) -> pa.Table:
+    """Return the same rows with later row numbers in the file."""
     rows = pc.add(table["_source_row"], 1_000_000)
     return _set(table, "_source_row", rows).cast(table.schema)
 
 
-def _found(seen: Examination, action: str = "stop") -> list[tuple[str, str, str, int | None]]:
+def _findings(
+    examination: Examination, action: str = "stop"
+) -> list[tuple[str, str, str, int | None]]:
     return [
-        (each.finding.kind, each.finding.feature, each.finding.split, each.finding.rows)
-        for each in seen.of(action)
+        (
+            verdict.finding.kind,
+            verdict.finding.feature,
+            verdict.finding.split,
+            verdict.finding.rows,
+        )
+        for verdict in examination.with_action(action)
     ]
+
+
+def _stopping(examination: Examination) -> list[Finding]:
+    return [verdict.finding for verdict in examination.with_action("stop")]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("span", [201304])
 def test_real_months_pass(flights: Layout, tmp_path: Path, span: int) -> None:
     tables = {
-        "train": pa.concat_tables(_month(flights, each) for each in range(span - 3, span)),
+        "train": pa.concat_tables(_month(flights, month) for month in range(span - 3, span)),
         "eval": _month(flights, span),
     }
     before = pq.read_table(flights.base.parent / "spans" / f"{span - 1}.parquet")
     pq.write_table(before, tmp_path / "before.parquet")
-    seen = look(
+    examination = look(
         tmp_path,
         tables,
         SCHEMA,
@@ -86,13 +98,13 @@ def test_real_months_pass(flights: Layout, tmp_path: Path, span: int) -> None:
         span=span,
         accepted=statistics(tmp_path / "before.parquet", SCHEMA),
     )
-    assert _found(seen) == []
-    assert seen.passed
-    assert seen.counts == {name: len(table) for name, table in tables.items()}
+    assert _findings(examination) == []
+    assert examination.passed
+    assert examination.counts == {name: len(table) for name, table in tables.items()}
 
 
 def test_a_sample_of_flights_passes(tables: Tables, tmp_path: Path) -> None:
-    assert _found(look(tmp_path, tables, SCHEMA, LENIENT)) == []
+    assert _findings(look(tmp_path, tables, SCHEMA, LENIENT)) == []
 
 
 @pytest.mark.parametrize(
@@ -113,11 +125,11 @@ def test_a_sample_of_flights_passes(tables: Tables, tmp_path: Path) -> None:
             3,
         ),
         (lambda t: _set(t, "late", pa.array([0] * len(t))), "label", "late", None),
-        (lambda t: pa.concat_tables([t, _again(t.slice(0, 500))]), "duplicates", "", 500),
+        (lambda t: pa.concat_tables([t, _repeated(t.slice(0, 500))]), "duplicates", "", 500),
         (lambda t: t.slice(0, 50), "rows", "", 50),
     ],
 )
-def test_what_is_wrong_in_a_split_stops_the_run(
+def test_a_spoiled_split_stops_the_run(
     tables: Tables,
     tmp_path: Path,
     spoil: Callable[[pa.Table], pa.Table],
@@ -126,10 +138,10 @@ def test_what_is_wrong_in_a_split_stops_the_run(
     rows: int | None,
 ) -> None:
     tables["train"] = spoil(tables["train"])
-    seen = look(tmp_path, tables, SCHEMA, LENIENT)
-    assert not seen.passed
-    assert (kind, column, "train", rows) in _found(seen)
-    [finding] = [each.finding for each in seen.of("stop") if each.finding.kind == kind]
+    examination = look(tmp_path, tables, SCHEMA, LENIENT)
+    assert not examination.passed
+    assert (kind, column, "train", rows) in _findings(examination)
+    [finding] = [finding for finding in _stopping(examination) if finding.kind == kind]
     assert finding.actual and finding.expected
 
 
@@ -143,35 +155,37 @@ def test_an_input_may_miss_values_but_not_all(
 ) -> None:
     schema = schema_pb2.Schema()
     schema.CopyFrom(SCHEMA)
-    next(each for each in schema.feature if each.name == "seats").ClearField("presence")
+    next(feature for feature in schema.feature if feature.name == "seats").ClearField("presence")
     some = {**tables, "train": _first(tables["train"], "seats", None)}
     assert look(tmp_path, some, schema, LENIENT, inputs=("seats",)).passed
     none = {**tables, "train": empty(tables["train"])}
-    seen = look(tmp_path, none, schema, LENIENT, inputs=("seats",))
-    [verdict] = seen.of("stop")
+    examination = look(tmp_path, none, schema, LENIENT, inputs=("seats",))
+    [verdict] = examination.with_action("stop")
     assert (verdict.finding.kind, verdict.finding.feature) == ("empty", "seats")
-    assert look(tmp_path, none, schema, LENIENT).passed, "what is not learned may be empty"
+    assert look(tmp_path, none, schema, LENIENT).passed, (
+        "a column that is not an input may be empty"
+    )
 
 
 def test_offending_rows_are_named_by_file_and_row(tables: Tables, tmp_path: Path) -> None:
     tables["eval"] = _first(tables["eval"], "carrier", "ZZ", 2)
     first, second = sorted(tables["eval"]["_source_row"].to_pylist()[:2])
-    seen = look(tmp_path, tables, SCHEMA, LENIENT)
-    bad = [(row.file, row.row, row.column, row.actual) for row in seen.rows]
+    examination = look(tmp_path, tables, SCHEMA, LENIENT)
+    bad = [(row.file, row.row, row.column, row.actual) for row in examination.rows]
     assert bad == [
         ("flights.csv", str(first), "carrier", "ZZ"),
         ("flights.csv", str(second), "carrier", "ZZ"),
     ]
-    assert seen.rows[0].expected.startswith("one of 9E, AA")
-    assert '"carrier":"ZZ"' in seen.rows[0].content
+    assert examination.rows[0].expected.startswith("one of 9E, AA")
+    assert '"carrier":"ZZ"' in examination.rows[0].content
 
 
 def test_no_more_rows_are_kept_than_the_policy_says(tables: Tables, tmp_path: Path) -> None:
     limits = LENIENT.limits.model_copy(update={"quarantine_rows": 5})
     tables["eval"] = _first(tables["eval"], "carrier", "ZZ", 9)
-    seen = look(tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"limits": limits}))
-    assert len(seen.rows) == 5
-    assert ("domain", "carrier", "eval", 9) in _found(seen)
+    examination = look(tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"limits": limits}))
+    assert len(examination.rows) == 5
+    assert ("domain", "carrier", "eval", 9) in _findings(examination)
 
 
 def test_drift_is_found_against_training_and_against_the_last_span(
@@ -182,21 +196,21 @@ def test_drift_is_found_against_training_and_against_the_last_span(
     pq.write_table(tables["eval"], file)
     accepted = statistics(file, SCHEMA)
     tables["eval"] = tables["eval"].filter(from_newark)
-    seen = look(tmp_path, tables, SCHEMA, LENIENT, accepted=accepted)
-    drifts = [each.finding for each in seen.of("stop") if each.finding.kind == "drift"]
+    examination = look(tmp_path, tables, SCHEMA, LENIENT, accepted=accepted)
+    drifts = [finding for finding in _stopping(examination) if finding.kind == "drift"]
     assert "origin" in {drift.feature for drift in drifts}
     assert {drift.split for drift in drifts} == {"eval"}
     alone = look(tmp_path, tables | {"train": tables["eval"]}, SCHEMA, LENIENT, accepted=accepted)
-    [drift] = [each.finding for each in alone.of("stop") if each.finding.feature == "origin"]
+    [drift] = [finding for finding in _stopping(alone) if finding.feature == "origin"]
     assert "from the last span" in drift.actual and drift.expected == "at most 0.05"
 
 
-def test_skew_is_found_against_what_was_served(tables: Tables, tmp_path: Path) -> None:
+def test_skew_is_found_against_logged_requests(tables: Tables, tmp_path: Path) -> None:
     file = tmp_path / "served.parquet"
     pq.write_table(tables["eval"].filter(pc.equal(tables["eval"]["origin"], "EWR")), file)
     served = statistics(file, SCHEMA)
-    seen = look(tmp_path, tables, SCHEMA, LENIENT, served=served)
-    assert "origin" in {feature for kind, feature, _, _ in _found(seen) if kind == "skew"}
+    examination = look(tmp_path, tables, SCHEMA, LENIENT, served=served)
+    assert "origin" in {feature for kind, feature, _, _ in _findings(examination) if kind == "skew"}
 
 
 @pytest.mark.parametrize(("span", "fresh"), [(201302, True), (201303, False), (201301, False)])
@@ -204,16 +218,20 @@ def test_the_newest_event_must_be_near_the_end_of_the_span(
     flights: Layout, tables: Tables, tmp_path: Path, span: int, fresh: bool
 ) -> None:
     limits = LENIENT.limits.model_copy(update={"max_age_days": 1.0})
-    seen = look(tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"limits": limits}), span=span)
-    assert (("freshness", "scheduled_departure", "eval", None) in _found(seen)) is not fresh
+    examination = look(
+        tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"limits": limits}), span=span
+    )
+    assert (
+        ("freshness", "scheduled_departure", "eval", None) in _findings(examination)
+    ) is not fresh
 
 
 def test_the_policy_decides(tables: Tables, tmp_path: Path) -> None:
     tables["eval"] = _first(tables["eval"], "carrier", "ZZ")
     for action in ("warn", "ignore"):
-        known = policy.Rule(action=action, reason="a new airline is welcome")
-        kinds = LENIENT.kinds.model_copy(update={"domain": known})
-        seen = look(tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"kinds": kinds}))
-        assert seen.passed
-        assert _found(seen, action) == [("domain", "carrier", "eval", 3)]
-        assert seen.rows == ()
+        rule = policy.Rule(action=action, reason="a new airline is welcome")
+        kinds = LENIENT.kinds.model_copy(update={"domain": rule})
+        examination = look(tmp_path, tables, SCHEMA, LENIENT.model_copy(update={"kinds": kinds}))
+        assert examination.passed
+        assert _findings(examination, action) == [("domain", "carrier", "eval", 3)]
+        assert examination.rows == ()

@@ -154,12 +154,12 @@ def _through_the_gate(folder: Path) -> tuple[list[Finding], list[RejectedRow]]:
     layout = lay_out(source, folder / "data", None, 1)
     span = layout.base / str(layout.span)
     tables = {split: pq.read_table(span / split) for split in ("train", "eval")}
-    seen = look(folder, tables, SCHEMA, Policy(), "big_tipper", layout.span)
-    stopped = [each.finding for each in seen.of("stop")]
-    assert seen.passed is not bool(stopped)
-    if seen.passed and (folder / "rides" / "2.csv").exists():
+    examination = look(folder, tables, SCHEMA, Policy(), "big_tipper", layout.span)
+    stopped = [verdict.finding for verdict in examination.with_action("stop")]
+    assert examination.passed is not bool(stopped)
+    if examination.passed and (folder / "rides" / "2.csv").exists():
         _is_what_python_reads(tables["eval"], folder / "rides" / "2.csv")
-    return stopped, list(seen.rows)
+    return stopped, list(examination.rows)
 
 
 def _is_what_python_reads(table: pa.Table, file: Path) -> None:
