@@ -1,4 +1,4 @@
-"""What the curated schema says of each column, without TensorFlow."""
+"""Read the curated schema and its columns, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 def load(file: Path) -> schema_pb2.Schema:
     """Read a schema in text form.
 
+    Args:
+      file: path of the schema file.
+
     Raises:
       OSError: the file cannot be read.
-      ValueError: it is no schema.
+      ValueError: the file is not a valid schema.
     """
     try:
         schema = text_format.Parse(file.read_text("utf-8"), schema_pb2.Schema())
@@ -27,7 +30,11 @@ def load(file: Path) -> schema_pb2.Schema:
 
 
 def types(schema: schema_pb2.Schema) -> dict[str, str]:
-    """Return `INT`, `FLOAT` or `BYTES` by column."""
+    """Return `INT`, `FLOAT` or `BYTES` by column.
+
+    Args:
+      schema: curated schema.
+    """
     return {
         feature.name: schema_pb2.FeatureType.Name(feature.type)
         for feature in schema.feature
@@ -36,7 +43,12 @@ def types(schema: schema_pb2.Schema) -> dict[str, str]:
 
 
 def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[str] | None:
-    """Return the values a column may have; None when any text will do."""
+    """Return the allowed values of a column; None if every text is allowed.
+
+    Args:
+      schema: curated schema, with the shared domains.
+      feature: column of the schema.
+    """
     if feature.HasField("string_domain"):
         return list(feature.string_domain.value)
     if feature.domain:
@@ -47,7 +59,11 @@ def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[s
 
 
 def bounds(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:
-    """Return the least and greatest value a column may have; None where there is no bound."""
+    """Return the minimum and the maximum of a column; None if there is no bound.
+
+    Args:
+      feature: column of the schema.
+    """
     if feature.HasField("int_domain"):
         domain = feature.int_domain
     elif feature.HasField("float_domain"):

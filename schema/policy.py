@@ -1,4 +1,4 @@
-"""What happens when data is not as it should be: which anomalies stop a run, and the limits."""
+"""Read the policy: which kinds of findings stop a run, and the limits of the data."""
 
 from __future__ import annotations
 
@@ -13,93 +13,118 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class _Frozen(BaseModel):
+    """A value that cannot change and rejects unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Decision(_Frozen):
-    """What to do, and why."""
+    """An action and the reason for it."""
 
     action: Action
     reason: str = ""
 
     @model_validator(mode="after")
-    def _say_why(self) -> Decision:
+    def _require_reason(self) -> Decision:
         if self.action != "stop" and not self.reason.strip():
-            raise ValueError(f'"{self.action}" needs a reason in words')
+            raise ValueError(f'"{self.action}" requires a reason')
         return self
 
 
 class Rule(Decision):
-    """What to do about a kind of anomaly, and about single features when they differ."""
+    """The decision about a kind of finding, and about single features that differ."""
 
     action: Action = "stop"
-    features: dict[str, Decision] = Field({}, description="by feature, where it differs")
+    features: dict[str, Decision] = Field({}, description="decisions about single features")
 
-    def of(self, feature: str) -> Decision:
-        """Return the decision for a feature; "" is no feature in particular."""
+    def for_feature(self, feature: str) -> Decision:
+        """Return the decision about a feature.
+
+        Args:
+          feature: name of the column; "" if the finding is not about one column.
+        """
         return self.features.get(feature, self)
 
 
 class Kinds(_Frozen):
-    """Each kind of anomaly; one that is not named stops the run."""
+    """The kinds of findings; a kind that the policy does not name stops the run."""
 
-    missing_column: Rule = Field(Rule(), description="the schema has it, the data does not")
-    new_column: Rule = Field(Rule(), description="the data has it, the schema does not")
-    type: Rule = Field(Rule(), description="text where a number should be, and the like")
+    missing_column: Rule = Field(
+        Rule(), description="a column of the schema that the data does not have"
+    )
+    new_column: Rule = Field(
+        Rule(), description="a column of the data that the schema does not have"
+    )
+    type: Rule = Field(
+        Rule(), description="another type than in the schema, such as text instead of a number"
+    )
     presence: Rule = Field(Rule(), description="too many rows without a value")
-    empty: Rule = Field(Rule(), description="no value at all in what the model learns from")
-    domain: Rule = Field(Rule(), description="a category that the schema does not know")
-    range: Rule = Field(Rule(), description="a number below or above what the schema allows")
+    empty: Rule = Field(Rule(), description="a feature of the model without any value")
+    domain: Rule = Field(Rule(), description="a category that the schema does not list")
+    range: Rule = Field(Rule(), description="a number outside the bounds of the schema")
     number: Rule = Field(Rule(), description="not a number, infinite, or beyond 32-bit floats")
-    drift: Rule = Field(Rule(), description="another distribution than in training or last time")
-    skew: Rule = Field(Rule(), description="another distribution than in what was served")
+    drift: Rule = Field(
+        Rule(), description="another distribution than in training or in the last accepted span"
+    )
+    skew: Rule = Field(Rule(), description="another distribution than in served requests")
     rows: Rule = Field(Rule(), description="too few rows in a split")
     label: Rule = Field(Rule(), description="too few or too many positive labels")
     duplicates: Rule = Field(Rule(), description="rows that repeat another one")
-    freshness: Rule = Field(Rule(), description="no event near the end of the span, or one past it")
-    other: Rule = Field(Rule(), description="whatever else TensorFlow Data Validation finds")
+    freshness: Rule = Field(
+        Rule(), description="no event near the end of the span, or an event after it"
+    )
+    other: Rule = Field(Rule(), description="every other anomaly of TensorFlow Data Validation")
 
 
 class Limits(_Frozen):
-    """What the schema cannot say."""
+    """Limits that a schema cannot express."""
 
-    min_rows: int = Field(1, ge=1, description="in each split")
-    min_label_share: Share = Field(0.001, description="of positive labels in each split")
-    max_label_share: Share = Field(0.999, description="of positive labels in each split")
-    max_duplicate_share: Share = Field(1.0, description="of rows that repeat another one")
-    event_time: str | None = Field(
-        None, description="column that says when a row happened, for freshness"
+    min_rows: int = Field(1, ge=1, description="minimum number of rows in every split")
+    min_label_share: Share = Field(
+        0.001, description="minimum share of positive labels in every split"
     )
+    max_label_share: Share = Field(
+        0.999, description="maximum share of positive labels in every split"
+    )
+    max_duplicate_share: Share = Field(
+        1.0, description="maximum share of rows that repeat another row"
+    )
+    event_time: str | None = Field(None, description="column with the time of a row, for freshness")
     max_age_days: float = Field(
-        1.0, ge=0, description="from the newest event to the end of the span"
+        1.0, ge=0, description="maximum days from the newest event to the end of the span"
     )
-    quarantine_rows: int = Field(1000, ge=0, description="offending rows that are kept, at most")
+    quarantine_rows: int = Field(1000, ge=0, description="maximum number of rejected rows to keep")
 
 
 class Policy(_Frozen):
-    """What the data gate does; the default stops at everything."""
+    """The policy of the data gate; by default every finding stops the run."""
 
     limits: Limits = Limits()
     kinds: Kinds = Kinds()
 
     def decide(self, kind: str, feature: str = "") -> Decision:
-        """Return what to do about a kind of anomaly of a feature."""
+        """Return the decision about a kind of finding.
+
+        Args:
+          kind: kind of finding, a field of `Kinds`.
+          feature: name of the column; default "" if the finding is not about one column.
+        """
         rule: Rule = getattr(self.kinds, kind)
-        return rule.of(feature)
+        return rule.for_feature(feature)
 
 
 def load(file: Path | None) -> Policy:
     """Read a policy.
 
     Args:
-      file: a TOML file; None means the default policy.
+      file: path of a TOML file; None for the default policy.
 
     Returns:
       The policy.
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: it is not TOML; a pydantic.ValidationError when a key or value is wrong.
+      ValueError: the file is not TOML; a pydantic.ValidationError if a key or value is wrong.
     """
     if file is None:
         return Policy()

@@ -1,4 +1,4 @@
-"""Rows against the curated schema, without TensorFlow."""
+"""Compare rows with the curated schema, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,92 +14,104 @@ from schema import columns
 
 TRAINING, SERVING = "TRAINING", "SERVING"
 
-# The greatest finite 32-bit float, which is what a tf.Example holds.
+# A tf.Example has 32-bit floats; this is the greatest finite one.
 _MAX_FLOAT = 3.4028234663852886e38
 _INT64 = range(-(2**63), 2**63)
 
-_WORDS = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
+_KINDS = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RowFinding:
-    """A value, or a row, that is not as the schema says.
+    """A value that does not match the schema.
 
     Args:
-      row: its number, from 1 on; None for what concerns all rows.
-      column: the column.
-      found: what is there.
-      expected: what should be there.
+      row: number of the row, counted from 1; None if the finding is about all rows.
+      column: name of the column.
+      actual: value of the row.
+      expected: value that the schema requires.
     """
 
     row: int | None
     column: str
-    found: str
+    actual: str
     expected: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as `--json` prints it."""
+        return {
+            "row": self.row,
+            "column": self.column,
+            "found": self.actual,
+            "expected": self.expected,
+        }
 
 
 def check(
     rows: Iterable[Row],
     schema: schema_pb2.Schema,
     environment: str = TRAINING,
-    asked: Collection[str] | None = None,
+    required: Collection[str] | None = None,
 ) -> list[RowFinding]:
     """Compare rows with a schema.
 
     Args:
-      rows: values by column; None, and a column that is left out, is a missing value.
-      schema: the curated schema.
-      environment: one of the schema's: a column that is not in it may be missing.
-      asked: columns that the environment asks for, where the schema asks for more; None for all.
+      rows: values by column; None or a column that is not present is a missing value.
+      schema: curated schema.
+      environment: environment of the schema; a column that is not in it may be missing. Default
+        `TRAINING`.
+      required: columns that must have a value, if fewer than the schema requires; default None for
+        all columns of the schema.
 
     Returns:
-      What is wrong, in the order of the rows; nothing when they are as the schema says.
+      The findings, in the order of the rows; empty if the rows match the schema.
 
     Raises:
       ValueError: the schema has no such environment.
     """
-    known = set(schema.default_environment) | {TRAINING, SERVING}
-    if environment not in known:
-        raise ValueError(f"no environment {environment}; there are {', '.join(sorted(known))}")
+    environments = set(schema.default_environment) | {TRAINING, SERVING}
+    if environment not in environments:
+        names = ", ".join(sorted(environments))
+        raise ValueError(f"expected one of the environments {names}, got {environment}")
     features = {feature.name: feature for feature in schema.feature}
-    expected_here = {
+    without_gaps = {
         name
         for name, feature in features.items()
         if feature.presence.min_fraction == 1
         and _expected_in(feature, schema, environment)
-        and (asked is None or name in asked)
+        and (required is None or name in required)
     }
     present = dict.fromkeys(features, 0)
-    found: list[RowFinding] = []
+    findings: list[RowFinding] = []
     count = 0
     for count, row in enumerate(rows, 1):
         for name in row.keys() - features.keys():
-            found.append(RowFinding(count, name, _short(row[name]), _no_column(name, features)))
+            findings.append(RowFinding(count, name, _short(row[name]), _no_column(name, features)))
         for name, feature in features.items():
             value = row.get(name)
             if value is not None:
                 present[name] += 1
                 if expected := mismatch(value, schema, feature):
-                    found.append(RowFinding(count, name, _short(value), expected))
-            elif name in expected_here:
-                found.append(RowFinding(count, name, "nothing", "a value in every row"))
-    found += _too_often_missing(schema, present, count, environment)
-    return found
+                    findings.append(RowFinding(count, name, _short(value), expected))
+            elif name in without_gaps:
+                findings.append(RowFinding(count, name, "nothing", "a value in every row"))
+    findings += _low_presence(schema, present, count, environment)
+    return findings
 
 
 def mismatch(value: Any, schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> str:
-    """Say what was expected in a value's place; "" when it is as the schema says.
+    """Return what the schema expects instead of a value; "" if the value matches.
 
     Args:
-      value: not None.
-      schema: the curated schema.
-      feature: the value's column.
+      value: value of a row; not None.
+      schema: curated schema.
+      feature: column of the value.
     """
     kind = schema_pb2.FeatureType.Name(feature.type)
     if not _fits(value, kind):
-        return _WORDS.get(kind, "a value")
+        return _KINDS.get(kind, "a value")
     if kind == "FLOAT" and not (math.isfinite(value) and abs(value) <= _MAX_FLOAT):
         return "a finite number of 32 bits"
     values = columns.categories(schema, feature)
@@ -131,23 +143,23 @@ def _expected_in(feature: schema_pb2.Feature, schema: schema_pb2.Schema, environ
     return not defaults or environment in {*defaults, *feature.in_environment}
 
 
-def _too_often_missing(
+def _low_presence(
     schema: schema_pb2.Schema, present: Mapping[str, int], rows: int, environment: str
 ) -> Iterator[RowFinding]:
-    # One request says nothing of how often a value is missing.
+    # One request is not evidence of how often a value is missing.
     for feature in schema.feature if environment != SERVING else ():
-        wanted = feature.presence.min_fraction
-        if rows and wanted < 1 and present[feature.name] / rows < wanted:
+        minimum = feature.presence.min_fraction
+        if rows and minimum < 1 and present[feature.name] / rows < minimum:
             yield RowFinding(
                 None,
                 feature.name,
                 f"a value in {present[feature.name] / rows:.1%} of the rows",
-                f"a value in {wanted:.1%} of the rows",
+                f"a value in {minimum:.1%} of the rows",
             )
 
 
-def _no_column(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+def _no_column(name: str, columns: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(columns), n=1)
     return f"no such column; did you mean {close[0]}?" if close else "no such column"
 
 

@@ -1,4 +1,4 @@
-"""A schema file as text: what changes is written anew, all else keeps its bytes and comments."""
+"""Update the text of a schema file; unchanged parts keep their bytes and comments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 _WIDTH = 100
 
-# Strings and comments are taken whole: a brace in them opens nothing.
+# A brace in a string or comment is no brace of the schema, so strings and comments are tokens.
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>]|[^#"'{}<>]+""")
 _PLAIN_FIELD = re.compile(r"\s*\w+\s*:\s*[-+\w.]+[,;]?")
 
@@ -22,11 +22,11 @@ class _Entry:
     """A field of a message.
 
     Args:
-      lead: blank space and comments before it.
-      text: the field itself.
-      name: of the field.
-      value: its value, one of several when it is repeated.
-      key: what makes it the same field in another text.
+      lead: white space and comments before the field.
+      text: text of the field itself.
+      name: name of the field.
+      value: value of the field; one of several if the field is repeated.
+      key: identity of the field, equal for the same field in another text.
     """
 
     lead: str
@@ -37,59 +37,62 @@ class _Entry:
 
 
 def update(text: str, schema: schema_pb2.Schema) -> str:
-    """Write a schema into the text of an earlier one.
+    """Write a schema into the text of an earlier schema.
 
-    What is the same keeps its bytes, its place and the comments before it.
+    An unchanged field keeps its bytes, its position and the comments before it.
 
     Args:
-      text: of the earlier schema.
-      schema: what the text shall say.
+      text: text of the earlier schema.
+      schema: schema that the new text must parse to.
 
     Returns:
-      The text, which parses to the schema.
+      The new text.
 
     Raises:
-      ValueError: the earlier text is no schema.
+      ValueError: the earlier text is not a valid schema.
     """
     updated = _update(text, schema, 0)
     if updated and not updated.endswith("\n") and (not text or text.endswith("\n")):
         updated += "\n"
-    # Fields that stand in another order than before have no place to keep.
+    # If the order of fields has changed, they cannot keep their positions.
     return updated if _parse(updated, schema) == schema else write(schema)
 
 
 def write(schema: schema_pb2.Schema) -> str:
-    """Return the text of a schema; the same schema always gives the same text."""
-    return "".join(f"{_render(*each, 0)}\n" for each in _fields(schema))
+    """Return the text of a schema; the same schema always gives the same text.
+
+    Args:
+      schema: schema to write.
+    """
+    return "".join(f"{_render(field, value, 0)}\n" for field, value in _fields(schema))
 
 
 def _update(text: str, message: Message, depth: int) -> str:
     entries, tail = _split(text, message)
-    wanted = {_key(field, value): (field, value) for field, value in _fields(message)}
-    found = [entry for entry in entries if entry.key in wanted]
-    found = [_updated(entry, *wanted[entry.key], depth) for entry in found]
+    target = {_key(field, value): (field, value) for field, value in _fields(message)}
+    kept = [_updated(entry, *target[entry.key], depth) for entry in entries if entry.key in target]
     before: dict[str, tuple[str, str]] = {}
-    keys = [entry.key for entry in found]
-    for key, (field, value) in wanted.items():
+    keys = [entry.key for entry in kept]
+    for key, (field, value) in target.items():
         if key not in keys:
             rendered = _render(field, value, depth)
             new = _Entry("\n", rendered, _name(field), value, key)
-            place = _place(found, before.get(new.name), new.name)
-            found.insert(place, new)
-            keys.insert(place, key)
+            index = _insertion_index(kept, before.get(new.name), new.name)
+            kept.insert(index, new)
+            keys.insert(index, key)
         before[_name(field)] = key
-    written = "".join(entry.lead + entry.text for entry in found)
+    written = "".join(entry.lead + entry.text for entry in kept)
     return written.removeprefix("\n") + tail if not entries else written + tail
 
 
-def _place(found: list[_Entry], before: tuple[str, str] | None, name: str) -> int:
-    """Return where a new field goes: after the one before it, or ahead of all of its name."""
-    for place, entry in enumerate(found):
+def _insertion_index(entries: list[_Entry], before: tuple[str, str] | None, name: str) -> int:
+    """Return the index of a new field: after its predecessor, or before all fields of its name."""
+    for index, entry in enumerate(entries):
         if before is not None and entry.key == before:
-            return place + 1
-        if before is None and entry.name == name and place:
-            return place
-    return len(found)
+            return index + 1
+        if before is None and entry.name == name and index:
+            return index
+    return len(entries)
 
 
 def _updated(entry: _Entry, field: object, value: object, depth: int) -> _Entry:
@@ -103,28 +106,28 @@ def _updated(entry: _Entry, field: object, value: object, depth: int) -> _Entry:
 
 
 def _split(text: str, message: Message) -> tuple[list[_Entry], str]:
-    """Divide the text of a message into its fields, and what is left at the end."""
+    """Divide the text of a message into its fields and the rest after the last field."""
     entries: list[_Entry] = []
-    lead, found = "", ""
+    lead, body = "", ""
     for piece, complete in _pieces(text):
-        if not found and (not piece.strip() or piece.startswith("#")):
+        if not body and (not piece.strip() or piece.startswith("#")):
             lead += piece
             continue
-        if not found:
+        if not body:
             stripped = piece.lstrip()
             lead, piece = lead + piece[: len(piece) - len(stripped)], stripped
-        found += piece
+        body += piece
         if complete:
-            [(field, value)] = _fields(_parse(found, message))
-            entries.append(_Entry(lead, found, _name(field), value, _key(field, value)))
-            lead, found = "", ""
-    if found:
-        raise ValueError(f"the schema's text ends within {found[:60]!r}")
+            [(field, value)] = _fields(_parse(body, message))
+            entries.append(_Entry(lead, body, _name(field), value, _key(field, value)))
+            lead, body = "", ""
+    if body:
+        raise ValueError(f"the schema's text ends within {body[:60]!r}")
     return entries, lead
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield pieces of text, and whether a field ends with each."""
+    """Yield pieces of text, and whether a field ends with the piece."""
     depth = 0
     for token in _TOKEN.findall(text):
         if token in ("{", "<"):
@@ -142,13 +145,13 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _plain(token: str) -> Iterator[tuple[str, bool]]:
-    """Divide text between braces and strings: `type: INT` is whole, `feature` is not."""
-    at = 0
+    """Divide text between braces and strings: `type: INT` is a complete field, `feature` is not."""
+    start = 0
     for match in _PLAIN_FIELD.finditer(token):
-        yield token[at : match.start()], False
+        yield token[start : match.start()], False
         yield match.group(), True
-        at = match.end()
-    yield token[at:], False
+        start = match.end()
+    yield token[start:], False
 
 
 def _parse(text: str, like: Message) -> Message:
@@ -160,8 +163,8 @@ def _parse(text: str, like: Message) -> Message:
 
 def _fields(message: Message) -> Iterator[tuple[object, object]]:
     for field, value in message.ListFields():
-        for each in value if _repeated(field) else [value]:
-            yield field, each
+        for item in value if _repeated(field) else [value]:
+            yield field, item
 
 
 def _key(field: object, value: object) -> tuple[str, str]:
@@ -178,12 +181,12 @@ def _render(field: object, value: object, depth: int) -> str:
     line = text_format.MessageToString(value, as_one_line=True, as_utf8=True)
     if depth and len(indent) + len(name) + len(line) + 5 <= _WIDTH:
         return f"{indent}{name} {{ {line} }}"
-    lines = [_render(*each, depth + 1) for each in _fields(value)]
+    lines = [_render(*item, depth + 1) for item in _fields(value)]
     return "\n".join([f"{indent}{name} {{", *lines, f"{indent}}}"])
 
 
 def _plain_text(field: object, value: object) -> str:
-    """Return a field that is no message as text."""
+    """Return the text of a field that is not a message."""
     message: Message = field.containing_type._concrete_class()  # type: ignore[attr-defined]
     if _repeated(field):
         getattr(message, _name(field)).append(value)
@@ -197,8 +200,8 @@ def _name(field: object) -> str:
 
 
 def _repeated(field: object) -> bool:
-    # Older releases of protobuf have only the label, newer ones warn of it.
-    found = getattr(field, "is_repeated", None)
-    if found is not None:
-        return bool(found)
+    # Older releases of protobuf have only the label; newer releases warn about it.
+    repeated = getattr(field, "is_repeated", None)
+    if repeated is not None:
+        return bool(repeated)
     return bool(field.label == field.LABEL_REPEATED)  # type: ignore[attr-defined]

@@ -73,9 +73,9 @@ def _load_rows(texts: Sequence[str], file: Path | None, settings: Settings) -> l
     from schema import requests
 
     try:
-        rows = [row for text in texts for row in requests.of_json(text, f"--row {text[:40]}")]
+        rows = [row for text in texts for row in requests.parse_rows(text, f"--row {text[:40]}")]
         if file is not None:
-            rows += requests.of_file(file, curated_schema(settings))
+            rows += requests.load_rows(file, curated_schema(settings))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -93,7 +93,8 @@ def _row_validator(settings: Settings) -> Callable[[Sequence[Any]], list[str]]:
 
     def validate(rows: Sequence[Any]) -> list[str]:
         return [
-            f"row {finding.row}: {finding.column}: expected {finding.expected}, got {finding.found}"
+            f"row {finding.row}: {finding.column}: expected {finding.expected}, "
+            f"got {finding.actual}"
             if finding.column in columns
             else f"row {finding.row}: {finding.column}: {finding.expected}"
             for finding in check_rows(rows, curated, SERVING, inputs)

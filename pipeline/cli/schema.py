@@ -142,9 +142,9 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     request = rows == "-" or rows.lstrip().startswith(("{", "["))
     try:
         if request:
-            found_rows = requests.of_json(sys.stdin.read() if rows == "-" else rows)
+            found_rows = requests.parse_rows(sys.stdin.read() if rows == "-" else rows)
         else:
-            found_rows = list(requests.of_file(Path(rows), curated))
+            found_rows = list(requests.load_rows(Path(rows), curated))
         if not found_rows:
             raise ValueError(f"{rows}: there are no rows in it")
         environment = environment or (SERVING if request else TRAINING)
@@ -155,7 +155,7 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     except ValueError as error:
         raise UsageError(f"{error}.", "taxiway schema validate --help") from error
     if as_json:
-        content = {"rows": len(found_rows), "findings": [asdict(each) for each in findings]}
+        content = {"rows": len(found_rows), "findings": [finding.as_json() for finding in findings]}
         click.echo(json.dumps(content))
         sys.exit(DataRefused.exit_code if findings else 0)
     if findings:
@@ -194,7 +194,7 @@ def _proposed(
         from pipeline.components.schema_gen.proposal import propose
 
         proposal = propose(settings, curated)
-    taken = changes.take(curated, proposal, features)
+    taken = changes.accept(curated, proposal, features)
     found = changes.changes(curated, taken)
     _refuse_unknown(features or (), [each.name for each in proposal.feature])
     before = settings.schema_file.read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ def of_file(file: Path, settings: Settings, count: int) -> list[Row]:
     from schema import requests
 
     try:
-        rows = requests.of_file(file, curated_schema(settings))
+        rows = requests.load_rows(file, curated_schema(settings))
         found = list(itertools.islice(rows, _LOOKED_AT))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error

@@ -1,11 +1,11 @@
-"""Schemas for hypothesis to make."""
+"""Hypothesis strategies for schemas."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-# What text formats stumble over: quotes, braces, comment signs, lines, letters of other alphabets.
+# Characters that break parsers of text: quotes, braces, comment signs, line ends, other alphabets.
 _NAMES = st.text(st.sampled_from("ab \"'{}#<>\\\n:é한"), min_size=1, max_size=6)
 _VALUES = st.lists(_NAMES, unique=True, max_size=4)
 

@@ -1,4 +1,4 @@
-"""Taking a proposal over into the curated schema."""
+"""Accepting the changes of a proposal."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema.changes import Change, changes, take
+from schema.changes import Change, accept, changes
 from tests.schema.schemas import schemas
 
 
 @settings(deadline=None)
 @given(schemas(), schemas())
-def test_what_is_taken_over_is_no_change_any_more(
+def test_an_accepted_change_is_not_listed_again(
     curated: schema_pb2.Schema, proposal: schema_pb2.Schema
 ) -> None:
-    taken = take(curated, proposal)
-    again = take(taken, proposal)
-    assert again == taken
-    assert changes(taken, again) == []
+    accepted = accept(curated, proposal)
+    again = accept(accepted, proposal)
+    assert again == accepted
+    assert changes(accepted, again) == []
 
 
 @settings(deadline=None)
@@ -29,14 +29,14 @@ def test_a_chosen_column_is_all_that_changes(
     names = [feature.name for feature in proposal.feature]
     chosen = data.draw(st.sampled_from(names)) if names else ""
     before = {feature.name: feature for feature in curated.feature}
-    wanted = {feature.name: feature for feature in proposal.feature}
-    taken = take(curated, proposal, [chosen])
-    for feature in taken.feature:
-        assert feature == (wanted if feature.name == chosen else before)[feature.name]
-    assert [feature.name for feature in taken.feature][: len(before)] == list(before)
+    proposed = {feature.name: feature for feature in proposal.feature}
+    accepted = accept(curated, proposal, [chosen])
+    for feature in accepted.feature:
+        assert feature == (proposed if feature.name == chosen else before)[feature.name]
+    assert [feature.name for feature in accepted.feature][: len(before)] == list(before)
 
 
-def test_changes_are_told_in_the_order_of_the_columns() -> None:
+def test_changes_are_listed_in_the_order_of_the_columns() -> None:
     curated, proposal = schema_pb2.Schema(), schema_pb2.Schema()
     for schema in (curated, proposal):
         schema.feature.add(name="carrier", type=schema_pb2.BYTES, domain="carriers")
@@ -50,5 +50,5 @@ def test_changes_are_told_in_the_order_of_the_columns() -> None:
         Change("hour", "int_domain", "", "max: 25"),
         Change("fare", "column", "", "FLOAT column"),
     ]
-    taken = take(curated, proposal)
-    assert list(taken.string_domain[0].value) == ["AA", "B6", "UA"], "sorted as before"
+    accepted = accept(curated, proposal)
+    assert list(accepted.string_domain[0].value) == ["AA", "B6", "UA"], "sorted as before"

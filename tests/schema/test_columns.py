@@ -1,4 +1,4 @@
-"""What the curated schema says of columns."""
+"""Reading the columns of the curated schema."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_bounds_may_be_open(feature: str, bounds: tuple[float | None, float | No
 
 
 @pytest.mark.parametrize("content", ["feature { nam: 1 }", 'feature { name: "x" domain: "gone" }'])
-def test_what_is_no_schema_is_refused(tmp_path: Path, content: str) -> None:
+def test_an_invalid_schema_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "schema.pbtxt").write_text(content)
     with pytest.raises(ValueError, match=r"nam|gone"):
         columns.load(tmp_path / "schema.pbtxt")

@@ -1,4 +1,4 @@
-"""What a policy says, and which are refused."""
+"""Reading a policy, and refusing a wrong one."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def test_a_feature_can_differ_from_its_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        ('[kinds.drift]\naction = "warn"\n', "needs a reason in words"),
+        ('[kinds.drift]\naction = "warn"\n', "requires a reason"),
         ('[kinds.drift]\naction = "warm"\nreason = "x"\n', "'stop', 'warn' or 'ignore'"),
         ('[kinds.drifts]\naction = "stop"\n', "Extra inputs are not permitted"),
         ("[limits]\nmin_rows = 0\n", "greater than or equal to 1"),
         ("[limits\n", "Expected"),
     ],
 )
-def test_a_wrong_policy_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_a_wrong_policy_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         _load(tmp_path, text)
 
 

@@ -1,4 +1,4 @@
-"""Rows and requests against the schema, and TensorFlow Data Validation's word on them."""
+"""Rows and requests against the schema, compared with TensorFlow Data Validation."""
 
 from __future__ import annotations
 
@@ -57,33 +57,37 @@ _GOOD: Row = {"carrier": "AA", "hour": 5, "wind": 2.5, "late": 0}
         ({"zzz": 5}, "zzz", "no such column"),
     ],
 )
-def test_a_wrong_value_is_found_where_it_is(change: Row, column: str, expected: str) -> None:
-    [found] = check([_GOOD, {**_GOOD, **change}], _schema())
-    assert (found.row, found.column, found.expected) == (2, column, expected)
+def test_a_wrong_value_is_reported_with_its_row_and_column(
+    change: Row, column: str, expected: str
+) -> None:
+    [finding] = check([_GOOD, {**_GOOD, **change}], _schema())
+    assert (finding.row, finding.column, finding.expected) == (2, column, expected)
 
 
 def test_a_label_may_be_absent_when_serving() -> None:
     request = {name: value for name, value in _GOOD.items() if name != "late"}
     assert check([request], _schema(), SERVING) == []
     assert check([request], _schema()) == [RowFinding(1, "late", "nothing", "a value in every row")]
-    with pytest.raises(ValueError, match="no environment PROD; there are SERVING, TRAINING"):
+    with pytest.raises(
+        ValueError, match="expected one of the environments SERVING, TRAINING, got PROD"
+    ):
         check([request], _schema(), "PROD")
 
 
-def test_what_is_not_asked_for_may_be_absent() -> None:
+def test_a_column_that_is_not_required_may_be_missing() -> None:
     request = {name: value for name, value in _GOOD.items() if name != "late"}
-    assert check([request], _schema(), asked=["hour", "carrier"]) == []
-    found = check([{}], _schema(), SERVING, asked=["carrier"])
-    assert [each.column for each in found] == ["carrier"]
+    assert check([request], _schema(), required=["hour", "carrier"]) == []
+    findings = check([{}], _schema(), SERVING, required=["carrier"])
+    assert [finding.column for finding in findings] == ["carrier"]
 
 
-def test_a_share_of_missing_values_is_a_matter_of_all_rows() -> None:
-    still = {**_GOOD, "wind": None}
-    assert check([_GOOD, still], _schema()) == []
-    assert check([_GOOD, still, still], _schema()) == [
+def test_a_share_of_missing_values_is_reported_for_all_rows() -> None:
+    calm = {**_GOOD, "wind": None}
+    assert check([_GOOD, calm], _schema()) == []
+    assert check([_GOOD, calm, calm], _schema()) == [
         RowFinding(None, "wind", "a value in 33.3% of the rows", "a value in 50.0% of the rows")
     ]
-    assert check([still], _schema(), SERVING) == []
+    assert check([calm], _schema(), SERVING) == []
 
 
 _ROWS = st.lists(
@@ -103,8 +107,8 @@ _ROWS = st.lists(
 
 @settings(deadline=None, max_examples=30)
 @given(_ROWS)
-def test_the_verdict_is_that_of_data_validation(rows: list[Row]) -> None:
-    """On columns that are there at all: TFDV takes one without values for a missing column."""
+def test_findings_agree_with_data_validation(rows: list[Row]) -> None:
+    """Compare columns with a value only: TFDV reports a column without values as missing."""
     import tensorflow_data_validation as tfdv
     from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 
@@ -117,57 +121,64 @@ def test_the_verdict_is_that_of_data_validation(rows: list[Row]) -> None:
     )
     statistics = generate_statistics_in_memory(shards.as_lists(batch))
     anomalies = tfdv.validate_statistics(statistics, _schema(), environment=TRAINING)
-    assert {found.column for found in check(rows, _schema())} == set(anomalies.anomaly_info)
+    assert {finding.column for finding in check(rows, _schema())} == set(anomalies.anomaly_info)
 
 
-def test_rows_are_read_alike_from_every_kind_of_file(tmp_path: Path) -> None:
+def test_rows_are_equal_from_every_kind_of_file(tmp_path: Path) -> None:
     rows = [dict(_GOOD), {**_GOOD, "carrier": None, "wind": -1.0}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
     (tmp_path / "rows.csv").write_text("\ufeffcarrier,hour,wind,late\nAA,5,2.5,0\n,5,-1,0\n")
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
     (tmp_path / "rows.json").write_text(json.dumps({"instances": rows}))
     for file in tmp_path.iterdir():
-        assert list(requests.of_file(file, _schema())) == rows, file
+        assert list(requests.load_rows(file, _schema())) == rows, file
 
 
-def test_a_cell_that_is_no_number_is_kept_to_be_found(tmp_path: Path) -> None:
+def test_a_cell_that_is_not_a_number_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("carrier,hour,wind,late\nAA,five,inf,1\n")
-    found = check(requests.of_file(file, _schema()), _schema())
-    assert [(each.column, each.found) for each in found] == [("hour", "five"), ("wind", "inf")]
+    findings = check(requests.load_rows(file, _schema()), _schema())
+    assert [(finding.column, finding.actual) for finding in findings] == [
+        ("hour", "five"),
+        ("wind", "inf"),
+    ]
+    assert [finding.as_json() for finding in findings] == [
+        {"row": 1, "column": "hour", "found": "five", "expected": "a whole number"},
+        {"row": 1, "column": "wind", "found": "inf", "expected": "a finite number of 32 bits"},
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.csv", b"carrier,hour\nAA\n", r"rows\.csv: line 2: not 2 cells"),
-        ("rows.csv", b"carrier,hour\nAA,1,2\n", r"rows\.csv: line 2: not 2 cells"),
+        ("rows.csv", b"carrier,hour\nAA\n", r"rows\.csv: line 2: expected 2 cells"),
+        ("rows.csv", b"carrier,hour\nAA,1,2\n", r"rows\.csv: line 2: expected 2 cells"),
         ("rows.csv", b"carrier\n\xff\n", r"rows\.csv: line \d: 'utf-8' codec"),
         ("rows.parquet", b"no Parquet", r"rows\.parquet: not a readable Parquet file"),
         ("rows.jsonl", b"{}\n{", r"rows\.jsonl: line 2 is not JSON"),
         ("rows.json", b"[1]", r"rows\.json holds no rows"),
         ("rows.json", b"[]", r"rows\.json holds no rows"),
-        ("rows.json", b'{"inputs": {"a": [1], "b": [1, 2]}}', "all of the same length"),
-        ("rows.txt", b"", r"rows are read from \.csv, \.parquet"),
+        ("rows.json", b'{"inputs": {"a": [1], "b": [1, 2]}}', "lists of the same length"),
+        ("rows.txt", b"", r"expected a \.csv, \.parquet"),
     ],
 )
-def test_a_file_that_holds_no_rows_is_refused(
+def test_a_file_without_rows_is_refused(
     name: str, content: bytes, message: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        list(requests.of_file(tmp_path / name, _schema()))
+        list(requests.load_rows(tmp_path / name, _schema()))
 
 
-def test_a_request_is_read_in_each_of_its_forms() -> None:
+def test_every_form_of_a_request_is_read() -> None:
     rows = [{"carrier": "AA", "hour": 5}, {"carrier": "UA", "hour": 6}]
     columns_ = {"carrier": ["AA", "UA"], "hour": [5, 6]}
-    assert requests.of_json(json.dumps(rows[0])) == rows[:1]
+    assert requests.parse_rows(json.dumps(rows[0])) == rows[:1]
     for form in (rows, {"instances": rows}, {"inputs": columns_}):
-        assert requests.of_json(json.dumps(form)) == rows
+        assert requests.parse_rows(json.dumps(form)) == rows
 
 
-def test_nothing_of_tensorflow_is_needed() -> None:
+def test_tensorflow_is_not_imported() -> None:
     code = (
         "import sys\nfrom schema import requests, rows\n"
         "sys.exit(any(name.split('.')[0] in ('tensorflow', 'tfx') for name in sys.modules))"

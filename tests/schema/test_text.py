@@ -1,4 +1,4 @@
-"""A schema file that is changed keeps what is not changed."""
+"""An update of a schema file keeps its unchanged parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _changed_lines(before: str, after: str) -> list[str]:
 
 @settings(deadline=None)
 @given(schemas())
-def test_what_is_written_is_read_back(schema: schema_pb2.Schema) -> None:
+def test_a_written_schema_is_read_back(schema: schema_pb2.Schema) -> None:
     written = text.write(schema)
     assert _parsed(written) == schema
     assert text.write(_parsed(written)) == written
@@ -49,7 +49,7 @@ def test_any_schema_can_be_written_into_any_other(
 @settings(deadline=None)
 @given(schemas())
 def test_an_unchanged_schema_keeps_every_byte(schema: schema_pb2.Schema) -> None:
-    by_library = "# ours\n" + text_format.MessageToString(schema, as_utf8=True)
+    by_library = "# a comment\n" + text_format.MessageToString(schema, as_utf8=True)
     for written in (text.write(schema), by_library, _CURATED):
         assert text.update(written, _parsed(written)) == written
 
@@ -87,6 +87,6 @@ def test_a_change_touches_its_own_lines_only(change: object, lines: list[str]) -
 
 
 @pytest.mark.parametrize("broken", ["feature {", "nonsense: 1", 'feature { name: "a" '])
-def test_a_text_that_is_no_schema_is_refused(broken: str) -> None:
+def test_an_invalid_text_is_refused(broken: str) -> None:
     with pytest.raises(ValueError, match=r"the schema's text ends within|no field named"):
         text.update(broken, schema_pb2.Schema())

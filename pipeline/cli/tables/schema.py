@@ -47,7 +47,7 @@ def findings(found: Sequence[RowFinding]) -> None:
     table = Table(Column("row", justify="right"), "column", "found", "expected")
     for each in found[:_SHOWN]:
         row = "all" if each.row is None else f"{each.row:,}"
-        table.add_row(row, *map(escape, (each.column, each.found, each.expected)))
+        table.add_row(row, *map(escape, (each.column, each.actual, each.expected)))
     if len(found) > _SHOWN:
         table.add_row("…", f"{len(found) - _SHOWN:,} more", "", "")
     open_console().print(table)
