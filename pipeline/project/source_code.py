@@ -29,7 +29,8 @@ def has_function(path: str) -> bool:
 def files(module: str) -> Mapping[str, Path]:
     """Return the files of a module and of all modules that it imports, by module name.
 
-    Only imports from Taxiway's packages and from the module's own package are followed.
+    Only imports from Taxiway's packages and from the module's own package are followed. A package
+    whose `__init__.py` has no code is left out because it cannot change a result.
 
     Args:
       module: dotted name of the module.
@@ -42,9 +43,16 @@ def files(module: str) -> Mapping[str, Path]:
         file = _file(name)
         if name in paths or file is None:
             continue
+        is_package = file.name == "__init__.py"
+        tree = ast.parse(file.read_bytes())
+        if is_package and not _has_code(tree):
+            continue
         paths[name] = file
+        package = name if is_package else name.rpartition(".")[0]
         pending += [
-            imported for imported in _imports(name, file) if imported.partition(".")[0] in packages
+            imported
+            for imported in _imports(tree, package)
+            if imported.partition(".")[0] in packages
         ]
     return dict(sorted(paths.items()))
 
@@ -57,9 +65,13 @@ def _file(module: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin else None
 
 
-def _imports(module: str, file: Path) -> Iterator[str]:
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_bytes())):
+def _has_code(tree: ast.Module) -> bool:
+    docstring = tree.body[:1] if ast.get_docstring(tree) is not None else []
+    return tree.body != docstring
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

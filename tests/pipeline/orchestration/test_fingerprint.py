@@ -82,11 +82,13 @@ def test_the_schema_changes_its_import_and_the_lock_everything(
 def test_relative_imports_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "mine"
     package.mkdir()
-    (package / "__init__.py").touch()
+    (package / "__init__.py").write_text("SIZE = 1\n")
     (package / "net.py").touch()
     (package / "train.py").write_text("from .net import build\nfrom . import net\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert set(source_code.files("mine.train")) == {"mine", "mine.net", "mine.train"}
+    (package / "__init__.py").write_text('"""A package without code."""\n')
+    assert set(source_code.files("mine.train")) == {"mine.net", "mine.train"}
 
 
 @pytest.mark.parametrize(
