@@ -86,14 +86,14 @@ class Display:
         for name, value in sorted(result.metrics.items()):
             line = f"  {name:<20} {_number(value)}"
             if name in result.baseline:
-                line += f"  (blessed before: {_number(result.baseline[name])})"
+                line += f"  (baseline: {_number(result.baseline[name])})"
             print_(line)
         print_(f"  {result.comparison}")
         print_(f"  total                {result.seconds:.1f} s")
         if result.report is not None:
             print_(f"Report {result.report}")
         print_(f"Log    {result.log_file}")
-        print_(Text(f"Next   {again}   (unchanged, it is all cached)"))
+        print_(Text(f"Next   {again}   (without changes, every step is cached)"))
 
 
 def _number(value: float | None) -> str:

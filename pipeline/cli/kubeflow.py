@@ -1,4 +1,4 @@
-"""`taxiway kubeflow`: the same pipeline on Kubeflow Pipelines."""
+"""`taxiway kubeflow`: the pipeline on Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -22,49 +22,60 @@ if TYPE_CHECKING:
     from pipeline.kubeflow.compiler.package import Package
     from pipeline.settings.sections import Settings
 
-_LOOK_SECONDS = 5.0
+_POLL_SECONDS = 5.0
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @click.group()
 def kubeflow() -> None:
-    """Take the pipeline to Kubeflow Pipelines."""
+    """Compile, submit and schedule the pipeline on Kubeflow Pipelines."""
 
 
-host_option = click.option("--host", help="Address of KFP's API, instead of the settings' own.")
+host_option = click.option("--host", help="Address of KFP's API; overrides the settings.")
 
 
 def run_options(command: _Command) -> _Command:
-    """Add the options of what whoever starts a run may choose."""
+    """Add the options of a run to a command.
+
+    Args:
+      command: the command's function.
+    """
     for option in (
-        click.option("--warm-start", is_flag=True, help="Go on from the latest blessed model."),
-        click.option("--tune", is_flag=True, help="Search for better training settings first."),
-        click.option("--data-root", help="Folder of the source's files, as tasks see it."),
-        click.option("--window", type=click.IntRange(min=1), help="Train on this many spans."),
-        click.option("--span", type=int, help="Evaluate on this span.  [default: the newest]"),
+        click.option(
+            "--warm-start", is_flag=True, help="Start from the weights of the latest blessed model."
+        ),
+        click.option(
+            "--tune", is_flag=True, help="Search for better hyperparameters before training."
+        ),
+        click.option("--data-root", help="Folder of the source's files in the containers."),
+        click.option(
+            "--window", type=click.IntRange(min=1), help="Number of earlier spans to train on."
+        ),
+        click.option("--span", type=int, help="Span to evaluate on.  [default: the newest]"),
     ):
         command = option(command)
     return command
 
 
-@kubeflow.command("compile", short_help="Write the pipeline as a package for Kubeflow.")
+@kubeflow.command("compile", short_help="Compile the pipeline to a package for Kubeflow.")
 @settings_option
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write; - for the terminal.  [default: the pipeline's name with .yaml]",
+    help="File to write; - for standard output.  [default: the pipeline's name with .yaml]",
 )
 @json_option
 def compile_(settings_file: Path | None, output: Path | None, as_json: bool) -> None:
-    """Write the pipeline as a package for open-source Kubeflow Pipelines 2.
+    """Compile the pipeline to a package for open-source Kubeflow Pipelines 2.
 
-    It needs no cluster and no network. Upload the file in KFP's user interface, or `submit`.
+    The command requires no cluster and no network. Upload the file in KFP's user interface, or
+    start a run with `submit`.
     """
     from pipeline.settings import loading
 
-    package = _compiled(settings_file)
+    package = _compile(settings_file)
     text = package.to_yaml()
     if output == Path("-"):
         click.echo(text, nl=False)
@@ -82,60 +93,66 @@ def compile_(settings_file: Path | None, output: Path | None, as_json: bool) -> 
 @settings_option
 @host_option
 @run_options
-@click.option("--wait", is_flag=True, help="Stay until it has ended, and tell how far it is.")
+@click.option("--wait", is_flag=True, help="Wait until the run ends, and show its progress.")
 @json_option
 def submit(
-    settings_file: Path | None, host: str | None, wait: bool, as_json: bool, **chosen: Any
+    settings_file: Path | None, host: str | None, wait: bool, as_json: bool, **parameters: Any
 ) -> None:
     """Compile the pipeline and start a run of it.
 
-    Exit code 5 when --wait was given and the run did not succeed.
+    With --wait, the exit code is 5 when the run does not succeed.
     """
     settings, client = _client(settings_file, host)
-    package = _compiled(settings_file)
-    made = client.submit(package, f"{settings.name} {_now()}", _parameters(chosen))
+    package = _compile(settings_file)
+    run = client.submit(package, f"{settings.name} {_now()}", _run_parameters(parameters))
     if not as_json:
-        click.echo(f"Run {made.id}\n{made.link}")
+        click.echo(f"Run {run.id}\n{run.link}")
     if not wait:
         if as_json:
-            click.echo(json.dumps(asdict(made)))
+            click.echo(json.dumps(asdict(run)))
         return
-    ended = _wait(client, made.id, _names(package), quiet=as_json)
+    ended = _wait(client, run.id, _task_names(package), quiet=as_json)
     if as_json:
-        click.echo(json.dumps(asdict(ended) | {"link": made.link}))
+        click.echo(json.dumps(asdict(ended) | {"link": run.link}))
     if ended.state != "SUCCEEDED":
-        failed = [name for name in _names(package) if ended.tasks.get(name) == "FAILED"]
+        failed = [name for name in _task_names(package) if ended.tasks.get(name) == "FAILED"]
         raise InfrastructureError(
             f"the run {ended.state.lower()}"
             + (f" in {', '.join(failed)}" if failed else "")
             + (f": {ended.error}" if ended.error else "")
             + ".",
-            f"look at the pages of its tasks: {made.link}",
+            f"open the pages of its tasks: {run.link}",
         )
 
 
-@kubeflow.command(short_help="Let runs start by themselves.")
+@kubeflow.command(short_help="Start runs on a schedule.")
 @settings_option
 @host_option
 @run_options
 @click.option(
     "--cron",
     required=True,
-    help="When, with seconds first: '0 0 6 2 * *' is 6 o'clock on the 2nd of each month.",
+    help="Cron expression with seconds first: '0 0 6 2 * *' is 6 o'clock on the 2nd of a month.",
 )
 @json_option
 def schedule(
-    settings_file: Path | None, host: str | None, cron: str, as_json: bool, **chosen: Any
+    settings_file: Path | None, host: str | None, cron: str, as_json: bool, **parameters: Any
 ) -> None:
-    """Compile the pipeline and let runs of it start by themselves, one at a time."""
+    """Compile the pipeline and start runs of it on a schedule, one at a time."""
     if len(cron.split()) != 6:
         raise UsageError(
-            f"--cron {cron!r}: six fields are needed: second, minute, hour, day, month, weekday.",
+            f"--cron: expected second, minute, hour, day, month and weekday, got {cron!r}.",
             "taxiway kubeflow schedule --cron '0 0 6 2 * *'",
         )
     settings, client = _client(settings_file, host)
-    made = client.schedule(_compiled(settings_file), settings.name, _parameters(chosen), cron)
-    click.echo(json.dumps(asdict(made)) if as_json else f"Recurring run {made.id}\n{made.link}")
+    recurring = client.schedule(
+        _compile(settings_file), settings.name, _run_parameters(parameters), cron
+    )
+    click.echo(
+        json.dumps(asdict(recurring))
+        if as_json
+        else f"Recurring run {recurring.id}\n{recurring.link}"
+    )
 
 
 @kubeflow.command()
@@ -144,16 +161,17 @@ def schedule(
 @host_option
 @json_option
 def status(run: str, settings_file: Path | None, host: str | None, as_json: bool) -> None:
-    """Show how far RUN is: KFP's id, as `submit` printed it."""
+    """Show the state of RUN, the id that `submit` printed, and of its tasks."""
     if not re.fullmatch(r"[A-Za-z0-9-]+", run):
-        raise UsageError(f"{run!r} is no id of a run.", "taxiway kubeflow submit")
+        raise UsageError(f"expected the id of a run, got {run!r}.", "taxiway kubeflow submit")
     _, client = _client(settings_file, host)
-    found = client.state(run)
+    current = client.state(run)
     if as_json:
-        click.echo(json.dumps(asdict(found)))
+        click.echo(json.dumps(asdict(current)))
         return
-    click.echo(f"{found.state}  {found.name}" + (f": {found.error}" if found.error else ""))
-    for name, state in found.tasks.items():
+    error = f": {current.error}" if current.error else ""
+    click.echo(f"{current.state}  {current.name}{error}")
+    for name, state in current.tasks.items():
         click.echo(f"  {state:<10} {name}")
 
 
@@ -166,55 +184,57 @@ def _client(settings_file: Path | None, host: str | None) -> tuple[Settings, Cli
     return settings, Client(kubeflow, os.environ)
 
 
-def _compiled(settings_file: Path | None) -> Package:
+def _compile(settings_file: Path | None) -> Package:
     from pipeline.cli.terminal import library_output_to
     from pipeline.kubeflow.compiler import resources
     from pipeline.settings import loading
 
-    plain, here = loading.load_plain(settings_file), loading.load(settings_file)
-    resources.image_of(here.kubeflow)
+    plain, settings = loading.load_plain(settings_file), loading.load(settings_file)
+    resources.image_of(settings.kubeflow)
     handle, log = tempfile.mkstemp(prefix="taxiway-", suffix=".log")
     os.close(handle)
     try:
-        with library_output_to(Path(log)):  # TFX and TensorFlow talk while they are imported
+        with library_output_to(Path(log)):  # TFX and TensorFlow print while they are imported
             from pipeline.kubeflow.compiler.compilation import compile_package
 
-            package = compile_package(here, plain)
+            package = compile_package(settings, plain)
     except TaxiwayError:
         raise
     except Exception as error:
         raise UsageError(
-            f"the pipeline cannot be compiled: {error}; {log} says more.", "taxiway doctor"
+            f"cannot compile the pipeline: {error}; the log is {log}.", "taxiway doctor"
         ) from error
     Path(log).unlink()
     return package
 
 
-def _parameters(chosen: dict[str, Any]) -> dict[str, Any]:
-    """Return what was chosen, by the names that a package has for it."""
-    if chosen["tune"] and chosen["warm_start"]:
-        raise UsageError("--tune and --warm-start exclude each other.", "leave one of them out")
-    return {name: value for name, value in chosen.items() if value not in (None, False)}
+def _run_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a run that are set, by the package's names of parameters."""
+    if parameters["tune"] and parameters["warm_start"]:
+        raise UsageError(
+            "--tune and --warm-start exclude each other.", "remove one of the two options"
+        )
+    return {name: value for name, value in parameters.items() if value not in (None, False)}
 
 
-def _names(package: Package) -> list[str]:
+def _task_names(package: Package) -> list[str]:
     tasks = package.pipeline["components"]["comp-pipeline"]["dag"]["tasks"]
     return [*tasks, "record"]
 
 
 def _wait(client: Client, run_id: str, names: list[str], quiet: bool) -> State:
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     while True:
-        found = client.state(run_id)
+        current = client.state(run_id)
         for name in names:
-            state = found.tasks.get(name)
-            if state and told.get(name) != state:
-                told[name] = state
+            state = current.tasks.get(name)
+            if state and shown.get(name) != state:
+                shown[name] = state
                 if not quiet:
                     click.echo(f"{state:<10} {name}")
-        if found.ended:
-            return found
-        time.sleep(_LOOK_SECONDS)
+        if current.ended:
+            return current
+        time.sleep(_POLL_SECONDS)
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ settings_option = click.option(
     "--settings",
     "settings_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings file.  [default: taxiway.toml, when there is one]",
+    help="Settings file.  [default: taxiway.toml, if it exists]",
 )
 workspace_option = click.option(
     "--workspace",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of all state, instead of the settings' own.",
+    help="Folder of all state; overrides the settings.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 def load(settings_file: Path | None, workspace: Path | None) -> Settings:
-    """Return the settings that the two options choose.
+    """Return the settings that the two options select.
+
+    Args:
+      settings_file: path of the settings file; None for `taxiway.toml`, if it exists.
+      workspace: folder of all state; None for the settings' own.
 
     Raises:
-      UsageError: the file is missing or wrong.
+      UsageError: the file is missing or invalid.
     """
     from pipeline.settings import loading
 

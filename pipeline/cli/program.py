@@ -1,4 +1,4 @@
-"""This program as a user types it."""
+"""The program's name as the user types it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ def name() -> str:
 
 
 def as_typed(next_step: str) -> str:
-    """Return a next step whose command, when it is `taxiway`, can be typed here as it is."""
+    """Return a next step whose command can be typed here.
+
+    Args:
+      next_step: imperative for the user; a command starts with `taxiway`.
+    """
     first, _, rest = next_step.partition(" ")
     return f"{name()} {rest}" if first == "taxiway" else next_step

@@ -1,4 +1,4 @@
-"""`taxiway registry promote` and `rollback`: which version serves under which name."""
+"""`taxiway registry promote`, `rollback` and `gc`: the commands that change what is published."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from pipeline.registry.errors import as_cli_errors
 if TYPE_CHECKING:
     from serving.store.model_config import Event
 
-why_option = click.option("--why", default="", help="The reason, for the history.")
+why_option = click.option("--why", default="", help="Reason, for the history.")
 
 
-@click.command(short_help="Let a version serve under an alias.")
+@click.command(short_help="Point an alias at a version.")
 @click.argument("version", type=int)
-@click.option("--alias", default="stable", show_default=True, help="TF Serving's version label.")
+@click.option(
+    "--alias", default="stable", show_default=True,
+    help="Alias; a version label of TensorFlow Serving.",
+)  # fmt: skip
 @why_option
 @settings_option
 @workspace_option
@@ -36,15 +39,16 @@ def promote(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Let a version serve under an alias, after proving that it loads and answers."""
+    """Point an alias at VERSION, after a check that the version loads and answers."""
     from pipeline.registry import promotion
     from pipeline.workspace import Workspace
     from serving.store import aliases
 
     if not re.fullmatch(r"[a-z][a-z0-9_-]*", alias):
         raise UsageError(
-            f"--alias {alias}: an alias is made of small letters, digits, - and _, "
-            "and begins with a letter."
+            f"--alias: expected a lowercase letter, then lowercase letters, digits, - and _, "
+            f"got {alias}.",
+            "pass another --alias",
         )
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
@@ -53,10 +57,10 @@ def promote(
             base, version, getpass.getuser(), alias, why=why,
             server=promotion.server(settings.publish, _wait),
         )  # fmt: skip
-    _tell(event, f"Version {version} has the alias {alias} already.", base, as_json)
+    _report(event, f"Version {version} already has the alias {alias}.", base, as_json)
 
 
-@click.command(short_help="Let an earlier version serve again.")
+@click.command(short_help="Point stable at an earlier version.")
 @click.argument("version", type=int, required=False)
 @why_option
 @settings_option
@@ -69,9 +73,9 @@ def rollback(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Let an earlier version serve again: VERSION, or the one that was `stable` before.
+    """Point the alias stable at VERSION, or else at the version that was stable before.
 
-    The next blessed model becomes stable as ever, unless publish.promote is false.
+    The next blessed model becomes stable as usual, unless publish.promote is false.
     """
     from pipeline.registry import promotion
     from pipeline.workspace import Workspace
@@ -83,23 +87,23 @@ def rollback(
         target = version if version is not None else model_config.load_served_model(base).previous()
         if target is None:
             raise UsageError(
-                f"{base}: no version was {model_config.STABLE} before the present one.",
+                f"{base}: no version was {model_config.STABLE} before the current one.",
                 "taxiway registry list",
             )
         event = aliases.promote(
             base, target, getpass.getuser(), action="rollback", why=why,
             server=promotion.server(settings.publish, _wait),
         )  # fmt: skip
-    _tell(event, f"Version {target} is {model_config.STABLE} already.", base, as_json)
+    _report(event, f"Version {target} is already {model_config.STABLE}.", base, as_json)
 
 
 @click.command()
 @click.option(
     "--keep",
     type=click.IntRange(min=1),
-    help="Newest versions and runs to keep.  [default: the settings']",
+    help="Number of newest versions and runs to keep.  [default: the settings' publish.keep]",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option("--dry-run", is_flag=True, help="List the folders without removing them.")
 @settings_option
 @workspace_option
 @json_option
@@ -110,10 +114,10 @@ def gc(
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Remove old versions and artifacts that nothing needs.
+    """Remove old versions and artifacts that are no longer required.
 
-    These stay: versions that serve, have an alias, or would be rolled back to, the baseline, and
-    the newest. Executions that a killed run left running are closed.
+    These are kept: the newest versions and runs, the baseline, and versions that are served, have
+    an alias, or are the target of a rollback. Executions of killed runs are marked as failed.
     """
     from pipeline.metadata import store as metadata
     from pipeline.workspace import Workspace
@@ -122,56 +126,61 @@ def gc(
     from serving.store import publish as versions
 
     settings = load(settings_file, workspace)
-    place = Workspace(settings.workspace, settings.name)
-    if not metadata.exists(settings) or not place.artifacts.exists():
-        raise UsageError(f"{place.root}: there is no run here yet.", "taxiway run")
-    local.make_folder(place.model_base.parent)  # for its lock; perhaps no model was good enough yet
+    target = Workspace(settings.workspace, settings.name)
+    if not metadata.exists(settings) or not target.artifacts.exists():
+        raise UsageError(f"{target.root}: there is no run yet.", "taxiway run")
+    # The lock needs the folder, which is missing while no model was blessed.
+    local.make_folder(target.model_base.parent)
     with (
         as_cli_errors(),
-        place.exclusive(),
-        lock.exclusive(place.model_base.parent, versions.WAIT_SECONDS),
+        target.exclusive(),
+        lock.exclusive(target.model_base.parent, versions.WAIT_SECONDS),
     ):
         from pipeline.orchestration import recovery
         from pipeline.registry import promotion, retention
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
-        closed = 0 if dry_run else len(recovery.close(store, place.artifacts, settings.beam))
-        found = retention.plan(
-            place, store, keep or settings.publish.keep, promotion.server(settings.publish)
+        closed = 0 if dry_run else len(recovery.close(store, target.artifacts, settings.beam))
+        garbage = retention.plan(
+            target, store, keep or settings.publish.keep, promotion.server(settings.publish)
         )
         if not dry_run:
-            retention.apply(store, found)
+            retention.apply(store, garbage)
     if as_json:
-        removed = [
-            {"kind": each.kind, "path": str(each.path), "bytes": each.bytes} for each in found
+        folders = [
+            {"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in garbage
         ]
-        click.echo(json.dumps({"removed": not dry_run, "found": removed, "closed": closed}))
+        click.echo(json.dumps({"removed": not dry_run, "found": folders, "closed": closed}))
         return
-    from pipeline.cli.tables.registry import garbage
+    from pipeline.cli.tables import registry as tables
 
-    garbage(found, place.root)
-    total = sum(each.bytes for each in found) / 1e6
+    tables.garbage(garbage, target.root)
+    total = sum(item.bytes for item in garbage) / 1e6
     click.echo(f"{total:,.1f} MB {'would be removed' if dry_run else 'removed'}.")
     if closed:
-        click.echo(f"{closed} interrupted executions closed.")
+        click.echo(f"{closed} interrupted executions marked as failed.")
 
 
 def _wait(seconds: float) -> None:
-    click.echo(f"TF Serving is given {seconds:.0f} s to load it before the label moves.", err=True)
+    click.echo(
+        f"Waiting {seconds:.0f} s, so that TensorFlow Serving loads the version before its label "
+        "moves.",
+        err=True,
+    )
     time.sleep(seconds)
 
 
-def _tell(event: Event | None, nothing: str, base: Path, as_json: bool) -> None:
+def _report(event: Event | None, unchanged: str, base: Path, as_json: bool) -> None:
     from serving.store.model_config import CONFIG
 
     if as_json:
         content = None if event is None else event.model_dump(mode="json")
         click.echo(json.dumps({"event": content}))
     elif event is None:
-        click.echo(nothing)
+        click.echo(unchanged)
     else:
         moved = event.before not in (None, event.version)
-        before = f", before: version {event.before}" if moved else ""
-        click.echo(f"Version {event.version} is {event.alias} now{before}.")
-        click.echo(f"TF Serving reads it from {base.parent / CONFIG}.")
+        before = f" (before: version {event.before})" if moved else ""
+        click.echo(f"Version {event.version} is now {event.alias}{before}.")
+        click.echo(f"TensorFlow Serving reads it from {base.parent / CONFIG}.")

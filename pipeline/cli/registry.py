@@ -1,4 +1,4 @@
-"""`taxiway registry`: every model, from the manifests beside them and the records of the runs."""
+"""`taxiway registry`: every model, from the published manifests and the records of the runs."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pipeline.workspace import Workspace
     from serving.store.manifest import Manifest
 
-# Of the beginning of a model's id; a shorter number is a version.
+# Fewest digits of a model id that identify it; a shorter number is a version.
 _SHORTEST_ID = 8
 
 
-@click.group(short_help="Look at the models, and choose which one serves.")
+@click.group(short_help="List the models, and choose which one is served.")
 def registry() -> None:
-    """Look at the models: where each comes from, how good it is, and which one serves."""
+    """List the models with their origin and metrics, and choose which one is served."""
 
 
 registry.add_command(promote)
@@ -45,15 +45,15 @@ def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> 
     """List every model, the newest first: candidate, blessed, serving or retired."""
     from pipeline.registry import models
 
-    place = _workspace(settings_file, workspace)
+    target = _workspace(settings_file, workspace)
     with as_cli_errors():
-        found = models.entries(place)
+        entries = models.entries(target)
     if as_json:
-        click.echo(json.dumps({"models": [_entry(each) for each in found]}))
+        click.echo(json.dumps({"models": [_entry_fields(entry) for entry in entries]}))
         return
     from pipeline.cli.tables.registry import listing
 
-    listing(found, place.root)
+    listing(entries, target.root)
 
 
 @registry.command()
@@ -62,23 +62,23 @@ def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> 
 @workspace_option
 @json_option
 def show(model: str, settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """Show what is known of a model; of one that was refused, why."""
-    place = _workspace(settings_file, workspace)
-    known: Manifest | RunRecord
+    """Show a model's origin, metrics and hyperparameters, and why it was refused, if it was."""
+    target = _workspace(settings_file, workspace)
+    document: Manifest | RunRecord
     if model.isdecimal() and len(model) < _SHORTEST_ID:
-        known = _one(place.model_base, int(model))
+        document = _read_manifest(target.model_base, int(model))
     else:
-        known = _found(place, model)
+        document = _find_model(target, model)
     if as_json:
-        click.echo(known.model_dump_json(indent=2))
+        click.echo(document.model_dump_json(indent=2))
         return
-    from pipeline.cli.tables import registry as registry_tables
+    from pipeline.cli.tables import registry as tables
     from pipeline.runs.records import RunRecord
 
-    if isinstance(known, RunRecord):
-        registry_tables.candidate(known)
+    if isinstance(document, RunRecord):
+        tables.candidate(document)
     else:
-        registry_tables.version(known)
+        tables.version(document)
 
 
 @registry.command()
@@ -86,17 +86,18 @@ def show(model: str, settings_file: Path | None, workspace: Path | None, as_json
 @workspace_option
 @json_option
 def history(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """Show who gave which alias to which version, when and why."""
+    """Show who pointed which alias at which version, when and why."""
     from serving.store import model_config
 
+    target = _workspace(settings_file, workspace)
     with as_cli_errors():
-        events = model_config.load_served_model(_base(settings_file, workspace)).history
+        events = model_config.load_served_model(target.model_base).history
     if as_json:
         click.echo(json.dumps({"events": [event.model_dump(mode="json") for event in events]}))
         return
-    from pipeline.cli.tables.registry import history as table
+    from pipeline.cli.tables import registry as tables
 
-    table(events)
+    tables.history(events)
 
 
 @registry.command(short_help="Show how two versions differ.")
@@ -109,18 +110,16 @@ def compare(
     one: int, other: int, settings_file: Path | None, workspace: Path | None, as_json: bool
 ) -> None:
     """Show how two versions differ: spans, code, hyperparameters, metrics overall and by slice."""
-    base = _base(settings_file, workspace)
-    first, second = _one(base, one), _one(base, other)
+    base = _workspace(settings_file, workspace).model_base
+    manifests = _read_manifest(base, one), _read_manifest(base, other)
     if as_json:
-        both = [json.loads(each.to_json()) for each in (first, second)]
-        differing = {
-            key: [each[key] for each in both] for key in both[0] if both[0][key] != both[1][key]
-        }
-        click.echo(json.dumps(differing))
+        first, second = (json.loads(manifest.to_json()) for manifest in manifests)
+        differences = {key: [first[key], second[key]] for key in first if first[key] != second[key]}
+        click.echo(json.dumps(differences))
         return
     from pipeline.cli.tables.registry import comparison
 
-    comparison(first, second)
+    comparison(*manifests)
 
 
 @registry.command()
@@ -131,87 +130,87 @@ def compare(
 def lineage(
     version: int, settings_file: Path | None, workspace: Path | None, as_json: bool
 ) -> None:
-    """Show what a version came from, back to the source's files."""
+    """Show the executions and artifacts behind a version, back to the source's files."""
     settings = load(settings_file, workspace)
-    place = _workspace(settings_file, workspace)
-    known = _one(place.model_base, version)
-    from pipeline.metadata import lineage as module
+    target = _workspace(settings_file, workspace)
+    manifest = _read_manifest(target.model_base, version)
+    from pipeline.metadata import lineage as origins
     from pipeline.metadata import store as metadata
 
-    found, lost = None, "ML Metadata does not have it."
+    recorded, reason = None, "ML Metadata does not have this version."
     if metadata.exists(settings):
         try:
-            found = module.trace(metadata.open_store(settings), known)
+            recorded = origins.trace(metadata.open_store(settings), manifest)
         except InfrastructureError as error:
-            lost = error.what
-    origin = found or module.from_manifest(known)
+            reason = error.what
+    origin = recorded or origins.from_manifest(manifest)
     if as_json:
-        content = {"version": version, "ml_metadata": found is not None, **asdict(origin)}
+        content = {"version": version, "ml_metadata": recorded is not None, **asdict(origin)}
         click.echo(json.dumps(content))
         return
-    from pipeline.cli.tables.registry import origins
+    from pipeline.cli.tables import registry as tables
 
-    origins(known, origin, place.root)
-    if found is None:
-        click.echo(f"{lost} This is what the manifest says.")
+    tables.origins(manifest, origin, target.root)
+    if recorded is None:
+        click.echo(f"{reason} The lineage above is from the manifest.")
 
 
-@registry.command(short_help="Hold every version to its manifest.")
-@click.option("--rebuild", is_flag=True, help="Make ML Metadata say what the manifests say, first.")
+@registry.command(short_help="Verify every version against its manifest.")
+@click.option(
+    "--rebuild", is_flag=True, help="Enter the published versions into ML Metadata before."
+)
 @settings_option
 @workspace_option
 @json_option
 def verify(
     rebuild: bool, settings_file: Path | None, workspace: Path | None, as_json: bool
 ) -> None:
-    """Compare every version with its manifest, and the manifests with ML Metadata.
+    """Verify every version against its manifest, and ML Metadata against the manifests.
 
-    Exit code 5 when something differs.
+    The exit code is 5 when something differs.
     """
     from pipeline.metadata import store as metadata
     from pipeline.registry import index
     from serving.store import publish
 
     settings = load(settings_file, workspace)
-    base = _base(settings_file, workspace)
-    found = {
+    base = _workspace(settings_file, workspace).model_base
+    problems = {
         version: publish.verify_hashes(base / str(version)) for version in publish.versions(base)
     }
-    known = publish.manifests(base)
+    manifests = publish.manifests(base)
     differences, entered = [], list[int]()
-    if known or metadata.exists(settings):
-        ml_metadata = metadata.open_store(settings)
+    if manifests or metadata.exists(settings):
+        store = metadata.open_store(settings)
         if rebuild:
-            metadata.claim(ml_metadata, settings)
-        entered = index.rebuild(ml_metadata, base, known) if rebuild else []
-        differences = index.differences(ml_metadata, base, known)
+            metadata.claim(store, settings)
+            entered = index.rebuild(store, base, manifests)
+        differences = index.differences(store, base, manifests)
     if as_json:
-        problems = {str(version): each for version, each in found.items()}
-        click.echo(
-            json.dumps({"problems": problems, "ml_metadata": differences, "entered": entered})
-        )
+        content = {"problems": problems, "ml_metadata": differences, "entered": entered}
+        click.echo(json.dumps(content))
     else:
-        _tell_verified(found, differences, entered, base)
-    if differences or any(found.values()):
+        _report_verification(problems, differences, entered, base)
+    if differences or any(problems.values()):
         sys.exit(InfrastructureError.exit_code)
 
 
-def _tell_verified(
-    found: Mapping[int, Sequence[str]],
+def _report_verification(
+    problems: Mapping[int, Sequence[str]],
     differences: Sequence[str],
     entered: Sequence[int],
     base: Path,
 ) -> None:
-    for version, problems in found.items():
-        click.echo(f"{'✗' if problems else '✓'} version {version}")
-        for problem in problems:
-            click.echo(f"    {problem}")
+    for version, texts in problems.items():
+        click.echo(f"{'✗' if texts else '✓'} version {version}")
+        for text in texts:
+            click.echo(f"    {text}")
     for version in entered:
         click.echo(f"+ version {version} entered into ML Metadata")
     for difference in differences:
         click.echo(f"✗ {difference}")
-    if not found:
-        click.echo(f"No version is published under {base} yet.")
+    if not problems:
+        click.echo(f"{base}: no version is published yet.")
     if differences:
         click.echo(f"Next   {program.as_typed('taxiway registry verify --rebuild')}")
 
@@ -223,12 +222,8 @@ def _workspace(settings_file: Path | None, workspace: Path | None) -> Workspace:
     return Workspace(settings.workspace, settings.name)
 
 
-def _base(settings_file: Path | None, workspace: Path | None) -> Path:
-    return _workspace(settings_file, workspace).model_base
-
-
-def _found(workspace: Workspace, name: str) -> Manifest | RunRecord:
-    """Find a model by the beginning of its id or by the run that made it; else find a run."""
+def _find_model(workspace: Workspace, name: str) -> Manifest | RunRecord:
+    """Return the model with an id or a run id, or else the record of the run."""
     from pipeline.registry import models
     from pipeline.runs import records
 
@@ -236,33 +231,34 @@ def _found(workspace: Workspace, name: str) -> Manifest | RunRecord:
         entries = models.entries(workspace)
     for entry in entries:
         if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
-            known = entry.manifest or entry.record
-            assert known is not None, "an entry is a version or comes from a record"
-            return known
-    # It may have refused a model that another run had published.
-    known = records.read_all(workspace.runs).get(name)
-    if known is None:
+            document = entry.manifest or entry.record
+            assert document is not None, "an entry is a version or comes from a record"
+            return document
+    # A run may have refused a model that another run had published: then no entry has its id.
+    record = records.read_all(workspace.runs).get(name)
+    if record is None:
         raise UsageError(
             f"{workspace.root}: there is no model or run {name}.", "taxiway registry list"
         )
-    return known
+    return record
 
 
-def _one(base: Path, version: int) -> Manifest:
+def _read_manifest(base: Path, version: int) -> Manifest:
     from serving.store import manifest, publish
 
-    known = publish.versions(base)
-    if version not in known:
-        listed = ", ".join(map(str, known)) or "none"
+    versions = publish.versions(base)
+    if version not in versions:
+        published = ", ".join(map(str, versions)) or "none"
         raise UsageError(
-            f"{base}: there is no version {version}; published: {listed}.", "taxiway registry list"
+            f"{base}: there is no version {version}; published: {published}.",
+            "taxiway registry list",
         )
     with as_cli_errors():
         return manifest.read(base / str(version))
 
 
-def _entry(entry: Entry) -> dict[str, object]:
-    of_run = entry.record
+def _entry_fields(entry: Entry) -> dict[str, object]:
+    record = entry.record
     return {
         "model_id": entry.model_id,
         "uri": entry.uri,
@@ -271,13 +267,13 @@ def _entry(entry: Entry) -> dict[str, object]:
         "aliases": entry.aliases,
         "at": entry.at,
         "run_id": entry.run_id,
-        "run_seconds": of_run and of_run.seconds,
+        "run_seconds": record and record.seconds,
         "spans": (
             entry.manifest.spans.model_dump(mode="json")
             if entry.manifest
-            else {"train": of_run and of_run.train_spans, "eval": of_run and of_run.span}
+            else {"train": record and record.train_spans, "eval": record and record.span}
         ),
         "metrics": entry.metrics,
         "hyperparameters": entry.hyperparameters,
-        "reasons": of_run.reasons if of_run and entry.version is None else (),
+        "reasons": record.reasons if record and entry.version is None else (),
     }

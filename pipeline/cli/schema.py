@@ -1,4 +1,4 @@
-"""`taxiway schema`: the curated schema as a reviewed change."""
+"""`taxiway schema`: the curated schema, and reviewed changes of it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from pipeline.settings.sections import Settings
     from schema.changes import Change
 
-# As `diff` has it.
+# Exit code of `diff` for a difference, as in diff(1).
 _DIFFERS = 1
 
-span_option = click.option("--span", type=int, help="Data of this span.  [default: the newest]")
+span_option = click.option("--span", type=int, help="Span of the data.  [default: the newest]")
 window_option = click.option(
-    "--window", type=click.IntRange(min=1), help="And of this many earlier spans."
+    "--window", type=click.IntRange(min=1), help="Number of earlier spans to include."
 )
 
 
-@click.group(short_help="Look at the curated schema, and change it.")
+@click.group(short_help="Show, check and change the curated schema.")
 def schema() -> None:
-    """Look at the curated schema, and change it with what the data says."""
+    """Show the curated schema, check rows against it, and change it to match the data."""
 
 
 @schema.command()
@@ -49,23 +49,23 @@ def diff(
     patch: bool,
     as_json: bool,
 ) -> None:
-    """Show where the data differs from the curated schema.
+    """Show the differences between the curated schema and the data.
 
-    Exit codes: 0 nothing, 1 something; those of `taxiway` when it cannot be told.
+    Exit codes: 0 no difference, 1 a difference; after an error, those of `taxiway`.
     """
     settings = _load(settings_file, workspace, span, window)
-    before, found, after = _proposed(settings)
+    before, changes, after = _propose(settings)
     if as_json:
-        click.echo(json.dumps({"changes": [asdict(change) for change in found]}))
+        click.echo(json.dumps({"changes": [asdict(change) for change in changes]}))
     elif patch:
         click.echo(_patch(settings.schema_file, before, after), nl=False)
-    elif found:
-        from pipeline.cli.tables.schema import changes
+    elif changes:
+        from pipeline.cli.tables import schema as tables
 
-        changes(found)
+        tables.changes(changes)
     else:
-        click.echo(f"The data is as {settings.schema_file} says.")
-    sys.exit(_DIFFERS if found else 0)
+        click.echo(f"{settings.schema_file}: the data matches the schema.")
+    sys.exit(_DIFFERS if changes else 0)
 
 
 @schema.command()
@@ -73,7 +73,12 @@ def diff(
 @workspace_option
 @span_option
 @window_option
-@click.option("--feature", "features", multiple=True, help="Only this column; can be repeated.")
+@click.option(
+    "--feature",
+    "features",
+    multiple=True,
+    help="Column to change; can be repeated.  [default: all]",
+)
 @json_option
 def accept(
     settings_file: Path | None,
@@ -83,20 +88,20 @@ def accept(
     features: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Change the schema file to what the data needs."""
+    """Change the schema file to match the data."""
     settings = _load(settings_file, workspace, span, window)
-    before, found, after = _proposed(settings, features or None)
+    before, changes, after = _propose(settings, features or None)
     if after != before:
         _write(settings.schema_file, after)
     if as_json:
-        click.echo(json.dumps({"changes": [asdict(change) for change in found]}))
-    elif found:
-        from pipeline.cli.tables.schema import changes
+        click.echo(json.dumps({"changes": [asdict(change) for change in changes]}))
+    elif changes:
+        from pipeline.cli.tables import schema as tables
 
-        changes(found)
-        click.echo(f"Taken over into {settings.schema_file}; look at it with `git diff`.")
+        tables.changes(changes)
+        click.echo(f"Changed {settings.schema_file}; review it with `git diff`.")
     else:
-        click.echo(f"Nothing to take over: the data is as {settings.schema_file} says.")
+        click.echo(f"{settings.schema_file}: the data matches the schema; nothing is changed.")
 
 
 @schema.command()
@@ -113,9 +118,9 @@ def show(settings_file: Path | None, as_json: bool) -> None:
         content = json_format.MessageToDict(curated, preserving_proto_field_name=True)
         click.echo(json.dumps(content))
         return
-    from pipeline.cli.tables.schema import columns
+    from pipeline.cli.tables import schema as tables
 
-    columns(curated)
+    tables.columns(curated)
 
 
 @schema.command(short_help="Check rows against the curated schema.")
@@ -123,15 +128,15 @@ def show(settings_file: Path | None, as_json: bool) -> None:
 @settings_option
 @click.option(
     "--environment",
-    help="The schema's environment to check against.  [default: SERVING for JSON, where only "
-    "what the model learns from must be there, TRAINING for a file]",
+    help="Environment of the schema.  [default: TRAINING for a file; SERVING for JSON, which "
+    "requires only the inputs of the model]",
 )
 @json_option
 def validate(rows: str, settings_file: Path | None, environment: str | None, as_json: bool) -> None:
     """Check the rows of a file, or one request, against the curated schema.
 
     A file is CSV, Parquet, JSON or JSON lines. A request is JSON: a row as an object, a list of
-    rows, or TF Serving's own {"instances": [...]}; - reads it from standard input.
+    rows, or TensorFlow Serving's {"instances": [...]}; - reads it from standard input.
     """
     from pipeline.project import files
     from schema import requests
@@ -142,32 +147,35 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     request = rows == "-" or rows.lstrip().startswith(("{", "["))
     try:
         if request:
-            found_rows = requests.parse_rows(sys.stdin.read() if rows == "-" else rows)
+            loaded_rows = requests.parse_rows(sys.stdin.read() if rows == "-" else rows)
         else:
-            found_rows = list(requests.load_rows(Path(rows), curated))
-        if not found_rows:
+            loaded_rows = list(requests.load_rows(Path(rows), curated))
+        if not loaded_rows:
             raise ValueError(f"{rows}: there are no rows in it")
         environment = environment or (SERVING if request else TRAINING)
-        asked = files.inputs(settings) if environment == SERVING else None
-        findings = check(found_rows, curated, environment, asked)
+        required = files.inputs(settings) if environment == SERVING else None
+        findings = check(loaded_rows, curated, environment, required)
     except OSError as error:
         raise UsageError(f"{rows}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise UsageError(f"{error}.", "taxiway schema validate --help") from error
     if as_json:
-        content = {"rows": len(found_rows), "findings": [finding.as_json() for finding in findings]}
+        content = {
+            "rows": len(loaded_rows),
+            "findings": [finding.as_json() for finding in findings],
+        }
         click.echo(json.dumps(content))
         sys.exit(DataRefused.exit_code if findings else 0)
     if findings:
-        from pipeline.cli.tables.schema import findings as table
+        from pipeline.cli.tables import schema as tables
 
-        table(findings)
+        tables.findings(findings)
         raise DataRefused(
-            f"{rows if not request else 'the request'}: {len(findings):,} values are not what "
-            f"{settings.schema_file} says.",
-            "correct them; `taxiway schema show` says what is expected",
+            f"{rows if not request else 'the request'}: {len(findings):,} values do not match "
+            f"{settings.schema_file}.",
+            "fix the values; `taxiway schema show` lists what the schema expects",
         )
-    click.echo(f"Each of {len(found_rows):,} rows is as {settings.schema_file} says.")
+    click.echo(f"All {len(loaded_rows):,} rows match {settings.schema_file}.")
 
 
 def _load(
@@ -181,10 +189,10 @@ def _load(
     return settings.model_copy(update={"source": source})
 
 
-def _proposed(
+def _propose(
     settings: Settings, features: Sequence[str] | None = None
 ) -> tuple[str, list[Change], str]:
-    """Return the schema file's text, what the data says otherwise, and the text with that."""
+    """Return the schema file's text, the changes that match the data, and the changed text."""
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.project.files import curated_schema
     from schema import changes, text
@@ -194,19 +202,19 @@ def _proposed(
         from pipeline.components.schema_gen.proposal import propose
 
         proposal = propose(settings, curated)
-    taken = changes.accept(curated, proposal, features)
-    found = changes.changes(curated, taken)
-    _refuse_unknown(features or (), [each.name for each in proposal.feature])
+    changed = changes.accept(curated, proposal, features)
+    differences = changes.changes(curated, changed)
+    _refuse_unknown(features or (), [feature.name for feature in proposal.feature])
     before = settings.schema_file.read_text(encoding="utf-8")
-    return before, found, text.update(before, taken)
+    return before, differences, text.update(before, changed)
 
 
-def _refuse_unknown(features: Sequence[str], known: Sequence[str]) -> None:
+def _refuse_unknown(features: Sequence[str], columns: Sequence[str]) -> None:
     for name in features:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"columns: {', '.join(known)}"
-            raise UsageError(f"--feature {name}: neither schema nor data has it; {hint}")
+        if name not in columns:
+            close = difflib.get_close_matches(name, columns, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"columns: {', '.join(columns)}"
+            raise UsageError(f"--feature {name}: neither schema nor data has this column; {hint}")
 
 
 def _patch(file: Path, before: str, after: str) -> str:

@@ -1,4 +1,4 @@
-"""`taxiway serve`: a model server with TF Serving's flags."""
+"""`taxiway serve`: a model server with TensorFlow Serving's flags."""
 
 from __future__ import annotations
 
@@ -27,24 +27,27 @@ class _WithServersFlags(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from serving.server.options import described
 
-        with formatter.section("TF Serving's flags"):
+        with formatter.section("TensorFlow Serving's flags"):
             formatter.write_dl([(f"--{name}", text) for name, text in described().items()])
 
 
 @click.command(
     cls=_WithServersFlags,
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    options_metavar="[OPTIONS] [TF SERVING'S FLAGS]",
+    options_metavar="[OPTIONS] [TENSORFLOW SERVING'S FLAGS]",
 )
 @click.option(
     "--backend",
     type=click.Choice(["local", _REAL, "docker"]),
     default="local",
     show_default=True,
-    help="What serves: this program, or the real TF Serving on PATH or in Docker.",
+    help="Server: Taxiway's own, or TensorFlow Serving on PATH or in Docker.",
 )
 @click.option(
-    "--image", default="tensorflow/serving:2.19.1", show_default=True, help="For --backend docker."
+    "--image",
+    default="tensorflow/serving:2.19.1",
+    show_default=True,
+    help="Image for --backend docker.",
 )
 @settings_option
 @workspace_option
@@ -56,31 +59,31 @@ def serve(
     settings_file: Path | None,
     workspace: Path | None,
 ) -> None:
-    """Serve models over gRPC and REST, as TF Serving does.
+    """Serve models over gRPC and REST, as TensorFlow Serving does.
 
-    Without flags that name a model, it serves the workspace's, on ports 8500 (gRPC) and 8501
-    (REST); --port and --rest_api_port name others.
+    Without a flag that names a model, the command serves the workspace's model. The default ports
+    are 8500 (gRPC, --port) and 8501 (REST, --rest_api_port).
     """
-    words = list(context.args)
-    if not _named(words, "model_base_path") and not _named(words, "model_config_file"):
-        words = [*_of_workspace(settings_file, workspace), *words]
+    args = list(context.args)
+    if not _has_flag(args, "model_base_path") and not _has_flag(args, "model_config_file"):
+        args = [*_workspace_flags(settings_file, workspace), *args]
     for name, value in _PORTS.items():
-        if not _named(words, name):
-            words.append(f"--{name}={value}")
+        if not _has_flag(args, name):
+            args.append(f"--{name}={value}")
     if backend == _REAL:
         program = shutil.which(_REAL)
         if program is None:
-            raise UsageError(f"{_REAL} is not on PATH.", "taxiway serve, without --backend")
-        os.execv(program, [_REAL, *words])
+            raise UsageError(f"{_REAL} is not on PATH.", "remove --backend")
+        os.execv(program, [_REAL, *args])
     if backend == "docker":
         program = shutil.which("docker")
         if program is None:
-            raise UsageError("docker is not on PATH.", "taxiway serve, without --backend")
-        os.execv(program, _in_docker(words, image))
-    _serve_here(words)
+            raise UsageError("docker is not on PATH.", "remove --backend")
+        os.execv(program, _docker_command(args, image))
+    _serve_here(args)
 
 
-def _of_workspace(settings_file: Path | None, workspace: Path | None) -> list[str]:
+def _workspace_flags(settings_file: Path | None, workspace: Path | None) -> list[str]:
     from pipeline.workspace import Workspace
     from serving.store import model_config, publish
 
@@ -94,38 +97,38 @@ def _of_workspace(settings_file: Path | None, workspace: Path | None) -> list[st
     return [f"--model_name={base.name}", f"--model_base_path={base}"]
 
 
-def _named(words: Sequence[str], flag: str) -> bool:
-    return any(word.lstrip("-").partition("=")[0] == flag for word in words)
+def _has_flag(args: Sequence[str], flag: str) -> bool:
+    return any(arg.lstrip("-").partition("=")[0] == flag for arg in args)
 
 
-def _value(words: Sequence[str], flag: str) -> str:
-    for place, word in enumerate(words):
-        name, separator, value = word.lstrip("-").partition("=")
+def _flag_value(args: Sequence[str], flag: str) -> str:
+    for index, arg in enumerate(args):
+        name, separator, value = arg.lstrip("-").partition("=")
         if name == flag:
-            return value if separator else words[place + 1]
+            return value if separator else args[index + 1]
     return ""
 
 
-def _in_docker(words: Sequence[str], image: str) -> list[str]:
-    """Return a command that lets the image see what the flags name, and nobody else its ports."""
+def _docker_command(args: Sequence[str], image: str) -> list[str]:
+    """Return a command that mounts the folders of the flags, and publishes the ports locally."""
     command = ["docker", "run", "--rm", "--init"]
     for flag in _PORTS:
-        port = _value(words, flag)
+        port = _flag_value(args, flag)
         command += ["--publish", f"127.0.0.1:{port}:{port}"]
     for flag in ("model_base_path", "model_config_file"):
-        if _named(words, flag):
-            place = Path(_value(words, flag)).resolve()
-            folder = place if place.is_dir() else place.parent
+        if _has_flag(args, flag):
+            path = Path(_flag_value(args, flag)).resolve()
+            folder = path if path.is_dir() else path.parent
             command += ["--mount", f"type=bind,source={folder},target={folder},readonly"]
-    return [*command, "--entrypoint", _REAL, image, *words]
+    return [*command, "--entrypoint", _REAL, image, *args]
 
 
-def _serve_here(words: Sequence[str]) -> None:
+def _serve_here(args: Sequence[str]) -> None:
     from serving.server.errors import Code, ServingError
     from serving.server.options import UnusableFlags, parse
 
     try:
-        options = parse(words)
+        options = parse(args)
     except UnusableFlags as error:
         end = "" if str(error).endswith("?") else "."
         raise UsageError(f"{error}{end}", "taxiway serve --help") from error
@@ -133,18 +136,20 @@ def _serve_here(words: Sequence[str]) -> None:
     from serving.server import server  # TensorFlow takes seconds to import
 
     try:
-        server.main(options, _tell)
+        server.main(options, _report_start)
     except OSError as error:
-        raise InfrastructureError(f"{error}.", "choose other ports") from error
+        raise InfrastructureError(
+            f"{error}.", "choose other ports with --port and --rest_api_port"
+        ) from error
     except ServingError as error:
-        if error.code == Code.UNKNOWN:  # the flags are right, and the models are not
+        if error.code == Code.UNKNOWN:  # the flags are valid, but the models cannot be served
             raise InfrastructureError(f"{error.message}.", "taxiway registry verify") from error
         raise UsageError(f"{error.message}.", "taxiway serve --help") from error
 
 
-def _tell(server: ModelServer) -> None:
+def _report_start(server: ModelServer) -> None:
     for name, base in server.without_versions().items():
-        missing = "no version is in" if base.is_dir() else "there is no folder"
+        missing = "there is no version in" if base.is_dir() else "there is no folder"
         click.echo(f"Waiting for model {name}: {missing} {base}.", err=True)
     rest = "" if server.rest_port is None else f", REST on {server.rest_port}"
     click.echo(f"Serving: gRPC on {server.port}{rest}. End with Ctrl-C.")

@@ -1,4 +1,4 @@
-"""`taxiway size`: how large a machine does a model need, and how many of them?"""
+"""`taxiway size`: the machines that a served model requires."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipeline.runs.progress import Step
 
 if TYPE_CHECKING:
     from pipeline.cli.display import Display
-    from pipeline.deploy.sizing import Where
+    from pipeline.deploy.sizing import Target
 
-# As in `pipeline.deploy.sizing`, which is too slow to import for help.
+# The keys of `pipeline.deploy.sizing.SERVERS`, which is too slow to import for help.
 _BACKENDS = ("local", "tensorflow_model_server", "docker")
 
 
@@ -30,63 +30,68 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            found = tuple(dict.fromkeys(int(word) for word in str(value).split(",")))
+            numbers = tuple(dict.fromkeys(int(text) for text in str(value).split(",")))
         except ValueError:
-            self.fail(f"{value!r}: whole numbers with commas between expected, such as 1,8,32")
-        if min(found) < 1:
-            self.fail(f"{value!r}: numbers from 1 on expected")
-        return found
+            self.fail(f"expected integers separated by commas, such as 1,8,32, got {value!r}")
+        if min(numbers) < 1:
+            self.fail(f"expected integers of at least 1, got {value!r}")
+        return numbers
 
 
-@click.command(short_help="Measure what machines a served model needs.")
-@click.option("--protocol", type=click.Choice(["grpc", "rest"]), help="Only this.  [default: both]")
+@click.command(short_help="Measure what machines a served model requires.")
 @click.option(
-    "--batch", type=_Numbers(), default="1,8,32", show_default=True, help="Rows of a request."
+    "--protocol", type=click.Choice(["grpc", "rest"]), help="Protocol to measure.  [default: both]"
 )
 @click.option(
-    "--concurrency", type=_Numbers(), default="1,4,16", show_default=True, help="Clients."
+    "--batch", type=_Numbers(), default="1,8,32", show_default=True, help="Rows per request."
 )
+@click.option(
+    "--concurrency", type=_Numbers(), default="1,4,16", show_default=True,
+    help="Numbers of concurrent clients.",
+)  # fmt: skip
 @click.option(
     "--latency-target", type=click.FloatRange(0, min_open=True), default=50.0, show_default=True,
-    help="Milliseconds within which 99 of 100 requests are to be answered.",
+    help="Maximum p99 latency in milliseconds.",
 )  # fmt: skip
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True),
-    help="Rows a second to answer altogether, for the number of replicas.",
+    help="Total rows per second to serve; sets the number of replicas.",
 )  # fmt: skip
 @click.option(
     "--headroom", type=click.FloatRange(0, 0.95), default=0.3, show_default=True,
-    help="Share of a replica's capacity to leave free.",
+    help="Fraction of a replica's capacity to leave free.",
 )  # fmt: skip
 @click.option(
-    "--repeat", type=click.IntRange(2), default=3, show_default=True, help="Times to measure each."
-)
+    "--repeat", type=click.IntRange(2), default=3, show_default=True,
+    help="Number of measurements per cell of the grid.",
+)  # fmt: skip
 @click.option(
-    "--seconds",
-    type=click.FloatRange(0.1),
-    default=2.0,
-    show_default=True,
-    help="How long each measurement takes.",
-)
-@click.option("--rest", help="Address of a server that runs, such as http://127.0.0.1:8501.")
-@click.option("--grpc", help="The same over gRPC, such as 127.0.0.1:8500.")
-@click.option("--pid", type=int, help="Process of that server, if it runs here: CPU and memory.")
-@click.option("--model", help="Name of the model.  [default: the settings']")
+    "--seconds", type=click.FloatRange(0.1), default=2.0, show_default=True,
+    help="Duration of a measurement in seconds.",
+)  # fmt: skip
+@click.option("--rest", help="REST address of a running server, such as http://127.0.0.1:8501.")
+@click.option("--grpc", help="gRPC address of a running server, such as 127.0.0.1:8500.")
+@click.option(
+    "--pid", type=int,
+    help="Process id of the running server on this machine; adds its CPU and memory.",
+)  # fmt: skip
+@click.option("--model", help="Name of the model.  [default: the settings' name]")
 @click.option(
     "--csv", "file", type=click.Path(dir_okay=False, path_type=Path),
-    help="Rows of a CSV, Parquet or JSON-lines file, instead of the newest run's.",
+    help="CSV, Parquet or JSON-lines file of rows.  [default: the newest run's eval split]",
 )  # fmt: skip
 @click.option(
     "--backend", type=click.Choice(_BACKENDS), default="local", show_default=True,
-    help="What to start, as taxiway serve does.",
+    help="Server to start, as in `taxiway serve`.",
 )  # fmt: skip
 @click.option(
-    "--cpus", type=click.IntRange(1), help="CPUs for the server.  [default: all but a few]"
-)
-@click.option("--anyway", is_flag=True, help="Measure even if other processes keep the CPUs busy.")
+    "--cpus", type=click.IntRange(1),
+    help="Number of CPUs for the server.  [default: all but the load generator's]",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="Measure although other processes keep the CPUs busy.")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for the files.  [default: a new one in the workspace]",
+    help="Folder for the results.  [default: a new one in the workspace]",
 )  # fmt: skip
 @settings_option
 @workspace_option
@@ -107,29 +112,29 @@ def size(
     file: Path | None,
     backend: str,
     cpus: int | None,
-    anyway: bool,
+    force: bool,
     output: Path | None,
     settings_file: Path | None,
     workspace: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure how much a served model can answer, and say what machines it needs.
+    """Measure the load that a served model takes, and recommend machines for it.
 
-    It starts the published model that is stable, else the newest, or drives the server at --rest
-    and --grpc. It calls it with real rows over a grid, and writes a table, a plot, and patches for
-    Kubernetes. When the repeats lie too far apart, it recommends nothing.
+    The command starts the version with the alias stable, else the newest, or calls the server at
+    --rest and --grpc. It sends real rows over a grid of batches and clients, and writes a table, a
+    plot, and patches for Kubernetes. It recommends nothing when the repeats differ too much.
     """
     from pipeline.cli.display import Display
     from pipeline.cli.terminal import library_output_to, new_log
-    from pipeline.deploy.sizing import Where, sized
+    from pipeline.deploy import sizing
     from pipeline.registry.errors import as_cli_errors
     from serving.sizing.results import files
     from serving.sizing.results.result import Wanted
 
     settings = load(settings_file, workspace)
-    where = Where(rest, grpc, pid, backend, cpus)
-    wanted = Wanted(
-        protocols=_protocols(protocol, where),
+    target = sizing.Target(rest, grpc, pid, backend, cpus)
+    request = Wanted(
+        protocols=_protocols(protocol, target),
         batches=tuple(sorted(batch)),
         concurrencies=tuple(sorted(concurrency)),
         repeats=repeat,
@@ -149,29 +154,29 @@ def size(
             interrupts.remembered(),  # the server must not outlive this process
             library_output_to(log_file) as terminal,
         ):
-            observer = _Watcher(None if as_json else Display(terminal))
-            found = sized(settings, where, model, file, wanted, folder, anyway, observer)
-            written = files.write(found, folder)
+            observer = _Observer(None if as_json else Display(terminal))
+            result = sizing.measure(settings, target, model, file, request, folder, force, observer)
+            written = files.write(result, folder)
             if not as_json:
                 from pipeline.cli.tables.size import show
 
-                show(found, written, terminal)
+                show(result, written, terminal)
     except OSError as error:
         raise InfrastructureError(f"{error.filename or ''}: {error.strerror}.") from error
-    if found.refused:
-        refusal = InfrastructureError(
-            f"Nothing is recommended: {'; '.join(found.refused)}.",
-            "taxiway size, when the machine is quiet, or with other --seconds, --batch, "
-            "--concurrency or --latency-target",
+    if result.refused:
+        failure = InfrastructureError(
+            f"no machine is recommended because {'; '.join(result.refused)}.",
+            "repeat the command on an idle machine, or change --seconds, --batch, --concurrency "
+            "or --latency-target",
         )
-        refusal.report, refusal.log_file = folder / files.FIGURES, log_file
-        raise refusal
+        failure.report, failure.log_file = folder / files.FIGURES, log_file
+        raise failure
     if as_json:
-        click.echo(found.model_dump_json(indent=2))
+        click.echo(result.model_dump_json(indent=2))
 
 
-class _Watcher:
-    """Show steps as `taxiway run` does, or nothing."""
+class _Observer:
+    """Show steps as `taxiway run` does, or nothing without a display."""
 
     def __init__(self, display: Display | None) -> None:
         self._display = display
@@ -189,11 +194,11 @@ class _Watcher:
             self._display.finished(Step(name, "failed", seconds))
 
 
-def _protocols(protocol: str | None, where: Where) -> tuple[str, ...]:
-    addresses.check(where.rest, where.grpc)
-    served = tuple(where.given) or ("grpc", "rest")
+def _protocols(protocol: str | None, target: Target) -> tuple[str, ...]:
+    addresses.check(target.rest, target.grpc)
+    available = tuple(target.addresses) or ("grpc", "rest")
     if protocol is None:
-        return served
-    if protocol not in served:
-        raise UsageError(f"--protocol {protocol}: no address is given with --{protocol}.")
+        return available
+    if protocol not in available:
+        raise UsageError(f"--protocol {protocol} requires an address with --{protocol}.")
     return (protocol,)

@@ -1,4 +1,4 @@
-"""Sizing from rows to figures: the server that is measured, and what is known of its model."""
+"""Sizing of a served model: rows, the server, the measurement and its caveats."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.beam.calls import is_loopback
-from pipeline.deploy import rows as size_rows
+from pipeline.deploy import rows as row_sources
 from pipeline.errors import UsageError
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.sizing.measurement import answers, load, machine, server
 from serving.sizing.measurement.measure import Bench, now
 from serving.sizing.measurement.observer import Observer, step
-from serving.sizing.measurement.server import Target
 from serving.sizing.results.caveats import caveats, others_cpus
 from serving.sizing.results.result import Sizing, Wanted
 from serving.storage.local import make_folder
@@ -35,15 +34,15 @@ _FEWEST_ROWS = 256
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where the server is, or is to be.
+class Target:
+    """The server to measure: a running one, or one to start.
 
     Args:
-      rest: address of a server that runs, over REST.
-      grpc: the same, over gRPC.
-      pid: of its process here.
-      backend: to start instead.
-      cpus: for the server that is started.
+      rest: REST address of a running server; None without one.
+      grpc: gRPC address of a running server; None without one.
+      pid: process id of the running server on this machine; None when it is not known.
+      backend: server to start when no address is given, a key of `SERVERS`.
+      cpus: number of CPUs for the server to start; None for all but those of the load generator.
     """
 
     rest: str | None
@@ -53,155 +52,161 @@ class Where:
     cpus: int | None
 
     @property
-    def given(self) -> dict[str, str]:
+    def addresses(self) -> dict[str, str]:
         """The addresses by protocol; empty when a server is to be started."""
         both = {"grpc": self.grpc, "rest": self.rest}
         return {protocol: address for protocol, address in both.items() if address}
 
     @property
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the server shares this machine with the load generator."""
-        hosts = [urlsplit(each if "//" in each else f"//{each}").hostname for each in
-                 self.given.values()]  # fmt: skip
-        return all(is_loopback(f"{host}:0") for host in hosts)
+        urls = (
+            address if "//" in address else f"//{address}" for address in self.addresses.values()
+        )
+        return all(is_loopback(f"{urlsplit(url).hostname}:0") for url in urls)
+
+    def __str__(self) -> str:
+        if self.addresses:
+            return f"the server at {' and '.join(self.addresses.values())}"
+        return SERVERS[self.backend]
 
 
-def sized(
+def measure(
     settings: Settings,
-    where: Where,
+    target: Target,
     model: str | None,
     file: Path | None,
-    wanted: Wanted,
+    request: Wanted,
     folder: Path,
-    anyway: bool,
+    force: bool,
     observer: Observer,
 ) -> Sizing:
-    """Measure a server.
+    """Measure the load that a served model takes.
 
     Args:
-      settings: name the workspace, and the model unless `model` does.
-      where: the server is, or is to be.
-      model: its name, if it is not the settings'.
-      file: of rows; None for those of the newest run.
-      wanted: by the user.
-      folder: for the server's log.
-      anyway: measure although others keep the machine busy.
-      observer: who watches.
+      settings: settings of the pipeline, which name the workspace and the model.
+      target: the server to measure.
+      model: name of the model; None for the settings' name.
+      file: file of rows; None for the eval split of the newest run.
+      request: the grid to measure, and the latency target.
+      folder: folder for the server's log.
+      force: whether to measure although other processes keep the CPUs busy.
+      observer: observer of the steps.
 
     Returns:
-      What was measured.
+      The figures, the recommendation and its caveats.
 
     Raises:
-      UsageError: there is no model, there are no rows, or no such CPUs or programs.
-      SizingError: nothing can be measured.
+      UsageError: there is no model, there are no rows, or a program or the CPUs are missing.
+      StoreError: the file of aliases cannot be read.
+      SizingError: the server cannot be measured.
     """
     began = time.monotonic()
     load.require_tool()
-    place = Workspace(settings.workspace, settings.name)
+    workspace = Workspace(settings.workspace, settings.name)
     name = model or settings.name
-    version = _version(place.model_base) if name == settings.name else None
-    if not where.given and version is None:
-        raise UsageError(f"{place.model_base}: no version is published yet.", "taxiway run")
-    if where.backend != LOCAL and shutil.which(where.backend) is None:
-        raise UsageError(f"{where.backend} is not on PATH.", "taxiway size, without --backend")
-    server_cpus, cpus = _cpus(where)
-    if not anyway:
+    version = _published_version(workspace.model_base) if name == settings.name else None
+    if not target.addresses and version is None:
+        raise UsageError(f"{workspace.model_base}: no version is published yet.", "taxiway run")
+    if target.backend != LOCAL and shutil.which(target.backend) is None:
+        raise UsageError(f"{target.backend} is not on PATH.", "remove --backend")
+    server_cpus, generator_cpus = _split_cpus(target)
+    if not force:
         machine.refuse_if_busy()
     make_folder(folder)
     sizing = Sizing(
         model=name,
-        version=None if where.given else version,
-        server=_in_words(where),
+        version=None if target.addresses else version,
+        server=str(target),
         at=now(),
-        wanted=wanted,
+        wanted=request,
         server_cpus=server_cpus,
-        generator_cpus=cpus,
+        generator_cpus=generator_cpus,
         cells=(),
     )
-    rows, expected = _rows(place, settings, version, file, wanted, observer)
-    with _target(where, place.model_base, name, version, folder, server_cpus, observer) as target:
-        bench = Bench(target, rows, expected, wanted, cpus, observer)
+    rows, scores = _load_rows(workspace, settings, version, file, request, observer)
+    with _open_server(
+        target, workspace.model_base, name, version, folder, server_cpus, observer
+    ) as measured:
+        bench = Bench(measured, rows, scores, request, generator_cpus, observer)
         sizing = bench.measure(sizing)
     others = others_cpus(sizing)
-    if others > machine.MAX_OTHERS and not anyway:
-        reason = f"others kept {others:.1f} CPUs busy meanwhile (--anyway takes no notice)"
+    if others > machine.MAX_OTHERS and not force:
+        reason = f"other processes kept {others:.1f} CPUs busy (pass --force to ignore them)"
         sizing = sizing.model_copy(update={"refused": (*sizing.refused, reason)})
+    is_own_server = target.backend == LOCAL and not target.addresses
     return sizing.model_copy(
         update={
-            "caveats": caveats(sizing, where.here, where.backend == LOCAL and not where.given),
+            "caveats": caveats(sizing, target.is_local, is_own_server),
             "seconds": time.monotonic() - began,
         }
     )
 
 
-def _rows(
-    place: Workspace,
+def _load_rows(
+    workspace: Workspace,
     settings: Settings,
     version: int | None,
     file: Path | None,
-    wanted: Wanted,
+    request: Wanted,
     observer: Observer,
-) -> tuple[list[size_rows.Row], list[float] | None]:
-    """Return rows, and their scores when the model is at hand."""
-    with step(observer, "Rows") as say:
-        count = max(_FEWEST_ROWS, (wanted.repeats + 1) * max(wanted.batches))
+) -> tuple[list[row_sources.Row], list[float] | None]:
+    """Return rows, and their scores when the model is published here."""
+    with step(observer, "Rows") as conclude:
+        count = max(_FEWEST_ROWS, (request.repeats + 1) * max(request.batches))
         if file is None:
-            rows = size_rows.of_workspace(place, count)
+            rows = row_sources.load_eval_split(workspace, count)
         else:
-            rows = size_rows.of_file(file, settings, count)
-        say(f"{len(rows)} real ones of {file or place.root}")
+            rows = row_sources.load_file(file, settings, count)
+        conclude(f"{len(rows)} rows of {file or workspace.root}")
         if version is None:
             return rows, None
-        return rows, answers.in_process(place.model_base / str(version), rows)
+        return rows, answers.in_process(workspace.model_base / str(version), rows)
 
 
-def _cpus(where: Where) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _split_cpus(target: Target) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the CPUs of the server and those of the load generator."""
     usable = machine.usable()
     try:
-        server_cpus, cpus = machine.split(usable, where.cpus)
+        server_cpus, generator_cpus = machine.split(usable, target.cpus)
     except ValueError as error:
         raise UsageError(f"--cpus: {error}.") from error
-    if where.given:
-        return (), cpus if where.here else tuple(usable)
-    return server_cpus, cpus
+    if target.addresses:
+        return (), generator_cpus if target.is_local else tuple(usable)
+    return server_cpus, generator_cpus
 
 
-def _version(base: Path) -> int | None:
-    known = publish.versions(base)
+def _published_version(base: Path) -> int | None:
+    versions = publish.versions(base)
     stable = model_config.load_served_model(base).aliases.get(model_config.STABLE)
-    return stable if stable in known else max(known, default=None)
-
-
-def _in_words(where: Where) -> str:
-    if where.given:
-        return f"the server at {' and '.join(where.given.values())}"
-    return SERVERS[where.backend]
+    return stable if stable in versions else max(versions, default=None)
 
 
 @contextmanager
-def _target(
-    where: Where,
+def _open_server(
+    target: Target,
     base: Path,
     name: str,
     version: int | None,
     folder: Path,
     cpus: tuple[int, ...],
     observer: Observer,
-) -> Iterator[Target]:
-    if where.given:
-        target = server.running(where.given, name, where.pid)
+) -> Iterator[server.Target]:
+    if target.addresses:
+        running = server.running(target.addresses, name, target.pid)
         try:
-            yield target
+            yield running
         finally:
-            target.close()
+            running.close()
         return
     program = str(Path(sys.executable).with_name("taxiway"))
-    words = (program, "serve", "--backend", where.backend)
-    # Docker's own process is not the server's.
-    command = server.Command(words, owns_process=where.backend != "docker")
+    args = (program, "serve", "--backend", target.backend)
+    # The process of the docker command is not the server's.
+    command = server.Command(args, owns_process=target.backend != "docker")
     with ExitStack() as stack:
-        with step(observer, "Server") as say:
-            started = server.started(command, base / str(version), name, folder, cpus)
-            target = stack.enter_context(started)
-            say(f"{_in_words(where)}, {name} version {version}")
-        yield target
+        with step(observer, "Server") as conclude:
+            started = stack.enter_context(
+                server.started(command, base / str(version), name, folder, cpus)
+            )
+            conclude(f"{target}, {name} version {version}")
+        yield started

@@ -1,4 +1,4 @@
-"""The models as tables for a person."""
+"""The models as tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.registry.retention import Garbage
 
 _NUMBERS = frozenset({"version", "AUC", "rows", "seconds"})
-# What `registry show` and --json say too.
+# Columns to leave out on a narrow terminal; `registry show` and --json have them too.
 _LEAST_FIRST = (
     "where",
     "hyperparameters",
@@ -31,35 +31,44 @@ _LEAST_FIRST = (
     "rows",
     "model id",
     "trained on",
-    "judged on",
+    "eval span",
 )
-# The Evaluator's means, not what a person wants to read.
+# Metrics that the Evaluator computes for its own thresholds.
 _INTERNAL = frozenset({"auc_shortfall", "auc_standard_error"})
 
 
-def listing(found: Sequence[Entry], root: Path) -> None:
-    """Print a line for each model, and below what all of them have in common."""
-    if not found:
+def listing(entries: Sequence[Entry], root: Path) -> None:
+    """Print a line per model, then the hyperparameters that all models share.
+
+    Args:
+      entries: models to list, in the order of the lines.
+      root: folder of the workspace, which shortens paths.
+    """
+    if not entries:
         _print_text(f"{root}: there is no model yet.\nNext   {program.as_typed('taxiway run')}")
         return
-    known = [entry.hyperparameters for entry in found]
-    common = {name: value for name, value in known[0].items() if _in_all(name, value, known)}
+    first, *others = [entry.hyperparameters for entry in entries]
+    common = {
+        name: value
+        for name, value in first.items()
+        if all(other.get(name) == value for other in others)
+    }
     console = open_console()
-    console.print(_fitting([_line(entry, common, root) for entry in found], console))
+    console.print(_fitting([_line(entry, common, root) for entry in entries], console))
     if common:
         _print_text(f"Hyperparameters of all models: {_settings(common)}")
 
 
 def _line(entry: Entry, common: Mapping[str, object], root: Path) -> dict[str, str]:
     own = {name: value for name, value in entry.hyperparameters.items() if name not in common}
-    trained, judged = _data(entry)
+    trained, evaluated = _entry_spans(entry)
     return {
         "version": str(entry.version or ""),
         "state": entry.state,
         "aliases": ", ".join(entry.aliases),
         "when": entry.at[:16].replace("T", " "),
         "trained on": trained,
-        "judged on": judged,
+        "eval span": evaluated,
         "AUC": _number(entry.metrics.get("auc")),
         "rows": _number(entry.metrics.get("example_count")),
         "model id": entry.model_id[:12],
@@ -71,25 +80,21 @@ def _line(entry: Entry, common: Mapping[str, object], root: Path) -> dict[str, s
 
 
 def _fitting(lines: Sequence[Mapping[str, str]], console: Console) -> Table:
-    """Return a table that leaves out what matters least until a terminal has room for it."""
+    """Return a table without the least important columns where the terminal is too narrow."""
     columns = list(lines[0])
     if console.is_terminal:
         for least in _LEAST_FIRST:
             if _width(lines, columns) > console.width:
                 columns.remove(least)
-    table = Table(*(_numbers(name) if name in _NUMBERS else name for name in columns))
+    table = Table(*(_numeric(name) if name in _NUMBERS else name for name in columns))
     for line in lines:
         table.add_row(*(line[name] for name in columns))
     return table
 
 
 def _width(lines: Sequence[Mapping[str, str]], columns: Sequence[str]) -> int:
-    frame = 3  # of each column: a line and a space on both sides
+    frame = 3  # a line and two spaces per column
     return 1 + sum(frame + max(len(name), *(len(line[name]) for line in lines)) for name in columns)
-
-
-def _in_all(name: str, value: object, known: Sequence[Mapping[str, object]]) -> bool:
-    return all(each.get(name) == value for each in known)
 
 
 def _settings(values: Mapping[str, object]) -> str:
@@ -97,14 +102,18 @@ def _settings(values: Mapping[str, object]) -> str:
 
 
 def candidate(record: RunRecord) -> None:
-    """Print what is known of a model that was not published, and why it was not."""
-    table = Table("of the run", record.run_id)
+    """Print the facts of a model that was not published, and why it was not.
+
+    Args:
+      record: record of the run that trained the model.
+    """
+    table = Table("run", record.run_id)
     facts = {
         "began": record.began,
         "outcome": record.outcome,
         "model id": record.model_id or "",
         "trained on": _spans(record.train_spans),
-        "judged on": str(record.span or ""),
+        "evaluated on": str(record.span or ""),
         **{name: _number(value) for name, value in record.metrics.items()},
         **{name: str(value) for name, value in record.hyperparameters.items()},
     }
@@ -116,8 +125,12 @@ def candidate(record: RunRecord) -> None:
 
 
 def history(events: Sequence[Event]) -> None:
-    """Print what was done to the aliases."""
-    table = Table("when", "who", "action", "alias", _numbers("version"), _numbers("before"), "why")
+    """Print the changes of the aliases.
+
+    Args:
+      events: changes, in the order of the lines.
+    """
+    table = Table("when", "who", "action", "alias", _numeric("version"), _numeric("before"), "why")
     for event in events:
         before = str(event.before or "")
         table.add_row(
@@ -128,34 +141,43 @@ def history(events: Sequence[Event]) -> None:
 
 
 def version(manifest: Manifest) -> None:
-    """Print what is known of a version."""
-    table = Table("of the version", str(manifest.version))
+    """Print the facts of a version, and its metrics by slice.
+
+    Args:
+      manifest: manifest of the version.
+    """
+    table = Table("version", str(manifest.version))
     for name, value in _facts(manifest).items():
         table.add_row(name, value)
     open_console().print(table)
     metrics = [name for name in manifest.metrics if name not in _INTERNAL]
-    slices = Table("slice", *map(_numbers, metrics))
-    for where, values in _by_slice(manifest).items():
-        slices.add_row(where, *(_number(values.get(name)) for name in metrics))
+    slices = Table("slice", *map(_numeric, metrics))
+    for slice_name, values in _by_slice(manifest).items():
+        slices.add_row(slice_name, *(_number(values.get(name)) for name in metrics))
     open_console().print(slices)
 
 
 def comparison(one: Manifest, other: Manifest) -> None:
-    """Print what differs between two versions."""
-    facts = Table("of the version", str(one.version), str(other.version))
+    """Print the facts and the AUCs by slice that differ between two versions.
+
+    Args:
+      one: manifest of the version in the first column.
+      other: manifest of the version in the second column.
+    """
+    facts = Table("version", str(one.version), str(other.version))
     first, second = _facts(one), _facts(other)
     for name in {**first, **second}:
         if first.get(name) != second.get(name):
             facts.add_row(name, first.get(name, ""), second.get(name, ""))
     open_console().print(facts)
     aucs = Table(
-        "AUC on slice", _numbers(str(one.version)), _numbers(str(other.version)), _numbers("change")
+        "AUC on slice", _numeric(str(one.version)), _numeric(str(other.version)), _numeric("change")
     )
     before, after = _by_slice(one), _by_slice(other)
-    for where in {**before, **after}:
-        old, new = (of.get(where, {}).get("auc") for of in (before, after))
+    for slice_name in {**before, **after}:
+        old, new = (metrics.get(slice_name, {}).get("auc") for metrics in (before, after))
         change = "" if old is None or new is None else f"{new - old:+.4f}"
-        aucs.add_row(where, _number(old), _number(new), change)
+        aucs.add_row(slice_name, _number(old), _number(new), change)
     open_console().print(aucs)
 
 
@@ -165,25 +187,36 @@ def _facts(manifest: Manifest) -> dict[str, str]:
         "model id": manifest.model_id,
         "run": manifest.run_id,
         "trained on": _spans(manifest.spans.train),
-        "judged on": str(manifest.spans.eval or ""),
+        "evaluated on": str(manifest.spans.eval or ""),
         "code": manifest.code_hash[:12],
         **{name: str(value) for name, value in manifest.hyperparameters.items()},
         **{f"ML Metadata {name}": str(value) for name, value in manifest.mlmd.items()},
     }
 
 
-def garbage(found: Sequence[Garbage], root: Path) -> None:
-    """Print what is removed."""
-    table = Table("what", "folder", _numbers("MB"))
-    for each in found:
-        table.add_row(each.kind, escape(_relative(each.path, root)), f"{each.bytes / 1e6:,.1f}")
-    if found:
+def garbage(items: Sequence[Garbage], root: Path) -> None:
+    """Print the folders that garbage collection removes.
+
+    Args:
+      items: folders to remove, with their sizes.
+      root: folder of the workspace, which shortens paths.
+    """
+    table = Table("what", "folder", _numeric("MB"))
+    for item in items:
+        table.add_row(item.kind, escape(_relative(item.path, root)), f"{item.bytes / 1e6:,.1f}")
+    if items:
         open_console().print(table)
 
 
-def origins(known: Manifest, origin: Origin, root: Path) -> None:
-    """Print what a version came from, as a tree."""
-    tree = Tree(f"version {known.version}, model {known.model_id[:12]}")
+def origins(manifest: Manifest, origin: Origin, root: Path) -> None:
+    """Print the executions and artifacts behind a version, as a tree.
+
+    Args:
+      manifest: manifest of the version.
+      origin: root of the lineage.
+      root: folder of the workspace, which shortens paths.
+    """
+    tree = Tree(f"version {manifest.version}, model {manifest.model_id[:12]}")
     _grow(tree, origin, root)
     open_console().print(tree)
 
@@ -193,18 +226,18 @@ def _grow(tree: Tree, origin: Origin, root: Path) -> None:
         label = f"[bold]{escape(origin.name)}[/] #{origin.id}"
     else:
         number = f" #{origin.id}" if origin.id else ""
-        place = _relative(Path(origin.uri), root) if origin.kind == "artifact" else origin.uri
-        label = f"{escape(origin.name)}{number}  [dim]{escape(place)}[/]"
+        path = _relative(Path(origin.uri), root) if origin.kind == "artifact" else origin.uri
+        label = f"{escape(origin.name)}{number}  [dim]{escape(path)}[/]"
     branch = tree.add(label)
-    for each in origin.came_from:
-        _grow(branch, each, root)
+    for parent in origin.came_from:
+        _grow(branch, parent, root)
 
 
 def _relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _data(entry: Entry) -> tuple[str, str]:
+def _entry_spans(entry: Entry) -> tuple[str, str]:
     if entry.manifest is not None:
         return _spans(entry.manifest.spans.train), str(entry.manifest.spans.eval or "")
     if entry.record is not None:
@@ -213,10 +246,10 @@ def _data(entry: Entry) -> tuple[str, str]:
 
 
 def _by_slice(manifest: Manifest) -> dict[str, dict[str, float | None]]:
-    return {"overall": manifest.metrics} | {each.slice: each.metrics for each in manifest.slices}
+    return {"overall": manifest.metrics} | {item.slice: item.metrics for item in manifest.slices}
 
 
-def _numbers(header: str) -> Column:
+def _numeric(header: str) -> Column:
     return Column(header, justify="right")
 
 

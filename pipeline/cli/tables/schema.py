@@ -16,10 +16,14 @@ from schema.rows import RowFinding
 _SHOWN = 20
 
 
-def changes(found: Sequence[Change]) -> None:
-    """Print what the data says otherwise."""
+def changes(items: Sequence[Change]) -> None:
+    """Print the differences between the curated schema and the data.
+
+    Args:
+      items: differences, in the order of the lines.
+    """
     table = Table("feature", "what", "schema", "data")
-    for change in found:
+    for change in items:
         table.add_row(
             *map(escape, (change.feature, change.aspect, change.curated, change.proposed))
         )
@@ -27,7 +31,11 @@ def changes(found: Sequence[Change]) -> None:
 
 
 def columns(schema: schema_pb2.Schema) -> None:
-    """Print a schema, one line a column."""
+    """Print a schema, one line per column.
+
+    Args:
+      schema: the curated schema.
+    """
     table = Table("feature", "type", "values", "present", "not in", "drift", "skew")
     for feature in schema.feature:
         table.add_row(
@@ -42,14 +50,18 @@ def columns(schema: schema_pb2.Schema) -> None:
     open_console().print(table)
 
 
-def findings(found: Sequence[RowFinding]) -> None:
-    """Print what is wrong with rows, the first of it."""
+def findings(items: Sequence[RowFinding]) -> None:
+    """Print the first findings about rows.
+
+    Args:
+      items: all findings, in the order of the lines.
+    """
     table = Table(Column("row", justify="right"), "column", "found", "expected")
-    for each in found[:_SHOWN]:
-        row = "all" if each.row is None else f"{each.row:,}"
-        table.add_row(row, *map(escape, (each.column, each.actual, each.expected)))
-    if len(found) > _SHOWN:
-        table.add_row("…", f"{len(found) - _SHOWN:,} more", "", "")
+    for finding in items[:_SHOWN]:
+        row = "all" if finding.row is None else f"{finding.row:,}"
+        table.add_row(row, *map(escape, (finding.column, finding.actual, finding.expected)))
+    if len(items) > _SHOWN:
+        table.add_row("…", f"{len(items) - _SHOWN:,} more", "", "")
     open_console().print(table)
 
 

@@ -1,4 +1,4 @@
-"""What `taxiway size` measured, for a person."""
+"""The figures and the recommendation of `taxiway size` as a table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from serving.sizing.results.result import Cell, Recommendation, Sizing
 
 
 def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:
-    """Print the table of all cells, and what follows from it.
+    """Print the table of all cells, the recommendation, its caveats and the written files.
 
     Args:
-      sizing: what was measured.
-      files: that were written.
-      stream: the terminal, or a pipe.
+      sizing: figures and recommendation.
+      files: paths of the written files.
+      stream: the terminal or pipe to print on.
     """
     console = open_console(stream)
     console.print(_table(sizing))
@@ -34,13 +34,13 @@ def show(sizing: Sizing, files: Sequence[Path], stream: TextIO) -> None:
 
 def _table(sizing: Sizing) -> Table:
     table = Table(
-        "", "protocol", *(_numbers(name) for name in (
+        "", "protocol", *(_numeric(name) for name in (
             "batch", "clients", "rows/s", "spread", "p50 ms", "p95 ms", "p99 ms", "worst p99",
             "errors", "CPU ms/request", "CPUs", "MB",
         )),
     )  # fmt: skip
     for cell in sizing.cells:
-        best = _is(cell, sizing.recommendation)
+        best = _is_recommended(cell, sizing.recommendation)
         table.add_row(
             "→" if best else "✓" if cell.worst_p99_ms <= sizing.wanted.target_ms else "",
             cell.protocol, str(cell.batch), str(cell.concurrency), f"{cell.rows_per_second:,.0f}",
@@ -52,29 +52,29 @@ def _table(sizing: Sizing) -> Table:
     return table
 
 
-def _is(cell: Cell, found: Recommendation | None) -> bool:
-    return found is not None and (cell.protocol, cell.batch, cell.concurrency) == (
-        found.protocol, found.batch, found.concurrency,
+def _is_recommended(cell: Cell, recommendation: Recommendation | None) -> bool:
+    return recommendation is not None and (cell.protocol, cell.batch, cell.concurrency) == (
+        recommendation.protocol, recommendation.batch, recommendation.concurrency,
     )  # fmt: skip
 
 
 def _conclusions(sizing: Sizing) -> list[str]:
-    found, memory, wanted = sizing.recommendation, sizing.memory, sizing.wanted
-    if found is None or sizing.refused:
+    best, memory, request = sizing.recommendation, sizing.memory, sizing.wanted
+    if best is None or sizing.refused:
         return []
     lines = [
-        f"Best     {found.protocol}, {found.batch} rows a request: {found.capacity:,.0f} rows/s "
-        f"with p99 within {wanted.target_ms:g} ms",
-        f"Replica  {found.rate:,.0f} rows/s, which leaves {wanted.headroom:.0%}",
+        f"Best     {best.protocol}, {best.batch} rows per request: {best.capacity:,.0f} rows/s "
+        f"with p99 of at most {request.target_ms:g} ms",
+        f"Replica  {best.rate:,.0f} rows/s, which leaves {request.headroom:.0%} free",
     ]
-    if found.replicas is not None:
-        least, most = analysis.scale(found.replicas)
+    if best.replicas is not None:
+        least, most = analysis.scale(best.replicas)
         lines.append(
-            f"Replicas {found.replicas} for {wanted.rate:,.0f} rows/s; "
+            f"Replicas {best.replicas} for {request.rate:,.0f} rows/s; "
             f"autoscaling from {least} to {most}"
         )
-    if found.cpus is not None:
-        lines.append(f"CPU      {analysis.cpu_request(found.cpus)}m")
+    if best.cpus is not None:
+        lines.append(f"CPU      {analysis.cpu_request(best.cpus)}m")
     if memory is not None:
         lines.append(
             f"Memory   {analysis.memory_limit(memory)} Mi: {memory.loaded / 2**20:,.0f} with one "
@@ -82,8 +82,8 @@ def _conclusions(sizing: Sizing) -> list[str]:
             f"{memory.swap / 2**20:,.0f} while a second is loaded"
         )
     lines.append(
-        f"Held     {found.full.ratio:.2f} of the capacity in a later test at full rate, "
-        f"{found.steady.ratio:.2f} of the replica's rate, p99 {found.steady.found.p99_ms:.1f} ms"
+        f"Verified {best.full.ratio:.2f} of the capacity in a later test at full rate, "
+        f"{best.steady.ratio:.2f} of the replica's rate, p99 {best.steady.found.p99_ms:.1f} ms"
     )
     return lines
 
@@ -96,5 +96,5 @@ def _megabytes(value: int | None) -> str:
     return "" if value is None else f"{value / 1e6:,.0f}"
 
 
-def _numbers(header: str) -> Column:
+def _numeric(header: str) -> Column:
     return Column(header, justify="right")

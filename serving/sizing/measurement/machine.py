@@ -79,5 +79,5 @@ def refuse_if_busy() -> None:
         raise MachineBusy(
             f"Other processes use {used:.1f} of {psutil.cpu_count()} CPUs; "
             f"above {MAX_OTHERS:g} the figures cannot be trusted.",
-            "end what runs, or measure all the same with --anyway",
+            "end the other processes, or pass --force",
         )

@@ -70,11 +70,11 @@ def test_the_summary_says_what_was_published_and_where() -> None:
     Display(stream).summary(_RESULT, "taxiway run --span 201304 --tune")
     text = stream.getvalue()
     assert "/w/models/flights/2 is blessed and published as version 2" in text
-    assert "auc                  0.7123  (blessed before: 0.69)" in text
+    assert "auc                  0.7123  (baseline: 0.69)" in text
     assert "example_count        27,662\n" in text
     assert "61.0 s" in text
     assert "/w/logs/run.log" in text
-    assert "Next   taxiway run --span 201304 --tune   (unchanged" in text
+    assert "Next   taxiway run --span 201304 --tune   (without changes, every step" in text
     assert "\x1b" not in text
 
 

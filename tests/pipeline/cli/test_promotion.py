@@ -78,7 +78,7 @@ def test_a_rollback_lets_the_version_of_before_serve(
 ) -> None:
     assert _states(command) == {2: ("serving", ["stable"]), 1: ("retired", [])}
     done = command("rollback", "--why", "p99 doubled")
-    assert done.output.startswith("Version 1 is stable now, before: version 2.\n")
+    assert done.output.startswith("Version 1 is now stable (before: version 2).\n")
     assert _states(command) == {2: ("retired", []), 1: ("serving", ["stable"])}
     history = json.loads(command("history", "--json").output)["events"]
     assert [(each["action"], each["version"], each["why"]) for each in history] == [
@@ -94,16 +94,16 @@ def test_which_version_serves_is_changed_without_ml_metadata(
     settings = tmp_path / "kubeflow.toml"
     settings.write_text('[metadata]\nhost = "nowhere.invalid"\n')
     elsewhere = ("--settings", str(settings))
-    assert "Version 1 is stable now" in command("rollback", *elsewhere).output
-    assert "Version 2 is stable now" in command("promote", "2", *elsewhere).output
+    assert "Version 1 is now stable" in command("rollback", *elsewhere).output
+    assert "Version 2 is now stable" in command("promote", "2", *elsewhere).output
     for words in (("list",), ("show", "2"), ("compare", "1", "2"), ("history",)):
         assert command(*words, *elsewhere).exit_code == 0
 
 
 def test_a_version_is_promoted_under_a_name(command: Command) -> None:
-    assert "Version 1 is canary now." in command("promote", "1", "--alias", "canary").output
+    assert "Version 1 is now canary." in command("promote", "1", "--alias", "canary").output
     assert _states(command)[1] == ("serving", ["canary"])
-    assert "has the alias canary already" in command("promote", "1", "--alias", "canary").output
+    assert "already has the alias canary" in command("promote", "1", "--alias", "canary").output
     refused = command("promote", "1", "--alias", "Canary 1")
     assert isinstance(refused.exception, UsageError)
 
@@ -140,7 +140,9 @@ def test_what_a_server_has_not_loaded_gets_its_label_later(
     waits: list[float] = []
     monkeypatch.setattr(promotion.time, "sleep", waits.append)
     waited = command("promote", "4")
-    assert waited.output.startswith("TF Serving is given 20 s to load it before the label moves.\n")
+    assert waited.output.startswith(
+        "Waiting 20 s, so that TensorFlow Serving loads the version before its label moves.\n"
+    )
     assert [round(each) for each in waits] == [20]
     assert _states(command)[4] == ("serving", ["stable"])
 
@@ -148,7 +150,7 @@ def test_what_a_server_has_not_loaded_gets_its_label_later(
 def test_there_is_nothing_to_roll_back_to_at_first(tmp_path: Path) -> None:
     done = taxiway("registry", "rollback", "--workspace", tmp_path)
     assert done.returncode == 2
-    assert "no version was stable before the present one" in done.stderr
+    assert "no version was stable before the current one" in done.stderr
 
 
 def test_a_refused_candidate_is_listed_with_its_reasons(
@@ -226,7 +228,7 @@ def test_a_database_that_cannot_be_read_leaves_the_manifest(tmp_path: Path) -> N
     assert done.returncode == 0
     assert "run  run-1" in done.stdout
     assert "ML Metadata cannot be opened" in done.stdout
-    assert done.stdout.endswith("This is what the manifest says.\n")
+    assert done.stdout.endswith("The lineage above is from the manifest.\n")
 
 
 def test_another_pipeline_s_workspace_is_not_cleared_up(flights_run: Run, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_report_that_cannot_be_rebuilt_says_why(workspace: Path) -> None:
     (workspace / "runs" / "20130502-120000.json").write_text("{}")
     done = taxiway("report", "--rebuild", "--workspace", workspace)
     assert done.returncode == 2
-    assert "no record of a run that this release can read" in done.stderr
+    assert "this release cannot read the record of the run" in done.stderr
 
 
 def test_without_a_run_there_is_no_report(tmp_path: Path) -> None:
@@ -101,4 +101,4 @@ def test_a_browser_opens_it(
     monkeypatch.setenv("PATH", str(tmp_path))
     alone = taxiway(*words)
     assert (alone.returncode, alone.stdout) == (2, f"{file}\n")
-    assert "no browser can be opened here" in alone.stderr
+    assert "cannot open a browser" in alone.stderr

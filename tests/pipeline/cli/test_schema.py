@@ -99,7 +99,7 @@ def test_a_patch_can_be_applied(command: Command, project: Path) -> None:
     assert (project / "schema.pbtxt").read_text() == patched
     again = command("diff")
     assert (again.exit_code, again.output) == (
-        0, f"The data is as {project}/schema.pbtxt says.\n",
+        0, f"{project}/schema.pbtxt: the data matches the schema.\n",
     )  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def test_one_column_is_taken_over(command: Command, project: Path) -> None:
     assert sorted(entry.name for entry in project.iterdir()) == [
         "rows", "schema.pbtxt", "taxiway.toml", "workspace",
     ]  # fmt: skip
-    assert "Nothing to take over" in command("accept", "--feature", "hour").output
-    assert "Nothing to take over" in command("accept", "--feature", "late").output
+    assert "nothing is changed" in command("accept", "--feature", "hour").output
+    assert "nothing is changed" in command("accept", "--feature", "late").output
 
 
 def test_a_column_that_nobody_has_is_refused(command: Command, project: Path) -> None:
@@ -146,7 +146,7 @@ def test_the_schema_is_shown(command: Command, project: Path) -> None:
 
 def test_good_rows_and_requests_pass(command: Command, project: Path) -> None:
     done = command("validate", "rows/1.csv")
-    assert done.output == f"Each of 2 rows is as {project}/schema.pbtxt says.\n"
+    assert done.output == f"All 2 rows match {project}/schema.pbtxt.\n"
     assert command("validate", '{"carrier": "UA"}').exit_code == 0
     assert command("validate", "-", stdin='{"instances": [{"carrier": "UA"}]}').exit_code == 0
 
@@ -169,9 +169,7 @@ def test_a_request_needs_only_what_the_model_learns_from(command: Command, proje
 def test_wrong_rows_are_shown_with_what_was_expected(command: Command, project: Path) -> None:
     done = command("validate", "rows/2.csv")
     assert isinstance(done.exception, DataRefused)
-    assert str(done.exception) == (
-        f"rows/2.csv: 2 values are not what {project}/schema.pbtxt says."
-    )
+    assert str(done.exception) == (f"rows/2.csv: 2 values do not match {project}/schema.pbtxt.")
     shown = [re.sub(r"[│\s]+", " ", line).strip() for line in done.output.splitlines()]
     assert "2 carrier B6 one of UA (1 values)" in shown
     assert "2 hour 24 at most 23" in shown

@@ -28,7 +28,7 @@ needs_h2load = pytest.mark.skipif(
 )
 
 _QUICK = (
-    "--anyway", "--batch", "4", "--concurrency", "2", "--repeat", "2", "--latency-target", "10000",
+    "--force", "--batch", "4", "--concurrency", "2", "--repeat", "2", "--latency-target", "10000",
 )  # fmt: skip
 
 
@@ -147,11 +147,11 @@ def test_without_the_load_generator_it_is_said_what_to_install(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--batch", "1,x"), "'1,x': whole numbers with commas between expected, such as 1,8,32"),
-        (("--concurrency", "0"), "'0': numbers from 1 on expected"),
+        (("--batch", "1,x"), "expected integers separated by commas, such as 1,8,32, got '1,x'"),
+        (("--concurrency", "0"), "expected integers of at least 1, got '0'"),
         (
             ("--protocol", "grpc", "--rest", "http://127.0.0.1:1"),
-            "--protocol grpc: no address is given with --grpc.",
+            "--protocol grpc requires an address with --grpc.",
         ),
         (
             ("--rest", "127.0.0.1:1"),

@@ -26,7 +26,7 @@ from tests.pipeline.kubeflow.kfp_server import Kfp
 def kfp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kfp]:
     """A server, and the token that it wants."""
     monkeypatch.setenv("TAXIWAY_KFP_TOKEN", kfp_server.TOKEN)
-    monkeypatch.setattr(kubeflow_commands, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(kubeflow_commands, "_POLL_SECONDS", 0.01)
     with kfp_server.serving() as server:
         yield server
 
@@ -112,7 +112,7 @@ def test_runs_are_scheduled_one_at_a_time_and_nothing_is_made_up_for(kfp: Kfp, f
     assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == ("1", True, "ENABLE")
     wrong = _kubeflow("schedule", "--settings", file, "--cron", "0 6 2 * *")
     assert isinstance(wrong.exception, UsageError)
-    assert "six fields are needed" in wrong.exception.what
+    assert "expected second, minute, hour, day, month and weekday, got" in wrong.exception.what
 
 
 def test_the_server_of_these_tests_finds_what_is_not_published() -> None:

@@ -91,7 +91,7 @@ def test_the_list_is_one_json_object_when_asked(workspace: Path) -> None:
 def test_an_empty_registry_says_what_to_do(tmp_path: Path) -> None:
     done = taxiway("registry", "list", "--workspace", tmp_path)
     assert done.returncode == 0
-    assert done.stdout == f"There is no model yet in {tmp_path}.\nNext   taxiway run\n"
+    assert done.stdout == f"{tmp_path}: there is no model yet.\nNext   taxiway run\n"
 
 
 def test_a_version_is_shown_with_its_slices(workspace: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_version_is_shown_with_its_slices(workspace: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = {row[0]: row[1:] for row in _table(done.stdout)}
     assert rows["dropout"] == ["0.5"]
-    assert rows["judged on"] == ["201303"]
+    assert rows["evaluated on"] == ["201303"]
     assert rows["overall"] == ["0.7000", "23,611"]
     assert rows["origin EWR"][0] == "0.6900"
 
