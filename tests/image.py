@@ -1,4 +1,4 @@
-"""The Dockerfile as its builder reads it, and its steps carried out without an engine."""
+"""Parse the Dockerfile as BuildKit does, and run its steps without a container engine."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.conftest import PROJECT
 
 FILE = PROJECT / "Dockerfile"
 
-# Folders that the steps make; those of a test are elsewhere.
-_MADE = re.compile(r"(?<![\w./-])/(opt/taxiway|overlay|build|taxiway)(?![\w-])")
+# Folders that the steps create; a test creates them under another root.
+_CREATED = re.compile(r"(?<![\w./-])/(opt/taxiway|overlay|build|taxiway)(?![\w-])")
 _BASE_PYTHON = "/usr/local/bin/python"
 _UV = "/uv/bin/uv"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a Dockerfile.
+    """A stage of the Dockerfile.
 
     Args:
-      name: of the stage; empty for the last.
-      base: image or stage that it begins with.
-      steps: what follows.
+      name: name of the stage; "" for the last.
+      base: image or stage that the stage starts from.
+      steps: steps of the stage.
     """
 
     name: str
@@ -40,18 +40,26 @@ class Stage:
     steps: list[dockerfile.Command] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[dockerfile.Command]:
-        """Return the steps of a kind, such as RUN."""
+        """Return the steps of a kind.
+
+        Args:
+          kind: instruction, such as RUN.
+        """
         return [step for step in self.steps if step.cmd.upper() == kind]
 
     def pairs(self, kind: str) -> dict[str, str]:
-        """Return what LABEL or ENV set, by name."""
-        words = [word for step in self.of_kind(kind) for word in step.value if word != "="]
-        return {key: value.strip('"') for key, value in zip(words[::2], words[1::2])}
+        """Return the values that the steps of a kind set, by name.
+
+        Args:
+          kind: instruction: LABEL or ENV.
+        """
+        tokens = [token for step in self.of_kind(kind) for token in step.value if token != "="]
+        return {key: value.strip('"') for key, value in zip(tokens[::2], tokens[1::2])}
 
 
 @cache
 def parsed() -> tuple[dict[str, str], list[Stage]]:
-    """Return the arguments that all stages see, with their values, and the stages."""
+    """Return the values of the arguments before the first stage, and the stages."""
     arguments: dict[str, str] = {}
     stages: list[Stage] = []
     for step in dockerfile.parse_file(str(FILE)):
@@ -66,28 +74,31 @@ def parsed() -> tuple[dict[str, str], list[Stage]]:
     return arguments, stages
 
 
-def sent(folder: Path) -> set[str]:
-    """Return the files of a folder that a builder is given: .dockerignore, read by Docker's code.
+def build_context(folder: Path) -> set[str]:
+    """Return the files of the build context, with .dockerignore read by Docker's code.
 
-    The two files that say how to build are sent always, and never copied.
+    Docker always sends Dockerfile and .dockerignore and no step copies them, so they are left out.
+
+    Args:
+      folder: folder with a clone of the project.
     """
     lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     patterns = [line for line in lines if line and not line.startswith("#")]
-    found = exclude_paths(str(folder), patterns)
-    return {name for name in found if Path(folder, name).is_file()} - {
+    names = exclude_paths(str(folder), patterns)
+    return {name for name in names if Path(folder, name).is_file()} - {
         "Dockerfile",
         ".dockerignore",
     }
 
 
 class Image:
-    """What the Dockerfile makes, in a folder that stands for the root of an image.
+    """The image of the Dockerfile, in a folder that replaces the root of the file system.
 
-    Not done here: the installation of Debian's packages, in whose place this machine's are, and
-    the compilation of the locked packages, whose bytecode would take longer than all the rest.
+    Two steps are left out: Debian's packages are those of this machine, and the locked packages are
+    not compiled to bytecode because that takes longer than all other steps.
 
     Args:
-      root: a new folder.
+      root: new folder.
     """
 
     def __init__(self, root: Path) -> None:
@@ -95,77 +106,86 @@ class Image:
         self.environment: dict[str, str] = {}
 
     def build(self, context: Path) -> None:
-        """Carry the steps out.
+        """Run the steps of the Dockerfile.
 
         Args:
-          context: folder with the files that were sent.
+          context: folder with the files of the build context.
         """
         _, stages = parsed()
         for stage in stages:
             self.environment = {}
             for step in stage.steps:
-                self._carry_out(step, context)
-        for name in ("build", "overlay"):  # are of other stages
+                self._execute(step, context)
+        for name in ("build", "overlay"):  # these folders belong to other stages
             shutil.rmtree(self.root / name)
 
-    def run(self, *words: str, cwd: str = "/taxiway") -> subprocess.CompletedProcess[str]:
-        """Run a command as a container would, with nothing of this process's environment."""
-        environment = {name: self.there(value) for name, value in self.environment.items()}
-        program = shutil.which(words[0], path=environment["PATH"])
-        assert program is not None, words[0]
+    def run(self, *args: str, cwd: str = "/taxiway") -> subprocess.CompletedProcess[str]:
+        """Run a command as a container does, without this process's environment variables.
+
+        Args:
+          args: command and its arguments.
+          cwd: working folder in the image; default /taxiway.
+        """
+        environment = {name: self.path(value) for name, value in self.environment.items()}
+        program = shutil.which(args[0], path=environment["PATH"])
+        assert program is not None, args[0]
         return subprocess.run(
-            [program, *words[1:]], cwd=self.there(cwd), env=environment,
+            [program, *args[1:]], cwd=self.path(cwd), env=environment,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def there(self, text: str) -> str:
-        """Return a text with the folders that are made at their places."""
-        return _MADE.sub(lambda found: str(self.root / found[1]), text)
+    def path(self, text: str) -> str:
+        """Return a text in which the paths of created folders start at this image's root.
 
-    def _carry_out(self, step: dockerfile.Command, context: Path) -> None:
+        Args:
+          text: path or command of the Dockerfile.
+        """
+        return _CREATED.sub(lambda match: str(self.root / match[1]), text)
+
+    def _execute(self, step: dockerfile.Command, context: Path) -> None:
         match step.cmd.upper():
             case "ENV":
-                words = [word for word in step.value if word != "="]
-                self.environment |= zip(words[::2], words[1::2])
+                tokens = [token for token in step.value if token != "="]
+                self.environment |= zip(tokens[::2], tokens[1::2])
             case "COPY":
                 self._copy(step, context)
             case "WORKDIR":
-                Path(self.there(step.value[0])).mkdir(parents=True, exist_ok=True)
+                Path(self.path(step.value[0])).mkdir(parents=True, exist_ok=True)
             case "RUN" if _UV in (command := step.value[0]) and "venv /uv" not in command:
                 self._run_step(command)
 
     def _copy(self, step: dockerfile.Command, context: Path) -> None:
         *sources, target = step.value
-        there = Path(self.there(target))
+        destination = Path(self.path(target))
         if step.flags:
             [source] = sources
             if source != target:  # stages share this root
-                shutil.copytree(self.there(source), there, symlinks=True, dirs_exist_ok=True)
+                shutil.copytree(self.path(source), destination, symlinks=True, dirs_exist_ok=True)
             return
         for source in sources:
-            for file in self._found(context, source):
-                # As Docker has it: into what ends with a slash, and a folder's content.
-                whole = target.endswith("/") or file.is_dir()
-                place = there / file.name if whole and file.is_file() else there
-                place.parent.mkdir(parents=True, exist_ok=True)
+            for file in self._matches(context, source):
+                # Docker copies a file into a target with a final slash, and a folder's content.
+                into_folder = target.endswith("/") and file.is_file()
+                path = destination / file.name if into_folder else destination
+                path.parent.mkdir(parents=True, exist_ok=True)
                 if file.is_dir():
-                    shutil.copytree(file, place, dirs_exist_ok=True)
+                    shutil.copytree(file, path, dirs_exist_ok=True)
                 else:
-                    shutil.copy2(file, place)
+                    shutil.copy2(file, path)
 
     @staticmethod
-    def _found(context: Path, pattern: str) -> Iterator[Path]:
-        found = [context] if pattern == "." else sorted(context.glob(pattern))
-        assert found, f"COPY {pattern}: nothing to copy"
-        yield from found
+    def _matches(context: Path, pattern: str) -> Iterator[Path]:
+        paths = [context] if pattern == "." else sorted(context.glob(pattern))
+        assert paths, f"COPY {pattern}: nothing to copy"
+        yield from paths
 
     def _run_step(self, command: str) -> None:
         if "--requirement" in command:
             command = command.replace("--compile-bytecode ", "")
         python = Path(sys.base_prefix, "bin", Path(sys.executable).resolve().name)
-        command = self.there(command).replace(_BASE_PYTHON, str(python))
+        command = self.path(command).replace(_BASE_PYTHON, str(python))
         command = command.replace(_UV, str(PROJECT / ".uv" / "bin" / "uv"))
-        # Not the stage's: uv may use its cache, and reaches packages as it does on this machine.
+        # uv uses this machine's cache and package index, so it gets this process's environment.
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         done = subprocess.run(
             ["/bin/sh", "-ec", command],

@@ -1,4 +1,4 @@
-"""The image is small, made from the lock, run by nobody in particular, and needs no clone."""
+"""The image is small, installs the lock, runs as any user and requires no clone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests import image
 from tests.conftest import PROJECT, copy_project
 from tests.image import Image
 from tests.pipeline.kubeflow import packages
-from tests.pipeline.kubeflow.cluster import resolved
+from tests.pipeline.kubeflow.cluster import resolve
 from tests.serving.k8s import rendered
 
 _ARGUMENTS, _STAGES = image.parsed()
@@ -27,15 +27,15 @@ _PACKAGES = ("models", "pipeline", "schema", "serving")
 _COMPILERS = re.compile(r"g\+\+|gcc|build-essential|\bcc\b")
 
 
-def test_one_place_says_what_it_is_made_on() -> None:
-    named = {stage.name for stage in _STAGES}
-    assert {stage.base for stage in _STAGES} - named == {"${PYTHON}"}
+def test_the_base_image_is_set_once() -> None:
+    names = {stage.name for stage in _STAGES}
+    assert {stage.base for stage in _STAGES} - names == {"${PYTHON}"}
     assert re.fullmatch(
         r"[\w./-]+:3\.10-slim-bookworm(@sha256:[0-9a-f]{64})?", _ARGUMENTS["PYTHON"]
     )
 
 
-def test_what_is_compiled_is_compiled_in_another_stage() -> None:
+def test_compilers_are_in_another_stage() -> None:
     assert len(_STAGES) > 1
     assert _LAST.base == "${PYTHON}"
     assert [step for stage in _STAGES for step in stage.of_kind("ADD")] == []
@@ -47,7 +47,7 @@ def test_what_is_compiled_is_compiled_in_another_stage() -> None:
     assert with_compilers == ["dependencies"]
 
 
-def test_only_java_and_the_user_s_name_are_added_to_what_is_copied() -> None:
+def test_the_last_stage_adds_only_java_and_a_user_name() -> None:
     [step] = _LAST.of_kind("RUN")
     assert [command.strip() for command in step.value[0].split("&&")] == [
         "apt-get update",
@@ -56,11 +56,11 @@ def test_only_java_and_the_user_s_name_are_added_to_what_is_copied() -> None:
         "rm -r /var/lib/apt/lists/*",
         'echo "taxiway:x:65532:65532::/tmp:/usr/sbin/nologin" >>/etc/passwd',
     ]
-    assert _LAST.steps[0] == step, "else a new revision would make that layer anew"
-    assert "/usr/bin" in _LAST.pairs("ENV")["PATH"].split(":"), "where Debian puts java"
+    assert _LAST.steps[0] == step, "a step above it would rebuild this layer for every revision"
+    assert "/usr/bin" in _LAST.pairs("ENV")["PATH"].split(":"), "Debian installs java there"
 
 
-def test_what_is_installed_is_what_is_locked() -> None:
+def test_packages_are_installed_from_the_lock() -> None:
     installs = [
         command
         for stage in _STAGES
@@ -76,14 +76,16 @@ def test_what_is_installed_is_what_is_locked() -> None:
         assert "--compile-bytecode" in command
 
 
-def test_uv_is_the_one_that_set_up_takes() -> None:
-    of_set_up = re.search(r"^uv_version=(.+)$", rendered.text(PROJECT / "scripts/setup.sh"), re.M)
-    assert of_set_up is not None
+def test_uv_has_the_version_of_setup() -> None:
+    setup_version = re.search(
+        r"^uv_version=(.+)$", rendered.text(PROJECT / "scripts/setup.sh"), re.M
+    )
+    assert setup_version is not None
     [argument] = [step.value[0] for step in _STAGES[0].of_kind("ARG")]
-    assert argument == f"UV={of_set_up[1]}"
+    assert argument == f"UV={setup_version[1]}"
 
 
-def test_the_user_is_a_number_and_that_of_the_servers() -> None:
+def test_the_user_id_equals_that_of_the_servers() -> None:
     [user] = _LAST.of_kind("USER")
     [copy_pod] = rendered.pods("volume")
     context = copy_pod.spec["securityContext"]
@@ -91,7 +93,7 @@ def test_the_user_is_a_number_and_that_of_the_servers() -> None:
     assert context["runAsUser"] > 0
 
 
-def test_its_labels_say_what_it_is() -> None:
+def test_labels_describe_the_image() -> None:
     labels = _LAST.pairs("LABEL")
     prefix = "org.opencontainers.image."
     assert set(labels) == {
@@ -104,14 +106,14 @@ def test_its_labels_say_what_it_is() -> None:
     assert labels[f"{prefix}title"] == project["name"]
 
 
-def test_it_is_where_the_settings_look() -> None:
+def test_the_project_is_in_the_folder_of_the_settings() -> None:
     [folder] = _LAST.of_kind("WORKDIR")
     assert folder.value == (str(KubeflowSettings().project),)
     [entry] = _LAST.of_kind("ENTRYPOINT")
     assert entry.json and entry.value == ("taxiway",)
 
 
-def test_a_builder_is_sent_code_and_nothing_else(tmp_path: Path) -> None:
+def test_the_build_context_contains_only_code(tmp_path: Path) -> None:
     clone = copy_project(tmp_path / "clone")
     junk = ["password", ".venv/bin/python", "workspace/models/flights/1/saved_model.pb"]
     junk += [
@@ -122,13 +124,13 @@ def test_a_builder_is_sent_code_and_nothing_else(tmp_path: Path) -> None:
     for name in junk:
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / name).touch()
-    wanted = {
+    code = {
         str(file.relative_to(PROJECT))
         for file in _tracked(PROJECT)
         if file.relative_to(PROJECT).parts[0] in _PACKAGES and "k8s" not in file.parts
     }
-    alone = {"requirements.lock", "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"}
-    assert image.sent(clone) == wanted | alone | {"taxiway.toml"}
+    others = {"requirements.lock", "pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"}
+    assert image.build_context(clone) == code | others | {"taxiway.toml"}
 
 
 def _tracked(folder: Path) -> Iterator[Path]:
@@ -140,28 +142,28 @@ def _tracked(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """What the steps of the Dockerfile make from what is sent."""
+    """Build the image from the build context, by running the steps of the Dockerfile."""
     if sys.version_info[:2] != (3, 10):
         pytest.skip("the image is for Python 3.10")
     folder = tmp_path_factory.mktemp("image")
     clone = copy_project(folder / "clone")
-    for name in image.sent(clone):
+    for name in image.build_context(clone):
         (folder / "context" / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / name).rename(folder / "context" / name)
     shutil.rmtree(clone)
-    made = Image(folder / "root")
-    made.build(folder / "context")
+    image_ = Image(folder / "root")
+    image_.build(folder / "context")
     shutil.rmtree(folder / "context")
-    yield made
+    yield image_
     shutil.rmtree(folder)
 
 
 def _installed(built: Image) -> Path:
-    return Path(built.there("/opt/taxiway"), "lib/python3.10/site-packages")
+    return Path(built.path("/opt/taxiway"), "lib/python3.10/site-packages")
 
 
 @pytest.mark.slow
-def test_each_file_of_the_code_is_installed(built: Image) -> None:
+def test_every_file_of_the_code_is_installed(built: Image) -> None:
     for file in _tracked(PROJECT):
         name = file.relative_to(PROJECT)
         if name.parts[0] in _PACKAGES and "k8s" not in name.parts:
@@ -172,16 +174,16 @@ def test_each_file_of_the_code_is_installed(built: Image) -> None:
 
 
 @pytest.mark.slow
-def test_no_header_and_no_other_package_is_there(built: Image) -> None:
+def test_no_headers_and_no_other_packages_are_installed(built: Image) -> None:
     assert not (_installed(built) / "tensorflow/include").exists()
     assert not (_installed(built) / "pytest").exists()
-    assert {file.name for file in Path(built.there("/taxiway")).iterdir()} == {
+    assert {file.name for file in Path(built.path("/taxiway")).iterdir()} == {
         "taxiway.toml", "models", "schema",
     }  # fmt: skip
 
 
 @pytest.mark.slow
-def test_the_command_starts_anywhere(built: Image) -> None:
+def test_the_command_starts_in_any_folder(built: Image) -> None:
     shown = built.run("taxiway", "--help", cwd="/")
     assert shown.returncode == 0, shown.stderr
     assert "Take a model from data to take-off." in shown.stdout
@@ -191,19 +193,21 @@ def test_the_command_starts_anywhere(built: Image) -> None:
 
 
 @pytest.mark.slow
-def test_a_task_finds_java(built: Image) -> None:
+def test_a_task_has_java(built: Image) -> None:
     if not Path("/usr/bin/java").exists():
-        pytest.skip("Java, where Debian puts it, is not on this machine")
+        pytest.skip("Debian's Java is not installed on this machine")
     shown = built.run("java", "-version")
     assert shown.returncode == 0, shown.stderr
-    found = built.run("python", "-c", "import shutil; print(shutil.which('java'))")
-    assert found.stdout == "/usr/bin/java\n"
+    path = built.run("python", "-c", "import shutil; print(shutil.which('java'))")
+    assert path.stdout == "/usr/bin/java\n"
 
 
 @pytest.mark.slow
-def test_modules_are_the_installed_ones(built: Image) -> None:
-    asked = "import sys, models, pipeline, schema, serving; print(*sys.path, *sys.modules.values())"
-    done = built.run("python", "-c", asked)
+def test_the_installed_modules_are_imported(built: Image) -> None:
+    program = (
+        "import sys, models, pipeline, schema, serving; print(*sys.path, *sys.modules.values())"
+    )
+    done = built.run("python", "-c", program)
     assert done.returncode == 0, done.stderr
     assert str(_installed(built) / "pipeline") in done.stdout
     assert str(PROJECT) not in done.stdout
@@ -215,17 +219,17 @@ def test_a_task_of_a_package_runs(built: Image, tmp_path: Path) -> None:
     package = packages.compiled(
         KubeflowSettings(
             image="registry.example/taxiway:1",
-            project=Path(built.there("/taxiway")),
+            project=Path(built.path("/taxiway")),
             workspace=workspace,
         )
     )
     container = package.pipeline["deploymentSpec"]["executors"]["exec-start"]["container"]
-    known = package.pipeline["root"]["inputDefinitions"]["parameters"]
-    inputs = {name: each["defaultValue"] for name, each in known.items()}
+    parameters = package.pipeline["root"]["inputDefinitions"]["parameters"]
+    inputs = {name: parameter["defaultValue"] for name, parameter in parameters.items()}
     inputs |= {"run": "5c0ffee5-1", "span": 201302, "window": 1}
     report = tmp_path / "report.html"
-    words = [resolved(word, inputs, {"report": report}) for word in container["args"]]
-    done = built.run(*container["command"], *words)
+    args = [resolve(arg, inputs, {"report": report}) for arg in container["args"]]
+    done = built.run(*container["command"], *args)
     assert done.returncode == 0, done.stderr
     assert "Source: done" in done.stdout
     assert (workspace / "metadata" / "metadata.sqlite").is_file()
@@ -233,8 +237,8 @@ def test_a_task_of_a_package_runs(built: Image, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_task_with_words_of_no_package_says_so(built: Image) -> None:
-    words = ["--node", "Start", "--run", "1", "--settings", "of another version"]
-    done = built.run("python", "-m", "pipeline.kubeflow.container.node", *words)
+def test_arguments_of_no_package_are_a_usage_error(built: Image) -> None:
+    args = ["--node", "Start", "--run", "1", "--settings", "of another version"]
+    done = built.run("python", "-m", "pipeline.kubeflow.container.node", *args)
     assert done.returncode == 2
     assert "Next   taxiway kubeflow compile" in done.stderr

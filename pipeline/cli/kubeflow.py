@@ -190,12 +190,12 @@ def _compile(settings_file: Path | None) -> Package:
     from pipeline.settings import loading
 
     plain, settings = loading.load_plain(settings_file), loading.load(settings_file)
-    resources.image_of(settings.kubeflow)
+    resources.require_image(settings.kubeflow)
     handle, log = tempfile.mkstemp(prefix="taxiway-", suffix=".log")
     os.close(handle)
     try:
         with library_output_to(Path(log)):  # TFX and TensorFlow print while they are imported
-            from pipeline.kubeflow.compiler.compilation import compile_package
+            from pipeline.kubeflow.compiler.compile import compile_package
 
             package = compile_package(settings, plain)
     except TaxiwayError:

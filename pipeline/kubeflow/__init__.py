@@ -1,1 +1,1 @@
-"""The pipeline on Kubeflow Pipelines: compiled to a package, and run there node by node."""
+"""The pipeline on Kubeflow Pipelines: compiled to a package, with one task per node."""

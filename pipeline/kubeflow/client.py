@@ -1,4 +1,4 @@
-"""KFP's REST API v2beta1, as far as a run needs it."""
+"""A client of the parts of KFP's REST API v2beta1 that a run uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN, COOKIE = "TAXIWAY_KFP_TOKEN", "TAXIWAY_KFP_COOKIE"
 
 _API = "/apis/v2beta1"
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=60.0)
-# What asks may be asked again; what makes a run may not.
+# A repeated POST could start a second run, so only GET is retried.
 _RETRIES = urllib3.Retry(
     total=3, connect=0, redirect=0, backoff_factor=0.5, status_forcelist=(502, 503, 504),
     allowed_methods=("GET",), raise_on_redirect=False, raise_on_status=False,
@@ -29,11 +29,11 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"})
 
 @dataclass(frozen=True)
 class Submitted:
-    """A run, or a recurring one, that KFP has taken.
+    """A run or a recurring run that KFP has accepted.
 
     Args:
-      id: KFP's.
-      link: to it in KFP's user interface.
+      id: KFP's id of the run.
+      link: address of the run in KFP's user interface.
     """
 
     id: str
@@ -42,14 +42,14 @@ class Submitted:
 
 @dataclass(frozen=True)
 class State:
-    """How far a run is.
+    """The state of a run.
 
     Args:
-      id: KFP's.
-      name: that it was given.
-      state: KFP's word: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED and so on.
-      tasks: KFP's words by task, as far as it knows them.
-      error: why it failed, as KFP has it.
+      id: KFP's id of the run.
+      name: name of the run.
+      state: KFP's state of the run: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELED and so on.
+      tasks: KFP's states of the tasks that it lists, by task.
+      error: KFP's message why the run failed; default "".
     """
 
     id: str
@@ -60,29 +60,37 @@ class State:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the run has ended, so that its state does not change any more."""
         return self.state in ENDED
 
 
 class Client:
-    """Speak with KFP's API server.
+    """A client of KFP's API server.
 
     Args:
-      settings: of Kubeflow.
-      environment: of the process, which says who asks: a token, or the cookie that a login gave.
+      settings: settings of Kubeflow.
+      environment: environment variables of the process; TAXIWAY_KFP_TOKEN or TAXIWAY_KFP_COOKIE
+        authenticates the user.
 
     Raises:
-      UsageError: there is no host, or it is no address.
+      UsageError: kubeflow.host is not set or not an address.
+
+    Example:
+      client = Client(settings.kubeflow, os.environ)
+      run = client.submit(package, "flights", {"span": 201305})
+      print(client.state(run.id).state)
     """
 
     def __init__(self, settings: KubeflowSettings, environment: Mapping[str, str]) -> None:
         if settings.host is None:
             raise UsageError(
-                "kubeflow.host: there is no address of a Kubeflow Pipelines server.",
-                'add host = "https://..." under [kubeflow] in the settings file, or give --host',
+                "kubeflow.host: no address of a Kubeflow Pipelines server is set.",
+                'add host = "https://..." under [kubeflow] in the settings file, or pass --host',
             )
         if not settings.host.startswith(("http://", "https://")):
-            raise UsageError(f"kubeflow.host: {settings.host} begins with no http:// or https://.")
+            raise UsageError(
+                f"kubeflow.host: expected http:// or https:// at the start, got {settings.host}."
+            )
         self._settings = settings
         self._host = settings.host.rstrip("/")
         self._headers = {"Accept": "application/json"}
@@ -97,31 +105,38 @@ class Client:
         """Start a run.
 
         Args:
-          package: to run.
-          name: for people.
-          parameters: that are not as the package has them.
+          package: package to run.
+          name: name of the run in KFP's user interface.
+          parameters: values of the parameters that differ from the package's defaults, by name.
+
+        Returns:
+          The run.
 
         Raises:
-          UsageError: KFP refuses the package, or whoever asks.
-          InfrastructureError: KFP cannot be reached, or fails.
+          UsageError: KFP refuses the package or the user.
+          InfrastructureError: KFP cannot be reached or fails.
         """
-        made = self._ask("POST", "/runs", self._run(package, name, parameters))
-        return Submitted(made["run_id"], f"{self._host}/#/runs/details/{made['run_id']}")
+        run = self._request("POST", "/runs", self._run(package, name, parameters))
+        return Submitted(run["run_id"], f"{self._host}/#/runs/details/{run['run_id']}")
 
     def schedule(
         self, package: Package, name: str, parameters: Mapping[str, Any], cron: str
     ) -> Submitted:
-        """Let runs start by themselves, one at a time; what was missed is not made up for.
+        """Start runs on a schedule, one at a time, and skip missed runs.
 
         Args:
-          package: to run.
-          name: for people.
-          parameters: that are not as the package has them.
-          cron: when, with seconds first: `0 0 6 2 * *` is 6 o'clock on the 2nd of each month.
+          package: package to run.
+          name: name of the runs in KFP's user interface.
+          parameters: values of the parameters that differ from the package's defaults, by name.
+          cron: schedule with six fields, seconds first: `0 0 6 2 * *` is 6 o'clock on the 2nd of
+            every month.
+
+        Returns:
+          The recurring run.
 
         Raises:
-          UsageError: KFP refuses the package, the times, or whoever asks.
-          InfrastructureError: KFP cannot be reached, or fails.
+          UsageError: KFP refuses the package, the schedule or the user.
+          InfrastructureError: KFP cannot be reached or fails.
         """
         body = self._run(package, name, parameters) | {
             "trigger": {"cron_schedule": {"cron": cron}},
@@ -129,30 +144,32 @@ class Client:
             "no_catchup": True,
             "mode": "ENABLE",
         }
-        made = self._ask("POST", "/recurringruns", body)
-        number = made["recurring_run_id"]
-        return Submitted(number, f"{self._host}/#/recurringrun/details/{number}")
+        run_id = self._request("POST", "/recurringruns", body)["recurring_run_id"]
+        return Submitted(run_id, f"{self._host}/#/recurringrun/details/{run_id}")
 
     def state(self, run_id: str) -> State:
-        """Return how far a run is.
+        """Return the state of a run.
+
+        Args:
+          run_id: KFP's id of the run.
 
         Raises:
-          UsageError: there is no such run, or KFP refuses whoever asks.
-          InfrastructureError: KFP cannot be reached, or fails.
+          UsageError: there is no such run, or KFP refuses the user.
+          InfrastructureError: KFP cannot be reached or fails.
         """
-        found = self._ask("GET", f"/runs/{run_id}")
-        details = found.get("run_details", {}).get("task_details", [])
-        tasks = {each.get("display_name", ""): each.get("state", "PENDING") for each in details}
+        run = self._request("GET", f"/runs/{run_id}")
+        details = run.get("run_details", {}).get("task_details", [])
+        tasks = {task.get("display_name", ""): task.get("state", "PENDING") for task in details}
         return State(
-            found["run_id"],
-            found.get("display_name", ""),
-            found.get("state", "PENDING"),
+            run["run_id"],
+            run.get("display_name", ""),
+            run.get("state", "PENDING"),
             dict(sorted(tasks.items())),
-            found.get("error", {}).get("message", ""),
+            run.get("error", {}).get("message", ""),
         )
 
     def _run(self, package: Package, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        body: dict[str, Any] = {
             "display_name": name,
             "experiment_id": self._experiment(package.pipeline["pipelineInfo"]["name"]),
             "pipeline_spec": {
@@ -162,58 +179,59 @@ class Client:
             "runtime_config": {"parameters": dict(parameters)},
         }
         if self._settings.service_account is not None:
-            found["service_account"] = self._settings.service_account
-        return found
+            body["service_account"] = self._settings.service_account
+        return body
 
     def _experiment(self, pipeline: str) -> str:
-        """Return the id of the experiment; make it where there is none."""
+        """Return the id of the experiment; create the experiment if it does not exist."""
         name = self._settings.experiment or pipeline
-        of_name = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        asked = {"filter": json.dumps({"predicates": [of_name]})}
-        wanted = {"display_name": name}
+        predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
+        query = {"filter": json.dumps({"predicates": [predicate]})}
+        body = {"display_name": name}
         if self._settings.namespace is not None:
-            asked["namespace"] = wanted["namespace"] = self._settings.namespace
-        known = self._ask("GET", f"/experiments?{urlencode(asked)}").get("experiments", [])
-        made = known[0] if known else self._ask("POST", "/experiments", wanted)
-        return str(made["experiment_id"])
+            query["namespace"] = body["namespace"] = self._settings.namespace
+        existing = self._request("GET", f"/experiments?{urlencode(query)}").get("experiments", [])
+        experiment = existing[0] if existing else self._request("POST", "/experiments", body)
+        return str(experiment["experiment_id"])
 
-    def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         url = f"{self._host}{_API}{path}"
         try:
-            answer = self._pool.request(method, url, json=body, headers=self._headers)
+            response = self._pool.request(method, url, json=body, headers=self._headers)
         except urllib3.exceptions.LocationValueError as error:
-            raise UsageError(f"kubeflow.host: {self._host} is no address: {error}.") from error
+            raise UsageError(f"kubeflow.host: {self._host} is not an address: {error}.") from error
         except urllib3.exceptions.HTTPError as error:
             raise InfrastructureError(
-                f"no Kubeflow Pipelines server answers at {self._host}: {_why(error)}.",
-                "look at kubeflow.host and at the way there (kubectl port-forward)",
+                f"no Kubeflow Pipelines server answers at {self._host}: {_cause(error)}.",
+                "check kubeflow.host and the connection (kubectl port-forward)",
             ) from error
         try:
-            content = answer.json()
+            content = response.json()
         except ValueError:
             content = None
-        if 200 <= answer.status < 300 and isinstance(content, dict):
+        if 200 <= response.status < 300 and isinstance(content, dict):
             return content
-        raise self._refusal(answer.status, content)
+        raise self._refusal(response.status, content)
 
     def _refusal(self, status: int, content: Any) -> UsageError | InfrastructureError:
-        known = content if isinstance(content, dict) else {}
-        says = known.get("error_message") or known.get("message") or known.get("error") or ""
-        words = f": {str(says).splitlines()[0]}" if says else ""
-        # A login page is what an unknown visitor gets, some with "200 OK".
+        fields = content if isinstance(content, dict) else {}
+        message = fields.get("error_message") or fields.get("message") or fields.get("error") or ""
+        detail = f": {str(message).splitlines()[0]}" if message else ""
+        # Some servers answer a user without credentials with a login page and status 200.
         if status in (401, 403) or 300 <= status < 400 or (status == 200 and content is None):
             return UsageError(
-                f"{self._host} does not let you in ({status}){words}.",
-                f"set {TOKEN}, or {COOKIE} to what a browser has after the login",
+                f"{self._host} refuses your credentials ({status}){detail}.",
+                f"set {TOKEN}, or set {COOKIE} to the cookie of a browser that is logged in",
             )
         if 400 <= status < 500:
-            missing = "; is this Kubeflow Pipelines 2?" if status == 404 and not says else "."
-            return UsageError(f"{self._host} refuses that ({status}){words}{missing}")
-        return InfrastructureError(f"{self._host} failed ({status}){words}.", "look at its log")
+            if status == 404 and not message:
+                detail = "; check that it is Kubeflow Pipelines 2"
+            return UsageError(f"{self._host} refuses the request ({status}){detail}.")
+        return InfrastructureError(f"{self._host} failed ({status}){detail}.", "read its log")
 
 
-def _why(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
     while isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
         error = error.reason
-    words = str(error).rpartition(": ")[2]
-    return words or type(error).__name__
+    message = str(error).rpartition(": ")[2]
+    return message or type(error).__name__

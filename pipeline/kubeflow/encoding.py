@@ -1,4 +1,4 @@
-"""Content of any kind as an argument of a container."""
+"""Encode any content as an argument of a container."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import gzip
 
 
 def encode(content: bytes) -> str:
-    """Return bytes as a short text that no template language finds a placeholder in."""
+    """Return content as a short text without any character that a template language replaces.
+
+    Args:
+      content: bytes to encode.
+    """
     return base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
 
 
 def decode(text: str) -> bytes:
-    """Return what was encoded.
+    """Return the content of an encoded text.
+
+    Args:
+      text: result of `encode`.
 
     Raises:
       ValueError: the text is damaged.
@@ -20,7 +27,7 @@ def decode(text: str) -> bytes:
     try:
         content = gzip.decompress(base64.b64decode(text, validate=True))
     except (OSError, EOFError, ValueError) as error:
-        raise ValueError(f"not what was encoded: {error}") from error
+        raise ValueError(f"expected encoded content, got damaged text: {error}") from error
     if not content:
-        raise ValueError("nothing was encoded")
+        raise ValueError("expected encoded content, got an empty text")
     return content

@@ -1,4 +1,4 @@
-"""How the pipeline runs on Kubeflow: the section `[kubeflow]` of a settings file."""
+"""The section `[kubeflow]` of a settings file."""
 
 from __future__ import annotations
 
@@ -11,96 +11,121 @@ from pipeline.settings.base import Frozen
 
 
 class Toleration(Frozen):
-    """A taint that a pod may be placed in spite of, as Kubernetes has it."""
+    """A toleration of Kubernetes: the taint of a node that a pod may run on nevertheless."""
 
-    key: str | None = Field(None, description="of the taint; every taint without one")
-    operator: Literal["Equal", "Exists"] = Field("Equal", description="how value is compared")
-    value: str | None = Field(None, description="of the taint")
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
-        None, description="of the taint; every effect without one"
+    key: str | None = Field(None, description="the taint's key; not set, every key")
+    operator: Literal["Equal", "Exists"] = Field(
+        "Equal", description="the comparison of the taint's value"
     )
-    seconds: int | None = Field(None, description="that a pod may stay, with NoExecute")
+    value: str | None = Field(None, description="the taint's value, with operator Equal")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="the taint's effect; not set, every effect"
+    )
+    seconds: int | None = Field(
+        None, description="the maximum time a pod may stay on the node, with effect NoExecute"
+    )
 
 
 class TaskSettings(Frozen):
-    """What one component's task has otherwise than the others."""
+    """The settings of one component's task that differ from those of the other tasks."""
 
-    image: str | None = Field(None, description="instead of kubeflow.image")
-    cpu: float | None = Field(None, gt=0, description="cores it asks for")
+    image: str | None = Field(None, description="the image of the task, instead of kubeflow.image")
+    cpu: float | None = Field(None, gt=0, description="the cores that the task requests")
     cpu_limit: float | None = Field(
-        None, gt=0, description="cores it may take; no limit by default"
+        None, gt=0, description="the cores that the task may use; not set, no limit"
     )
-    memory_gb: float | None = Field(None, gt=0, description="it asks for")
+    memory_gb: float | None = Field(None, gt=0, description="the memory that the task requests")
     memory_limit_gb: float | None = Field(
-        None, gt=0, description="from which it is killed; twice memory_gb by default"
+        None,
+        gt=0,
+        description="the memory above which Kubernetes kills the task; not set, twice memory_gb",
     )
-    gpus: int = Field(0, ge=0, description="it asks for")
-    gpu_type: str = Field("nvidia.com/gpu", description="the resource's name in the cluster")
-    retries: int | None = Field(None, ge=0, description="instead of kubeflow.retries")
+    gpus: int = Field(0, ge=0, description="the number of GPUs that the task requests")
+    gpu_type: str = Field(
+        "nvidia.com/gpu", description="the name of the GPU resource in the cluster"
+    )
+    retries: int | None = Field(
+        None, ge=0, description="the retries of the task, instead of kubeflow.retries"
+    )
     timeout_seconds: int | None = Field(
-        None, ge=1, description="instead of kubeflow.timeout_seconds"
+        None, ge=1, description="the task's time limit, instead of kubeflow.timeout_seconds"
     )
     node_selector: dict[str, str] | None = Field(
-        None, description="instead of kubeflow.node_selector"
+        None, description="the labels of the task's nodes, instead of kubeflow.node_selector"
     )
     tolerations: tuple[Toleration, ...] | None = Field(
-        None, description="instead of kubeflow.tolerations"
+        None, description="the task's tolerations, instead of kubeflow.tolerations"
     )
 
 
 class KubeflowSettings(Frozen):
-    """How the pipeline runs on Kubeflow Pipelines: `taxiway kubeflow compile`.
+    """The runs on Kubeflow Pipelines: `taxiway kubeflow compile`.
 
-    Secrets are named here and never written; the password of [metadata] comes from one. Who submits
-    is read from the environment's TAXIWAY_KFP_TOKEN or TAXIWAY_KFP_COOKIE.
+    Settings name Secrets and never contain them; the password of [metadata] comes from a Secret.
+    TAXIWAY_KFP_TOKEN or TAXIWAY_KFP_COOKIE in the environment authenticates the user at KFP.
     """
 
     host: str | None = Field(
-        None, description="of KFP's API, to submit to: https://kubeflow.example"
+        None, description="the address of KFP's API to submit to: https://kubeflow.example"
     )
-    ca_file: Path | None = Field(None, description="certificate of who vouches for it")
-    namespace: str | None = Field(None, description="of the runs, where KFP serves several users")
-    experiment: str | None = Field(None, description="of the runs; the pipeline's name by default")
-    service_account: str | None = Field(None, description="that the pods have; KFP's by default")
-    image: str | None = Field(None, description="with Taxiway and this project in it")
+    ca_file: Path | None = Field(
+        None, description="the certificate of the authority that signed KFP's certificate"
+    )
+    namespace: str | None = Field(
+        None, description="the namespace of the runs, where KFP serves several users"
+    )
+    experiment: str | None = Field(
+        None, description="the experiment of the runs; not set, the pipeline's name"
+    )
+    service_account: str | None = Field(
+        None, description="the service account of the pods; not set, KFP's default"
+    )
+    image: str | None = Field(
+        None, description="the image of the tasks, with Taxiway and this project in it"
+    )
     project: Path = Field(
-        Path("/taxiway"), description="folder of this project in the image; paths are from there"
+        Path("/taxiway"),
+        description="the folder of this project in the image; relative paths start there",
     )
     workspace: Path = Field(
-        Path("/workspace"), description="folder of all state, as tasks see it; on a shared volume"
+        Path("/workspace"), description="the folder of all state in the tasks, on a shared volume"
     )
     volume_claim: str | None = Field(
-        "taxiway", description="PersistentVolumeClaim (ReadWriteMany) to mount there"
+        "taxiway",
+        description="the PersistentVolumeClaim (ReadWriteMany) that tasks mount as workspace",
     )
-    volumes: dict[str, str] = Field({}, description="further claims to mount, by folder")
+    volumes: dict[str, str] = Field({}, description="more claims that tasks mount, by folder")
     metadata_secret: str | None = Field(
-        None, description="Secret whose key `password` is that of [metadata]"
+        None, description="the Secret whose key `password` is the password of [metadata]"
     )
     metadata_tls_secret: str | None = Field(
         None,
-        description="Secret with ca.crt, and tls.crt and tls.key when the server asks for them",
+        description="the Secret with ca.crt, and with tls.crt and tls.key if the server requires "
+        "a client certificate",
     )
     env_secrets: dict[str, str] = Field(
-        {}, description="further environment variables: the Secret and its key, as secret/key"
+        {}, description="more environment variables from Secrets: name = secret/key"
     )
-    image_pull_secret: str | None = Field(None, description="Secret to pull the image with")
-    labels: dict[str, str] = Field({}, description="of every pod")
-    retries: int = Field(2, ge=0, description="of a task that fails")
-    timeout_seconds: int = Field(3600, ge=1, description="after which a task is stopped")
-    node_selector: dict[str, str] = Field({}, description="labels of the nodes to run on")
-    tolerations: tuple[Toleration, ...] = Field(
-        (), description="taints of nodes to run on all the same"
+    image_pull_secret: str | None = Field(
+        None, description="the Secret with the credentials to pull the image"
     )
+    labels: dict[str, str] = Field({}, description="more labels of every pod")
+    retries: int = Field(2, ge=0, description="the retries of a task that fails")
+    timeout_seconds: int = Field(3600, ge=1, description="the time limit of a task")
+    node_selector: dict[str, str] = Field(
+        {}, description="the labels of the nodes that tasks run on"
+    )
+    tolerations: tuple[Toleration, ...] = Field((), description="the tolerations of every pod")
     components: dict[str, TaskSettings] = Field(
-        {}, description="what differs by component: { Trainer = { cpu = 4, gpus = 1 } }"
+        {}, description="the settings that differ by component: { Trainer = { cpu = 4, gpus = 1 } }"
     )
 
     @model_validator(mode="after")
-    def _on_a_file_system(self) -> KubeflowSettings:
+    def _require_absolute_paths(self) -> KubeflowSettings:
         for name in ("project", "workspace"):
             if not getattr(self, name).is_absolute():
                 raise ValueError(
-                    f"{name} is an absolute path in the container, on a file system with locks "
-                    "and atomic renames; a bucket has neither"
+                    f"{name} must be an absolute path in the container, on a file system with "
+                    "locks and atomic renames, which object storage does not have"
                 )
         return self

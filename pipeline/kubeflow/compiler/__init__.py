@@ -1,1 +1,1 @@
-"""From a pipeline to a Kubeflow Pipelines package."""
+"""Compile a pipeline to a Kubeflow Pipelines package."""

@@ -1,7 +1,7 @@
-"""A Kubeflow Pipelines v2 package, as plain dictionaries and as YAML.
+"""Build a Kubeflow Pipelines v2 package as plain dictionaries and as YAML.
 
-Written without KFP's SDK: its compiler wants a Python signature for each component, and its last
-version for protobuf 3 pulls other packages down. What KFP refuses is looked for in `check`.
+KFP's SDK is not used because its compiler requires a Python signature for every component, and its
+last version for protobuf 3 requires older versions of other packages. `check` verifies the result.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Parameter:
-    """What somebody who starts a run may choose.
+    """A parameter of a run.
 
     Args:
-      kind: KFP's type.
-      default: when nothing is chosen.
-      description: for the form of KFP's user interface.
+      kind: KFP's type, such as STRING.
+      default: value of a run that sets none.
+      description: text for the form of KFP's user interface.
     """
 
     kind: str
@@ -49,16 +49,16 @@ class Task:
     """A node as a container.
 
     Args:
-      node: its id.
-      after: nodes that it waits for.
-      words: arguments besides the node's name, the run and the report.
-      resources: what it asks for.
-      takes_parameters: it is given all that the run's starter chose.
+      node: id of the node.
+      after: ids of the nodes that the task waits for.
+      args: arguments of the container, except the node's id, the run and the report.
+      resources: resources that the task requests.
+      takes_parameters: whether the task receives the run's parameters; default False.
     """
 
     node: str
     after: Sequence[str]
-    words: Sequence[str]
+    args: Sequence[str]
     resources: Resources
     takes_parameters: bool = False
 
@@ -69,33 +69,36 @@ class Package:
 
     Args:
       pipeline: KFP's PipelineSpec.
-      platform: KFP's PlatformSpec, for Kubernetes.
+      platform: KFP's PlatformSpec for Kubernetes.
     """
 
     pipeline: Document
     platform: Document
 
     def to_yaml(self) -> str:
-        """Return the package as a file; equal packages are equal texts."""
+        """Return the package as YAML; equal packages give equal texts."""
         inputs = self.pipeline["root"]["inputDefinitions"]["parameters"]
         head = [f"# Pipeline: {self.pipeline['pipelineInfo']['name']}", "# Parameters:"]
-        head += [f"#   {name}: {each['description']}" for name, each in sorted(inputs.items())]
-        documents = [_dumped(self.pipeline), _dumped(self.platform)]
+        head += [f"#   {name}: {value['description']}" for name, value in sorted(inputs.items())]
+        documents = [_dump(self.pipeline), _dump(self.platform)]
         return "\n".join(head) + "\n" + "---\n".join(documents)
 
 
 def load(text: str) -> Package:
     """Read a package.
 
+    Args:
+      text: content of a package file.
+
     Raises:
-      ValueError: it is not two YAML documents.
+      ValueError: the text is not two YAML documents.
     """
     try:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
         raise ValueError(f"not YAML: {error}") from error
-    if len(documents) != 2 or not all(isinstance(each, dict) for each in documents):
-        raise ValueError("not a package: two YAML documents were expected")
+    if len(documents) != 2 or not all(isinstance(document, dict) for document in documents):
+        raise ValueError(f"expected two YAML documents, each a mapping; got {len(documents)}")
     return Package(*documents)
 
 
@@ -107,24 +110,24 @@ def build(
     settings: KubeflowSettings,
     database: MetadataSettings,
 ) -> Package:
-    """Put tasks together.
+    """Build a package from tasks.
 
     Args:
-      name: of the pipeline.
-      tasks: of the graph.
-      last: runs when all of them have ended, in whatever way.
-      parameters: of a run.
-      settings: of Kubeflow.
-      database: where ML Metadata is kept.
+      name: name of the pipeline.
+      tasks: tasks of the graph.
+      last: task that runs when all other tasks have ended, whether they succeeded or not.
+      parameters: parameters of a run by name.
+      settings: settings of Kubeflow.
+      database: how to reach ML Metadata.
 
     Returns:
       The package.
     """
-    everything = [*tasks, last]
-    definitions = {key: _definition(each) for key, each in parameters.items()}
-    inner = {"inputDefinitions": {"parameters": _bare(definitions)}}
+    all_tasks = [*tasks, last]
+    definitions = {key: _definition(parameter) for key, parameter in parameters.items()}
+    inner = {"inputDefinitions": {"parameters": _required(definitions)}}
     inner["dag"] = {
-        "tasks": {names.of_task(task.node): _task(task, parameters, inner=True) for task in tasks}
+        "tasks": {names.task_name(task.node): _task(task, parameters, inner=True) for task in tasks}
     }
     root_tasks = {
         _INNER: {
@@ -132,7 +135,7 @@ def build(
             "inputs": {"parameters": {key: {"componentInputParameter": key} for key in parameters}},
             "taskInfo": {"name": name},
         },
-        names.of_task(last.node): _task(last, parameters, inner=False)
+        names.task_name(last.node): _task(last, parameters, inner=False)
         | {
             "dependentTasks": [_INNER],
             "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
@@ -149,24 +152,24 @@ def build(
         "components": {
             f"comp-{_INNER}": inner,
             **{
-                f"comp-{names.of_task(task.node)}": _component(task, definitions)
-                for task in everything
+                f"comp-{names.task_name(task.node)}": _component(task, definitions)
+                for task in all_tasks
             },
         },
         "deploymentSpec": {
             "executors": {
                 _executor(task): {"container": _container(task, parameters, settings, database)}
-                for task in everything
+                for task in all_tasks
             }
         },
     }
-    on_kubernetes = {_executor(task): _pod(name, task, settings) for task in everything}
+    on_kubernetes = {_executor(task): _pod(name, task, settings) for task in all_tasks}
     platform = {"platforms": {"kubernetes": {"deploymentSpec": {"executors": on_kubernetes}}}}
     return Package(pipeline, platform)
 
 
 def _executor(task: Task) -> str:
-    return f"exec-{names.of_task(task.node)}"
+    return f"exec-{names.task_name(task.node)}"
 
 
 def _definition(parameter: Parameter) -> Document:
@@ -178,37 +181,40 @@ def _definition(parameter: Parameter) -> Document:
     }
 
 
-def _bare(definitions: Mapping[str, Document]) -> Document:
-    """Return definitions of what is always given."""
-    return {key: {"parameterType": each["parameterType"]} for key, each in definitions.items()}
+def _required(definitions: Mapping[str, Document]) -> Document:
+    """Return the definitions of parameters that the parent always passes."""
+    return {
+        key: {"parameterType": definition["parameterType"]}
+        for key, definition in definitions.items()
+    }
 
 
 def _task(task: Task, parameters: Mapping[str, Parameter], inner: bool) -> Document:
-    given: Document = {names.RUN: {"runtimeValue": {"constant": _RUN_ID}}}
+    inputs: Document = {names.RUN: {"runtimeValue": {"constant": _RUN_ID}}}
     if task.takes_parameters:
-        given |= {key: {"componentInputParameter": key} for key in parameters}
-    found: Document = {
-        # TFX's cache decides, which knows code and data.
+        inputs |= {key: {"componentInputParameter": key} for key in parameters}
+    spec: Document = {
+        # KFP's cache does not track code or data, so it is disabled and TFX's cache decides.
         "cachingOptions": {},
-        "componentRef": {"name": f"comp-{names.of_task(task.node)}"},
-        "inputs": {"parameters": given},
+        "componentRef": {"name": f"comp-{names.task_name(task.node)}"},
+        "inputs": {"parameters": inputs},
         "taskInfo": {"name": task.node},
     }
     if inner and task.after:
-        found["dependentTasks"] = sorted(map(names.of_task, task.after))
+        spec["dependentTasks"] = sorted(map(names.task_name, task.after))
     if task.resources.retries:
-        found["retryPolicy"] = {"maxRetryCount": task.resources.retries, **_BACKOFF}
-    return found
+        spec["retryPolicy"] = {"maxRetryCount": task.resources.retries, **_BACKOFF}
+    return spec
 
 
 def _component(task: Task, definitions: Mapping[str, Document]) -> Document:
-    given: Document = {names.RUN: {"parameterType": "STRING"}}
+    inputs: Document = {names.RUN: {"parameterType": "STRING"}}
     if task.takes_parameters:
-        given |= _bare(definitions)
+        inputs |= _required(definitions)
     html = {"schemaTitle": "system.HTML", "schemaVersion": "0.0.1"}
     return {
         "executorLabel": _executor(task),
-        "inputDefinitions": {"parameters": given},
+        "inputDefinitions": {"parameters": inputs},
         "outputDefinitions": {"artifacts": {names.REPORT: {"artifactType": html}}},
     }
 
@@ -219,31 +225,33 @@ def _container(
     settings: KubeflowSettings,
     database: MetadataSettings,
 ) -> Document:
-    words = ["--node", task.node, "--run", _input(names.RUN), *task.words]
+    args = ["--node", task.node, "--run", _input(names.RUN), *task.args]
     if task.takes_parameters:
         for key in parameters:
-            words += ["--parameter", key, _input(key)]
-    words += ["--report", f"{{{{$.outputs.artifacts['{names.REPORT}'].path}}}}"]
-    asked = task.resources
+            args += ["--parameter", key, _input(key)]
+    args += ["--report", f"{{{{$.outputs.artifacts['{names.REPORT}'].path}}}}"]
+    requested = task.resources
     resources: Document = {
-        "cpuRequest": asked.cpu,
-        "memoryRequest": asked.memory_gb,
-        "memoryLimit": asked.memory_limit_gb,
+        "cpuRequest": requested.cpu,
+        "memoryRequest": requested.memory_gb,
+        "memoryLimit": requested.memory_limit_gb,
     }
-    if asked.cpu_limit is not None:
-        resources["cpuLimit"] = asked.cpu_limit
-    if asked.gpus:
-        resources["accelerator"] = {"type": asked.gpu_type, "count": str(asked.gpus)}
-    found: Document = {
-        "image": asked.image,
+    if requested.cpu_limit is not None:
+        resources["cpuLimit"] = requested.cpu_limit
+    if requested.gpus:
+        resources["accelerator"] = {"type": requested.gpu_type, "count": str(requested.gpus)}
+    container: Document = {
+        "image": requested.image,
         "command": _COMMAND,
-        "args": words,
+        "args": args,
         "resources": resources,
     }
     variables = _variables(settings, database)
     if variables:
-        found["env"] = [{"name": key, "value": value} for key, value in sorted(variables.items())]
-    return found
+        container["env"] = [
+            {"name": key, "value": value} for key, value in sorted(variables.items())
+        ]
+    return container
 
 
 def _input(name: str) -> str:
@@ -251,79 +259,79 @@ def _input(name: str) -> str:
 
 
 def _variables(settings: KubeflowSettings, database: MetadataSettings) -> dict[str, str]:
-    """Return how ML Metadata is reached, but for the password."""
+    """Return environment variables that state how to reach ML Metadata, except the password."""
     if database.host is None:
         return {}
-    found = {
+    variables = {
         names.HOST: database.host,
         names.PORT: str(database.port),
         names.DATABASE: database.database,
         names.USER: database.user,
     }
     if settings.metadata_tls_secret is not None:
-        found[names.SSL_CA] = f"{_TLS_FOLDER}/ca.crt"
+        variables[names.SSL_CA] = f"{_TLS_FOLDER}/ca.crt"
         if database.ssl_cert is not None:
-            found[names.SSL_CERT] = f"{_TLS_FOLDER}/tls.crt"
-            found[names.SSL_KEY] = f"{_TLS_FOLDER}/tls.key"
-    return found
+            variables[names.SSL_CERT] = f"{_TLS_FOLDER}/tls.crt"
+            variables[names.SSL_KEY] = f"{_TLS_FOLDER}/tls.key"
+    return variables
 
 
 def _pod(name: str, task: Task, settings: KubeflowSettings) -> Document:
-    asked = task.resources
+    requested = task.resources
     labels = {
         "app.kubernetes.io/name": "taxiway",
         "app.kubernetes.io/instance": name,
-        "app.kubernetes.io/component": names.of_task(task.node),
+        "app.kubernetes.io/component": names.task_name(task.node),
     }
-    found: Document = {
-        "activeDeadlineSeconds": str(asked.timeout_seconds),
+    pod: Document = {
+        "activeDeadlineSeconds": str(requested.timeout_seconds),
         "podMetadata": {"labels": labels | settings.labels},
     }
     mounts = dict(settings.volumes)
     if settings.volume_claim is not None:
         mounts[str(settings.workspace)] = settings.volume_claim
     if mounts:
-        found["pvcMount"] = [
+        pod["pvcMount"] = [
             {"constant": claim, "mountPath": folder} for folder, claim in sorted(mounts.items())
         ]
     secrets = dict(settings.env_secrets)
     if settings.metadata_secret is not None:
         secrets[names.PASSWORD] = f"{settings.metadata_secret}/password"
     if secrets:
-        found["secretAsEnv"] = [
+        pod["secretAsEnv"] = [
             {"secretName": secret, "keyToEnv": [{"secretKey": key, "envVar": variable}]}
             for variable, (secret, _, key) in sorted(
-                (variable, place.partition("/")) for variable, place in secrets.items()
+                (variable, source.partition("/")) for variable, source in secrets.items()
             )
         ]
     if settings.metadata_tls_secret is not None:
-        found["secretAsVolume"] = [
+        pod["secretAsVolume"] = [
             {"secretName": settings.metadata_tls_secret, "mountPath": _TLS_FOLDER}
         ]
     if settings.image_pull_secret is not None:
-        found["imagePullSecret"] = [{"secretName": settings.image_pull_secret}]
-    if asked.node_selector:
-        found["nodeSelector"] = {"labels": asked.node_selector}
-    if asked.tolerations:
-        found["tolerations"] = [_toleration(each) for each in asked.tolerations]
-    return found
+        pod["imagePullSecret"] = [{"secretName": settings.image_pull_secret}]
+    if requested.node_selector:
+        pod["nodeSelector"] = {"labels": requested.node_selector}
+    if requested.tolerations:
+        pod["tolerations"] = [_toleration(toleration) for toleration in requested.tolerations]
+    return pod
 
 
 def _toleration(toleration: Toleration) -> Document:
-    found: Document = toleration.model_dump(exclude_none=True)
-    if "seconds" in found:
-        found["tolerationSeconds"] = str(found.pop("seconds"))
-    return found
+    document: Document = toleration.model_dump(exclude_none=True)
+    if "seconds" in document:
+        document["tolerationSeconds"] = str(document.pop("seconds"))
+    return document
 
 
 class _Dumper(yaml.SafeDumper):
-    """Write each list and dictionary out, also one that stands in several places."""
+    """Write every list and dictionary in full, without anchors and aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
-def _dumped(document: Document) -> str:
+def _dump(document: Document) -> str:
     return yaml.dump(
         document, Dumper=_Dumper, sort_keys=True, default_flow_style=False, width=2**31,
         allow_unicode=True,

@@ -1,4 +1,4 @@
-"""What each task asks the cluster for."""
+"""The resources that tasks request from the cluster."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.settings.kubeflow import KubeflowSettings, TaskSettings, Toleration
 
-# Cores and GB by node: the peaks of all flights, docs/kubeflow.md, and 27 to 45 % more. To import
+# Cores and GB by node: the peaks with all flights (docs/kubeflow.md) plus 27 to 45 %. Importing
 # TensorFlow and TFX alone takes 0.6 GB.
 _LIGHT = (0.25, 0.8)
 _MEASURED = {
@@ -19,8 +19,8 @@ _MEASURED = {
     "Tuner": (2.0, 1.25),
     "Trainer": (2.0, 1.25),
     "Evaluator": (1.0, 1.25),
-    # About twice the peak: a model that takes more than infra.max_memory_mb is to be refused before
-    # the pod is killed.
+    # InfraCheck must refuse a model above infra.max_memory_mb before Kubernetes kills the pod, so
+    # this is about twice the peak.
     "InfraCheck": (1.0, 1.75),
     "Pusher": (0.5, 1.25),
 }
@@ -30,20 +30,20 @@ _LIMIT = 2.0
 
 @dataclass(frozen=True)
 class Resources:
-    """What a task asks for, all settings considered.
+    """The resources of a task, from its own settings, those of all tasks and the defaults.
 
     Args:
-      image: of its container.
-      cpu: cores it asks for.
-      cpu_limit: cores it may take; None for no limit.
-      memory_gb: it asks for.
-      memory_limit_gb: from which it is killed.
-      gpus: it asks for.
-      gpu_type: the resource's name in the cluster.
-      retries: after it has failed.
-      timeout_seconds: after which it is stopped.
-      node_selector: labels of the nodes to run on.
-      tolerations: taints of nodes to run on all the same.
+      image: image of the container.
+      cpu: cores that the task requests.
+      cpu_limit: cores that the task may use; None for no limit.
+      memory_gb: memory that the task requests, in GB.
+      memory_limit_gb: memory above which Kubernetes kills the task, in GB.
+      gpus: number of GPUs that the task requests.
+      gpu_type: name of the GPU resource in the cluster.
+      retries: number of retries after a failure.
+      timeout_seconds: time limit of the task, in seconds.
+      node_selector: labels of the nodes that the task runs on.
+      tolerations: taints of nodes that the task may run on nevertheless.
     """
 
     image: str
@@ -59,35 +59,38 @@ class Resources:
     tolerations: tuple[Toleration, ...]
 
 
-def image_of(settings: KubeflowSettings) -> str:
-    """Return the image of tasks that have none of their own.
+def require_image(settings: KubeflowSettings) -> str:
+    """Return the image of the tasks without an own image.
+
+    Args:
+      settings: settings of Kubeflow.
 
     Raises:
-      UsageError: there is none.
+      UsageError: no image is set.
     """
     if settings.image is None:
         raise UsageError(
-            "kubeflow.image: no image is set; tasks need one with Taxiway and this project in it.",
+            "kubeflow.image: no image is set; tasks require one with Taxiway and this project.",
             'add image = "registry/name:tag" under [kubeflow] in the settings file',
         )
     return settings.image
 
 
-def of_task(node: str, settings: KubeflowSettings) -> Resources:
-    """Return what a node's task asks for.
+def task_resources(node: str, settings: KubeflowSettings) -> Resources:
+    """Return the resources of a node's task.
 
     Args:
-      node: the node's id.
-      settings: of Kubeflow.
+      node: id of the node.
+      settings: settings of Kubeflow.
 
     Raises:
-      UsageError: there is no image.
+      UsageError: no image is set.
     """
     own = settings.components.get(node, TaskSettings())
     cpu, memory = _MEASURED.get(node, _LIGHT)
     memory_gb = own.memory_gb or memory
     return Resources(
-        image=own.image or image_of(settings),
+        image=own.image or require_image(settings),
         cpu=own.cpu or cpu,
         cpu_limit=own.cpu_limit,
         memory_gb=memory_gb,

@@ -1,7 +1,7 @@
-"""What one task needs of the compiled pipeline: its own node, small enough for an argument.
+"""Cut a compiled pipeline into slices of one node, small enough for a container's argument.
 
-Tuning and warm start change the graph. Each variant is compiled, so that a task runs the very node
-that the same run on one machine has; where variants do not differ, they share a slice.
+Tuning and warm start change the graph, so every variant is compiled and a task runs the same node
+as a local run with the same options. Variants in which a node is equal share one slice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.kubeflow.encoding import encode
 
 PLAIN, TUNE, WARM_START = "plain", "tune", "warm-start"
 
-# The options of the graph in each variant.
+# Options of `create_pipeline` by variant.
 VARIANTS: Mapping[str, Mapping[str, bool]] = {
     PLAIN: {"tune": False, "warm_start": False},
     TUNE: {"tune": True, "warm_start": False},
@@ -23,44 +23,45 @@ VARIANTS: Mapping[str, Mapping[str, bool]] = {
 
 
 def slice_node(ir: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipeline:
-    """Return a pipeline with one node, its executor and driver, and nothing of the database.
+    """Return a pipeline with one node, its executor and its driver, without a database.
 
     Args:
-      ir: the compiled pipeline.
-      node_id: the node's id.
+      ir: compiled pipeline.
+      node_id: id of the node.
     """
-    found = pipeline_pb2.Pipeline()
-    found.CopyFrom(ir)
-    del found.nodes[:]
-    found.nodes.extend(node for node in ir.nodes if node.pipeline_node.node_info.id == node_id)
-    # The package says what waits for what; TFX's launcher does not ask.
-    del found.nodes[0].pipeline_node.upstream_nodes[:]
-    del found.nodes[0].pipeline_node.downstream_nodes[:]
+    node_slice = pipeline_pb2.Pipeline()
+    node_slice.CopyFrom(ir)
+    del node_slice.nodes[:]
+    node_slice.nodes.extend(node for node in ir.nodes if node.pipeline_node.node_info.id == node_id)
+    # The package orders the tasks and TFX's launcher ignores these lists, so they are removed.
+    del node_slice.nodes[0].pipeline_node.upstream_nodes[:]
+    del node_slice.nodes[0].pipeline_node.downstream_nodes[:]
     deployment = pipeline_pb2.IntermediateDeploymentConfig()
     ir.deployment_config.Unpack(deployment)
-    for of_nodes in (
+    for specs in (
         deployment.executor_specs,
         deployment.custom_driver_specs,
         deployment.node_level_platform_configs,
     ):
-        for other in [name for name in of_nodes if name != node_id]:
-            del of_nodes[other]
-    # How the database is reached is the task's environment, never in a file.
+        for other in [name for name in specs if name != node_id]:
+            del specs[other]
+    # A file must not state how to reach the database; the task's environment does.
     deployment.ClearField("metadata_connection_config")
-    found.deployment_config.Pack(deployment, deterministic=True)
-    return found
+    node_slice.deployment_config.Pack(deployment, deterministic=True)
+    return node_slice
 
 
-def shared(by_variant: Mapping[str, pipeline_pb2.Pipeline]) -> dict[str, str]:
-    """Return encoded slices of one node by the variants that share them.
+def encode_shared(by_variant: Mapping[str, pipeline_pb2.Pipeline]) -> dict[str, str]:
+    """Return the encoded slices of one node by the variants that share them.
 
     Args:
-      by_variant: slices of the node; a variant that does not have the node is left out.
+      by_variant: slices of the node by variant; a variant without the node is left out.
 
     Returns:
-      Encoded slices by variants, such as `plain,tune`.
+      Encoded slices by comma-separated variants, such as `plain,tune`.
     """
     variants: dict[bytes, list[str]] = {}
-    for variant, found in by_variant.items():
-        variants.setdefault(found.SerializeToString(deterministic=True), []).append(variant)
+    for variant, node_slice in by_variant.items():
+        content = node_slice.SerializeToString(deterministic=True)
+        variants.setdefault(content, []).append(variant)
     return {",".join(names): encode(content) for content, names in variants.items()}

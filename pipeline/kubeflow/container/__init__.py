@@ -1,1 +1,1 @@
-"""What runs in the container of a Kubeflow task."""
+"""The code that runs in the container of a Kubeflow task."""

@@ -1,7 +1,7 @@
-"""A package run as KFP's driver and launcher run it, with processes in the place of pods.
+"""Run a package as KFP's driver and launcher do, with processes instead of pods.
 
-Nothing is known here but the package's YAML: parameters, placeholders, dependencies, environment,
-retries and the task that runs at the end are resolved from it.
+The only input is the package's YAML: it determines the parameters, placeholders, dependencies,
+environment, retries and the task that runs at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import yaml
 
 from tests import forks
 
-# What is done to a pod after it has started: its process, and which try it is.
+# A fault acts on a pod that has started; its arguments are the process and the attempt, from 0.
 Fault = Callable[["Process", int], None]
 
 _CONTAINER_COMMAND = ["python", "-m", "pipeline.kubeflow.container.node"]
@@ -33,14 +33,14 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """Its id."""
+        """Id of the process."""
 
     @property
     def exitcode(self) -> int | None:
-        """Its exit code, negative for a signal; None while it runs."""
+        """Exit code, negative for a signal; None while the process runs."""
 
     def join(self) -> None:
-        """Wait for its end."""
+        """Wait for the end of the process."""
 
 
 _INPUT = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
@@ -48,10 +48,10 @@ _OUTPUT = re.compile(r"\{\{\$\.outputs\.artifacts\['([^']+)'\]\.path\}\}")
 
 
 class _Executed:
-    def __init__(self, words: list[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                words, env=environment, cwd="/", stdin=subprocess.DEVNULL,
+                command, env=environment, cwd="/", stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         self.pid = self._process.pid
@@ -76,10 +76,10 @@ class Pod:
 
     Args:
       task: KFP's name of the task.
-      codes: exit codes of its tries; negative for a signal.
-      log: what it printed in its last try.
-      report: the page it put out, if it did.
-      seconds: wall time of its last try.
+      codes: exit codes of the attempts; negative for a signal.
+      log: output of the last attempt.
+      report: file of the page; None if the task wrote none.
+      seconds: wall time of the last attempt, in seconds.
     """
 
     task: str
@@ -90,20 +90,20 @@ class Pod:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the last try ended well."""
+        """Whether the last attempt succeeded."""
         return bool(self.codes) and self.codes[-1] == 0
 
 
 @dataclass
 class Cluster:
-    """Somewhere that packages run.
+    """A cluster that runs packages.
 
     Args:
-      folder: for what tasks put out, in the place of KFP's object store.
-      secrets: by name and key.
-      parallel: pods that run at once.
-      preloaded: fork containers from a process that has imported TensorFlow and TFX already, and
-        runs the same entrypoint; else start each command as it is written.
+      folder: folder for the tasks' output, instead of KFP's object store.
+      secrets: values of Secrets by name and key.
+      parallel: maximum number of pods that run at once.
+      preloaded: whether to fork containers from a process that has imported TensorFlow and TFX and
+        call the same entry point; False starts every command as written.
     """
 
     folder: Path
@@ -111,12 +111,18 @@ class Cluster:
     parallel: int = 2
     preloaded: bool = False
 
-    def start(self, words: list[str], environment: Mapping[str, str], log: Path) -> Process:
-        """Start a container."""
+    def start(self, command: list[str], environment: Mapping[str, str], log: Path) -> Process:
+        """Start a container.
+
+        Args:
+          command: command and arguments of the container.
+          environment: environment variables of the container.
+          log: file for the output.
+        """
         log.touch()
-        if not self.preloaded or words[:3] != _CONTAINER_COMMAND:
-            return _Executed(words, environment, log)
-        return forks.start(_node, words[3:], environment, Path("/"), log, log)
+        if not self.preloaded or command[:3] != _CONTAINER_COMMAND:
+            return _Executed(command, environment, log)
+        return forks.start(_node, command[3:], environment, Path("/"), log, log)
 
     def run(
         self,
@@ -128,10 +134,10 @@ class Cluster:
         """Run a package.
 
         Args:
-          package: the YAML.
-          run_id: KFP's id of the run; a run that is retried keeps it.
-          parameters: that whoever starts it chooses.
-          faults: by task.
+          package: YAML of the package.
+          run_id: KFP's id of the run; a retried run keeps its id.
+          parameters: values of the run's parameters by name; default none.
+          faults: faults by task; default none.
 
         Returns:
           The pods that ran, by task.
@@ -151,10 +157,11 @@ class _Run:
         self._spec, platform = yaml.safe_load_all(package)
         self._pods_spec = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         self._cluster, self._run_id, self._faults = cluster, run_id, faults
-        known = self._spec["root"]["inputDefinitions"]["parameters"]
-        assert parameters.keys() <= known.keys(), "KFP refuses unknown parameters"
+        definitions = self._spec["root"]["inputDefinitions"]["parameters"]
+        assert parameters.keys() <= definitions.keys(), "KFP refuses unknown parameters"
         self._parameters = {
-            name: parameters.get(name, each.get("defaultValue")) for name, each in known.items()
+            name: parameters.get(name, definition.get("defaultValue"))
+            for name, definition in definitions.items()
         }
         self.pods: dict[str, Pod] = {}
 
@@ -166,7 +173,7 @@ class _Run:
     def _run_graph(
         self, component: Mapping[str, Any], inputs: Mapping[str, Any], pool: ThreadPoolExecutor
     ) -> bool:
-        """Run a graph's tasks, each when what it waits for has succeeded; return how it ended."""
+        """Run a graph's tasks in the order of their dependencies; return whether all succeeded."""
         tasks = component["dag"]["tasks"]
         at_end = {
             name: task
@@ -186,19 +193,19 @@ class _Run:
             for name in ready:
                 task = waiting.pop(name)
                 reference = self._spec["components"][task["componentRef"]["name"]]
-                given = self._inputs(task, inputs)
+                task_inputs = self._inputs(task, inputs)
                 if "dag" in reference:
                     ended: Future[bool] = Future()
-                    ended.set_result(self._run_graph(reference, given, pool))
+                    ended.set_result(self._run_graph(reference, task_inputs, pool))
                     running[ended] = name
                 else:
-                    running[pool.submit(self._run_pod, name, task, reference, given)] = name
+                    running[pool.submit(self._run_pod, name, task, reference, task_inputs)] = name
             if not running:
-                break  # what is left waits for what failed
+                break  # the remaining tasks wait for a failed task
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for each in done:
-                name = running.pop(each)
-                if each.result():
+            for future in done:
+                name = running.pop(future)
+                if future.result():
                     succeeded.add(name)
                 else:
                     failed = True
@@ -208,15 +215,16 @@ class _Run:
         return not failed
 
     def _inputs(self, task: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
-        """Resolve a task's inputs, as KFP's driver does: a placeholder is the whole value."""
-        found = {}
-        for name, given in task.get("inputs", {}).get("parameters", {}).items():
-            if "componentInputParameter" in given:
-                found[name] = parent[given["componentInputParameter"]]
+        """Resolve a task's inputs as KFP's driver does: a placeholder is the whole value."""
+        resolved_inputs = {}
+        for name, value in task.get("inputs", {}).get("parameters", {}).items():
+            if "componentInputParameter" in value:
+                resolved_inputs[name] = parent[value["componentInputParameter"]]
                 continue
-            constant = given["runtimeValue"]["constant"]
-            found[name] = self._run_id if constant == "{{$.pipeline_job_uuid}}" else constant
-        return found
+            constant = value["runtimeValue"]["constant"]
+            is_run_id = constant == "{{$.pipeline_job_uuid}}"
+            resolved_inputs[name] = self._run_id if is_run_id else constant
+        return resolved_inputs
 
     def _run_pod(
         self,
@@ -235,14 +243,13 @@ class _Run:
             }
             for file in outputs.values():
                 file.parent.mkdir(parents=True, exist_ok=True)
-            words = [
-                resolved(word, inputs, outputs)
-                for word in [*container["command"], *container["args"]]
+            command = [
+                resolve(arg, inputs, outputs) for arg in [*container["command"], *container["args"]]
             ]
             environment = self._environment(container, self._pods_spec[label])
             log = self._cluster.folder / self._run_id / name / str(attempt) / "log"
             began = time.monotonic()
-            process = self._cluster.start(words, environment, log)
+            process = self._cluster.start(command, environment, log)
             if name in self._faults:
                 threading.Thread(
                     target=self._faults[name], args=(process, attempt), daemon=True
@@ -257,24 +264,30 @@ class _Run:
         return False
 
     def _environment(self, container: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, str]:
-        found = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_START",
-            "COVERAGE_PROCESS_CONFIG") if name in os.environ}  # fmt: skip
-        # An image has the project installed.
-        found["PYTHONPATH"] = str(Path(__file__).parents[3])
-        found |= {each["name"]: each["value"] for each in container.get("env", ())}
+        environment = {name: os.environ[name] for name in ("PATH", "HOME",
+            "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG") if name in os.environ}  # fmt: skip
+        # An image has the project installed; a process imports it from the clone instead.
+        environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+        environment |= {entry["name"]: entry["value"] for entry in container.get("env", ())}
         for secret in pod.get("secretAsEnv", ()):
-            for each in secret["keyToEnv"]:
+            for entry in secret["keyToEnv"]:
                 secrets = self._cluster.secrets[secret["secretName"]]
-                found[each["envVar"]] = secrets[each["secretKey"]]
-        return found
+                environment[entry["envVar"]] = secrets[entry["secretKey"]]
+        return environment
 
 
-def resolved(word: str, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> str:
-    """Replace placeholders, as KFP's launcher does: anywhere in an argument."""
-    word = _INPUT.sub(lambda found: _as_text(inputs[found[1]]), word)
-    word = _OUTPUT.sub(lambda found: str(outputs[found[1]]), word)
-    assert "{{$" not in word, f"nobody replaces this: {word}"
-    return word
+def resolve(arg: str, inputs: Mapping[str, Any], outputs: Mapping[str, Path]) -> str:
+    """Return an argument with its placeholders replaced as KFP's launcher does.
+
+    Args:
+      arg: argument of a container, with placeholders at any position.
+      inputs: values of the task's input parameters by name.
+      outputs: files of the task's output artifacts by name.
+    """
+    arg = _INPUT.sub(lambda match: _as_text(inputs[match[1]]), arg)
+    arg = _OUTPUT.sub(lambda match: str(outputs[match[1]]), arg)
+    assert "{{$" not in arg, f"KFP does not replace this placeholder: {arg}"
+    return arg
 
 
 def _as_text(value: Any) -> str:
@@ -285,14 +298,20 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def kill_when(there: Callable[[], bool], how: signal.Signals, tries: int = 1) -> Fault:
-    """Return a fault that sends a signal to a pod as soon as something is there."""
+def kill_when(condition: Callable[[], bool], signum: signal.Signals, attempts: int = 1) -> Fault:
+    """Return a fault that sends a signal to a pod as soon as a condition is true.
+
+    Args:
+      condition: function that returns whether to send the signal.
+      signum: signal to send.
+      attempts: number of attempts of the pod to send it in; default 1.
+    """
 
     def fault(process: Process, attempt: int) -> None:
-        while attempt < tries and process.exitcode is None:
-            if there():
+        while attempt < attempts and process.exitcode is None:
+            if condition():
                 assert process.pid is not None
-                os.kill(process.pid, how)
+                os.kill(process.pid, signum)
                 return
             time.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""The flights pipeline, compiled once."""
+"""Fixtures: the flights pipeline, compiled once per session."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.pipeline.kubeflow import packages
 
 @pytest.fixture(scope="session")
 def package() -> Package:
-    """The package of the flights for a team with a database, secrets and GPUs."""
+    """Return the flights' package of a team with a database, secrets and GPUs."""
     return packages.compiled()

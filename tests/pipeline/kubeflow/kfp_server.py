@@ -1,6 +1,6 @@
-"""A server that takes of KFP's API what a client of ours sends, and holds it to what is published.
+"""A test server that checks the requests of Taxiway's client against KFP's published API.
 
-The published API is that of the package kfp-server-api, which is generated from KFP's own.
+The published API comes from the package kfp-server-api, which is generated from KFP's definition.
 """
 
 from __future__ import annotations
@@ -23,111 +23,118 @@ TOKEN = "letmein"
 _SIMPLE = {"str": str, "int": (int, str), "bool": bool, "float": (int, float), "datetime": str}
 
 
-def differences(value: Any, kind: str, where: str = "") -> Iterator[str]:
-    """Yield where a value is not what the published API has.
+def differences(value: Any, kind: str, path: str = "") -> Iterator[str]:
+    """Yield one message per difference between a value and the published API.
 
     Args:
-      value: as JSON has it.
-      kind: as the generated client has it: `str`, `list[V2beta1Run]`, a model's name.
-      where: in the whole.
+      value: value from JSON.
+      kind: type in the generated client: `str`, `list[V2beta1Run]` or the name of a model.
+      path: path of the value in the request; default "".
     """
     if kind == "object":
         return
     if kind in _SIMPLE:
-        if not isinstance(value, _SIMPLE[kind]):  # 64-bit numbers are texts in JSON
-            yield f"{where}: {value!r} is no {kind}"
-    elif each := re.fullmatch(r"list\[(.*)\]", kind):
-        for number, item in enumerate(value):
-            yield from differences(item, each[1], f"{where}[{number}]")
-    elif each := re.fullmatch(r"dict\(str, (.*)\)", kind):
+        if not isinstance(value, _SIMPLE[kind]):  # JSON has 64-bit numbers as strings
+            yield f"{path}: expected {kind}, got {value!r}"
+    elif match := re.fullmatch(r"list\[(.*)\]", kind):
+        for index, item in enumerate(value):
+            yield from differences(item, match[1], f"{path}[{index}]")
+    elif match := re.fullmatch(r"dict\(str, (.*)\)", kind):
         for key, item in value.items():
-            yield from differences(item, each[1], f"{where}.{key}")
+            yield from differences(item, match[1], f"{path}.{key}")
     else:
         model = getattr(kfp_server_api, kind)
         if hasattr(model, "allowable_values") and not model.openapi_types:
             if value not in model.allowable_values:
-                yield f"{where}: {value!r} is none of {model.allowable_values}"
+                yield f"{path}: expected one of {model.allowable_values}, got {value!r}"
             return
         types = {model.attribute_map[name]: of for name, of in model.openapi_types.items()}
         for key, item in value.items():
             if key not in types:
-                yield f"{where}.{key}: {kind} has no such field"
+                yield f"{path}.{key}: {kind} has no such field"
             else:
-                yield from differences(item, types[key], f"{where}.{key}")
+                yield from differences(item, types[key], f"{path}.{key}")
 
 
 @dataclass
 class Kfp:
-    """What the server has been told, and what it will say.
+    """The state of the server: its future answers and the requests that it received.
 
     Args:
-      port: on loopback.
-      states: of a run, one for each time that it is asked for; the last one stays.
-      asked: method, path and body of each request.
-      experiments: ids by name.
-      wrong: what was not as it is published.
-      answer: status and body in the place of a right answer.
+      port: port of the server on loopback; default 0, not started.
+      states: answers about a run, one per request; the last one repeats.
+      requests: method, path and body of every request.
+      experiments: ids of experiments by name.
+      problems: differences from the published API.
+      answer: status and body to send instead of a correct answer; default None.
     """
 
     port: int = 0
     states: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    requests: list[tuple[str, str, Any]] = field(default_factory=list)
     experiments: dict[str, str] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     answer: tuple[int, bytes] | None = None
 
     @property
     def host(self) -> str:
-        """The server's address."""
+        """Address of the server."""
         return f"http://127.0.0.1:{self.port}"
 
     def take(self, method: str, url: str, body: Any) -> tuple[int, Any]:
-        """Answer a request."""
+        """Return the status and the body of the answer to a request.
+
+        Args:
+          method: method of the request.
+          url: path and query of the request.
+          body: parsed body of the request; None without a body.
+        """
         parts = urlsplit(url)
         path = parts.path.removeprefix("/apis/v2beta1")
-        self.asked.append((method, path, body))
+        self.requests.append((method, path, body))
         if (method, path) == ("GET", "/experiments"):
-            asked = parse_qs(parts.query)
-            [predicate] = json.loads(asked["filter"][0])["predicates"]
+            query = parse_qs(parts.query)
+            [predicate] = json.loads(query["filter"][0])["predicates"]
             name = predicate.pop("stringValue")
             assert predicate == {"operation": "EQUALS", "key": "display_name"}
-            found = [{"experiment_id": self.experiments[name]}] if name in self.experiments else []
-            return 200, {"experiments": found} if found else {}
+            if name not in self.experiments:
+                return 200, {}
+            return 200, {"experiments": [{"experiment_id": self.experiments[name]}]}
         if (method, path) == ("POST", "/experiments"):
-            self._hold(body, "V2beta1Experiment")
+            self._check(body, "V2beta1Experiment")
             self.experiments[body["display_name"]] = "e-1"
             return 200, body | {"experiment_id": "e-1"}
         if (method, path) == ("POST", "/runs"):
-            self._hold(body, "V2beta1Run")
-            self._hold_package(body)
+            self._check(body, "V2beta1Run")
+            self._check_package(body)
             return 200, body | {"run_id": "r-1", "state": "PENDING"}
         if (method, path) == ("POST", "/recurringruns"):
-            self._hold(body, "V2beta1RecurringRun")
-            self._hold_package(body)
+            self._check(body, "V2beta1RecurringRun")
+            self._check_package(body)
             return 200, body | {"recurring_run_id": "s-1"}
         if (method, path) == ("GET", "/runs/r-1"):
             return 200, self.states.pop(0) if len(self.states) > 1 else self.states[0]
         message = {"error": "Run not found.", "code": 5, "message": f"{path} not found."}
         return 404, message
 
-    def _hold(self, body: Any, kind: str) -> None:
-        self.wrong += differences(body, kind, kind)
+    def _check(self, body: Any, kind: str) -> None:
+        self.problems += differences(body, kind, kind)
 
-    def _hold_package(self, body: Any) -> None:
+    def _check_package(self, body: Any) -> None:
         from kfp.pipeline_spec import pipeline_spec_pb2 as spec
 
         assert body["experiment_id"] == "e-1"
         both = body["pipeline_spec"]
         parsed = json_format.ParseDict(both["pipeline_spec"], spec.PipelineSpec())
         json_format.ParseDict(both["platform_spec"], spec.PlatformSpec())
-        known = parsed.root.input_definitions.parameters
-        unknown = body["runtime_config"]["parameters"].keys() - known.keys()
-        self.wrong += [f"parameter {name} is none of the package" for name in unknown]
+        definitions = parsed.root.input_definitions.parameters
+        unknown = body["runtime_config"]["parameters"].keys() - definitions.keys()
+        self.problems += [f"the package has no parameter {name}" for name in unknown]
 
 
 @contextmanager
 def serving() -> Iterator[Kfp]:
-    """Run the server while the block runs."""
+    """Run the server during the block and yield its state."""
     kfp = Kfp()
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,8 +146,8 @@ def serving() -> Iterator[Kfp]:
             elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 status, content = 401, b'{"error": "no token", "message": "no token"}'
             else:
-                status, found = kfp.take(self.command, self.path, body)
-                content = json.dumps(found).encode()
+                status, answer = kfp.take(self.command, self.path, body)
+                content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             if status == 302:
@@ -151,7 +158,7 @@ def serving() -> Iterator[Kfp]:
         do_GET = do_POST = _answer  # noqa: N815 (the library's names)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     kfp.port = server.server_address[1]

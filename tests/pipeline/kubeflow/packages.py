@@ -1,4 +1,4 @@
-"""The flights pipeline as a package, and how a person reads it.
+"""The package of the flights pipeline, and the same package in a readable form.
 
 `python -m tests.pipeline.kubeflow.packages` writes the package that the tests expect.
 """
@@ -25,7 +25,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "0")
 PROJECT = Path(__file__).parents[3]
 EXPECTED = Path(__file__).with_name("flights.yaml")
 
-IN_A_TEAM = KubeflowSettings(
+TEAM_SETTINGS = KubeflowSettings(
     image="registry.example/taxiway:1",
     metadata_secret="taxiway-metadata",
     metadata_tls_secret="taxiway-metadata-tls",
@@ -45,23 +45,23 @@ IN_A_TEAM = KubeflowSettings(
     },
 )  # fmt: skip
 
-OF_A_TEAM = MetadataSettings(
+TEAM_DATABASE = MetadataSettings(
     host="mysql.pipelines", database="taxiway_flights", ssl_cert=Path("client.pem")
 )
 
 
-def plain(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Settings:
-    """Return the project's own settings, with a section on Kubeflow."""
-    found = loading.load_plain(PROJECT / loading.DEFAULT_FILE)
-    return found.model_copy(update={"kubeflow": kubeflow} | more)
+def plain(kubeflow: KubeflowSettings = TEAM_SETTINGS, **more: Any) -> Settings:
+    """Return the project's settings with a section on Kubeflow."""
+    settings = loading.load_plain(PROJECT / loading.DEFAULT_FILE)
+    return settings.model_copy(update={"kubeflow": kubeflow} | more)
 
 
-def compiled(kubeflow: KubeflowSettings = IN_A_TEAM, **more: Any) -> Package:
-    """Return the package of the project's own settings, with a section on Kubeflow."""
-    from pipeline.kubeflow.compiler.compilation import compile_package
+def compiled(kubeflow: KubeflowSettings = TEAM_SETTINGS, **more: Any) -> Package:
+    """Return the package of the project's settings with a section on Kubeflow."""
+    from pipeline.kubeflow.compiler.compile import compile_package
 
-    found = plain(kubeflow, **more)
-    return compile_package(loading.absolute(found, PROJECT), found)
+    settings = plain(kubeflow, **more)
+    return compile_package(loading.absolute(settings, PROJECT), settings)
 
 
 class _Readable(yaml.SafeDumper):
@@ -78,36 +78,36 @@ _Readable.add_representer(
 
 
 def readable(package: Package) -> str:
-    """Return a package with its encoded arguments decoded, so that a change can be reviewed."""
+    """Return a package with decoded arguments, so that a reviewer can read its changes."""
     pipeline = json.loads(json.dumps(package.pipeline))
-    seen: set[str] = set()
+    written: set[str] = set()
     for executor in pipeline["deploymentSpec"]["executors"].values():
-        words = _decoded(executor["container"]["args"])
-        # All tasks have the same settings.
-        executor["container"]["args"] = ["as above" if word in seen else word for word in words]
-        seen.update(word for word in words if "\n" in word)
+        args = _decoded(executor["container"]["args"])
+        # All tasks have the same settings, so later copies are left out.
+        executor["container"]["args"] = ["as above" if arg in written else arg for arg in args]
+        written.update(arg for arg in args if "\n" in arg)
     documents = [pipeline, package.platform]
     return yaml.dump_all(
         documents, Dumper=_Readable, sort_keys=True, width=2**31, allow_unicode=True
     )
 
 
-def _decoded(words: list[str]) -> list[str]:
-    found = list(words)
-    for place, word in enumerate(words):
-        if word in ("--settings", "--graph"):
-            found[place + 1] = json.dumps(
-                json.loads(encoding.decode(words[place + 1])), indent=1, sort_keys=True
+def _decoded(args: list[str]) -> list[str]:
+    decoded = list(args)
+    for index, arg in enumerate(args):
+        if arg in ("--settings", "--graph"):
+            decoded[index + 1] = json.dumps(
+                json.loads(encoding.decode(args[index + 1])), indent=1, sort_keys=True
             )
-        elif word == "--ir":
-            found[place + 2] = _slice(words[place + 2])
-    return found
+        elif arg == "--ir":
+            decoded[index + 2] = _slice(args[index + 2])
+    return decoded
 
 
 def _slice(text: str) -> str:
     from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
-    assert executable_spec_pb2.DESCRIPTOR, "for the deployment, which is of any type"
+    assert executable_spec_pb2.DESCRIPTOR, "importing it registers the types of the deployment"
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
     return text_format.MessageToString(ir)
 

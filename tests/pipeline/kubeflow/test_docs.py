@@ -1,4 +1,4 @@
-"""The ten steps of docs/kubeflow.md name what is there, and show what is printed."""
+"""The ten steps of docs/kubeflow.md use existing names and show the real output."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _SETTINGS = "kubeflow.toml"
 
 
 def _applied() -> list[str]:
-    """Return the folders that are applied, as the tests of manifests render them."""
-    return [words[3] for words in _DOCUMENT.commands("kubectl") if words[2:3] == ["-k"]]
+    """Return the folders that `kubectl apply` gets; the tests of the manifests render them."""
+    return [command[3] for command in _DOCUMENT.commands("kubectl") if command[2:3] == ["-k"]]
 
 
 def _rendered(folder: str) -> list[rendered.Object]:
@@ -37,14 +37,14 @@ def _rendered(folder: str) -> list[rendered.Object]:
 
 @pytest.fixture
 def shown(tmp_path: Path) -> Settings:
-    """The settings of step 6: those of this project, and what is added to a copy of them."""
+    """Return the settings of step 6: this project's settings with the section that it adds."""
     [added] = _DOCUMENT.blocks("toml")
     file = tmp_path / _SETTINGS
     file.write_text(f"{rendered.text(PROJECT / 'taxiway.toml')}\n{added}", encoding="utf-8")
     return loading.load_plain(file)
 
 
-def _said(error: TaxiwayError) -> str:
+def _printed(error: TaxiwayError) -> str:
     return f"Stopped: {error.what}\nNext   {error.next_step}\n"
 
 
@@ -53,109 +53,109 @@ def test_there_are_ten_steps() -> None:
     assert numbers == [str(number) for number in range(1, 11)]
 
 
-@pytest.mark.parametrize("words", _DOCUMENT.commands("taxiway"), ids=" ".join)
-def test_a_command_of_taxiway_takes_these_words(words: list[str]) -> None:
-    documents.parse(words)
+@pytest.mark.parametrize("args", _DOCUMENT.commands("taxiway"), ids=" ".join)
+def test_taxiway_accepts_these_arguments(args: list[str]) -> None:
+    documents.parse(args)
 
 
-def test_each_command_of_kubeflow_reads_the_settings_shown() -> None:
-    """Those of `taxiway run` on one machine name no database that only a cluster reaches."""
+def test_every_command_reads_the_settings_shown() -> None:
+    """`taxiway run` keeps its own file because only the cluster reaches this database."""
     assert ["cp", "taxiway.toml", _SETTINGS] in _DOCUMENT.commands()
     commands = _DOCUMENT.commands("taxiway")
-    assert {words[1] for words in commands} == {"kubeflow"}
-    for words in commands:
-        assert words[words.index("--settings") + 1] == _SETTINGS
+    assert {command[1] for command in commands} == {"kubeflow"}
+    for command in commands:
+        assert command[command.index("--settings") + 1] == _SETTINGS
 
 
-def test_the_pod_for_the_registry_has_the_tasks_image(shown: Settings) -> None:
+def test_the_admin_pod_has_the_image_of_the_tasks(shown: Settings) -> None:
     [admin] = rendered.pods("admin")
     assert admin.containers[0]["image"] == shown.kubeflow.image
 
 
-def test_the_image_is_built_with_what_the_dockerfile_takes(shown: Settings) -> None:
+def test_the_image_is_built_with_arguments_of_the_dockerfile(shown: Settings) -> None:
     build, run, push = _DOCUMENT.commands("docker")
     _, stages = image.parsed()
-    known = {step.value[0].split("=")[0] for step in stages[-1].of_kind("ARG")}
-    given = {after.split("=")[0] for word, after in pairwise(build) if word == "--build-arg"}
-    assert given and given <= known
-    named = {word for words in (build, run, push) for word in words if "/taxiway:" in word}
-    assert named == {shown.kubeflow.image}
+    arguments = {step.value[0].split("=")[0] for step in stages[-1].of_kind("ARG")}
+    passed = {after.split("=")[0] for arg, after in pairwise(build) if arg == "--build-arg"}
+    assert passed and passed <= arguments
+    images = {arg for command in (build, run, push) for arg in command if "/taxiway:" in arg}
+    assert images == {shown.kubeflow.image}
 
 
-def test_what_is_applied_can_be_rendered() -> None:
+def test_applied_folders_can_be_rendered() -> None:
     assert _applied() == ["serving/k8s/volume", _OURS, "serving/k8s/overlays/production"]
     for folder in [*_applied(), f"{_OURS}/account", f"{_OURS}/metadata"]:
         assert _rendered(folder)
 
 
-def test_the_objects_named_are_rendered() -> None:
+def test_named_objects_are_rendered() -> None:
     named = set(re.findall(r"\b(deployment|statefulset|pod)/([\w-]+)", _DOCUMENT.text))
     objects = {
-        (each["kind"].lower(), each["metadata"]["name"])
+        (item["kind"].lower(), item["metadata"]["name"])
         for folder in _applied()
-        for each in _rendered(folder)
+        for item in _rendered(folder)
     }
     assert len(named) == 3
     assert named <= objects
 
 
-def test_the_settings_name_what_was_applied(shown: Settings) -> None:
+def test_the_settings_name_applied_objects(shown: Settings) -> None:
     objects = {
-        (each["kind"], each["metadata"]["name"])
+        (item["kind"], item["metadata"]["name"])
         for folder in _applied()
-        for each in _rendered(folder)
+        for item in _rendered(folder)
     }
     assert ("Service", shown.metadata.host) in objects
     assert ("ServiceAccount", shown.kubeflow.service_account) in objects
     assert ("PersistentVolumeClaim", shown.kubeflow.volume_claim) in objects
 
 
-def test_the_secret_has_the_keys_that_are_read(shown: Settings) -> None:
-    [made] = [words for words in _DOCUMENT.commands("kubectl") if words[1] == "create"]
-    assert made[:5] == ["kubectl", "create", "secret", "generic", shown.kubeflow.metadata_secret]
-    keys = {word.split("=")[1] for word in made[5:]}
+def test_the_secret_has_the_keys_that_pods_read(shown: Settings) -> None:
+    [create] = [args for args in _DOCUMENT.commands("kubectl") if args[1] == "create"]
+    assert create[:5] == ["kubectl", "create", "secret", "generic", shown.kubeflow.metadata_secret]
+    keys = {arg.split("=")[1] for arg in create[5:]}
     [pod] = rendered.pods(str(PROJECT / _OURS))
     [container] = pod.containers
     read = {
-        each["value"].rpartition("/")[2]
-        for each in container["env"]
-        if each["name"].endswith("_FILE")
+        entry["value"].rpartition("/")[2]
+        for entry in container["env"]
+        if entry["name"].endswith("_FILE")
     }
     assert keys == read == {"password", "root-password"}
 
 
-def test_compiling_prints_what_is_shown(shown: Settings) -> None:
+def test_compile_prints_the_output_shown(shown: Settings) -> None:
     package = packages.compiled(shown.kubeflow, metadata=shown.metadata)
     tasks = len(package.pipeline["deploymentSpec"]["executors"])
     line = re.fullmatch(r"flights.yaml: (\d+) tasks, (\d+) kB\n", _SHOWN[0])
     assert line is not None
     assert int(line[1]) == tasks
-    # Each setting of the project is in it seventeen times.
+    # The package contains the settings 17 times, so its size depends on the project.
     assert int(line[2]) == pytest.approx(len(package.to_yaml().encode()) / 1e3, rel=0.1)
 
 
-def test_without_an_image_it_says_what_is_shown(tmp_path: Path) -> None:
+def test_the_error_without_an_image_is_the_one_shown(tmp_path: Path) -> None:
     done = taxiway("kubeflow", "compile", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == _SHOWN[1]
 
 
-def test_without_a_way_there_it_says_what_is_shown() -> None:
-    with socket.socket() as taken:  # bound, and not listening
-        taken.bind(("127.0.0.1", 0))
-        host = f"http://127.0.0.1:{taken.getsockname()[1]}"
+def test_the_error_without_a_connection_is_the_one_shown() -> None:
+    with socket.socket() as bound:  # a bound socket that does not listen refuses connections
+        bound.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(TaxiwayError) as error:
             Client(KubeflowSettings(host=host), {}).state("r-1")
-    assert _said(error.value).replace(host, "http://localhost:8080") == _SHOWN[2]
+    assert _printed(error.value).replace(host, "http://localhost:8080") == _SHOWN[2]
 
 
-def test_a_stranger_is_told_what_is_shown() -> None:
+def test_the_error_without_credentials_is_the_one_shown() -> None:
     with kfp_server.serving() as kfp, pytest.raises(TaxiwayError) as error:
         Client(KubeflowSettings(host=kfp.host), {}).state("r-1")
-    assert _said(error.value).replace(kfp.host, "https://kubeflow.example") == _SHOWN[3]
+    assert _printed(error.value).replace(kfp.host, "https://kubeflow.example") == _SHOWN[3]
 
 
-def test_what_it_links_to_exists() -> None:
+def test_links_lead_to_existing_files() -> None:
     assert _DOCUMENT.links()
     for file in _DOCUMENT.links():
         assert file.exists(), file

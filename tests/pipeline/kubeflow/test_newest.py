@@ -1,4 +1,4 @@
-"""The newest SDK of Kubeflow Pipelines reads what is compiled, and loses nothing of it."""
+"""The newest SDK of Kubeflow Pipelines reads a package without loss."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOCK = _FOLDER / "requirements.lock"
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The interpreter of an environment with that SDK."""
+    """Return the interpreter of an environment with that SDK."""
     environment = environments.made_once("newest-kfp", [_LOCK], _install)
     return environment / "bin" / "python"
 
@@ -27,13 +27,13 @@ def python() -> Path:
 def _install(environment: Path) -> None:
     uv = PROJECT / ".uv" / "bin" / "uv"
     if not uv.exists():
-        pytest.skip("uv, which the project's set-up brings, is not there")
-    for words in (
+        pytest.skip("uv, which `make setup` installs, is missing")
+    for args in (
         ["venv", "--python", PROJECT / ".venv/bin/python", environment],
         ["pip", "install", "--require-hashes", "--requirement", _LOCK],
     ):
         made = subprocess.run(
-            [uv, "--quiet", *words],
+            [uv, "--quiet", *args],
             env=os.environ | {"VIRTUAL_ENV": str(environment)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -43,7 +43,7 @@ def _install(environment: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_newest_sdk_reads_all_of_a_package(
+def test_the_newest_sdk_reads_a_package_without_loss(
     python: Path, package: Package, tmp_path: Path
 ) -> None:
     file = tmp_path / "package.yaml"

@@ -1,5 +1,5 @@
-// Take a package as the API server of Kubeflow Pipelines does, and print the Argo Workflow that it
-// makes of it.
+// Compile a package as the API server of Kubeflow Pipelines does, and print the resulting Argo
+// Workflow.
 package main
 
 import (

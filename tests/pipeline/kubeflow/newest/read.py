@@ -1,6 +1,6 @@
-"""Read a package as the newest SDK of Kubeflow Pipelines does; print what it understood.
+"""Read a package with the newest SDK of Kubeflow Pipelines and print the result.
 
-Runs in an environment of its own: that SDK needs a newer protobuf than TFX 1.16 has.
+That SDK requires a newer protobuf than TFX 1.16, so this runs in a separate environment.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kfp.kubernetes import kubernetes_executor_config_pb2 as kubernetes
 read = components.load_component_from_file(sys.argv[1])
 pods = json_format.MessageToDict(read.platform_spec)["platforms"]["kubernetes"]["deploymentSpec"]
 for pod in pods["executors"].values():
-    # Raises at a field that it does not know.
+    # Raises at an unknown field.
     json_format.ParseDict(pod, kubernetes.KubernetesExecutorConfig())
 print(
     json.dumps(

@@ -1,4 +1,4 @@
-"""A package: what it says, that it says it always alike, and that KFP can read it."""
+"""Compilation is deterministic, follows the settings and gives what KFP can read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from google.protobuf import json_format
 
 from pipeline.errors import UsageError
 from pipeline.kubeflow import encoding
-from pipeline.kubeflow.compiler import compilation, slices
+from pipeline.kubeflow.compiler import compile as compile_module
 from pipeline.kubeflow.compiler import package as package_module
+from pipeline.kubeflow.compiler import slices
 from pipeline.kubeflow.compiler.package import Package
 from pipeline.kubeflow.placing import apply_layout
 from pipeline.project import files as project
@@ -47,21 +48,21 @@ def _tasks(package: Package) -> dict[str, Any]:
     return package.pipeline["components"]["comp-pipeline"]["dag"]["tasks"]
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 11), reason="of TFX 1.16; another compiles otherwise")
-def test_the_package_is_the_one_that_was_reviewed(package: Package) -> None:
+@pytest.mark.skipif(sys.version_info >= (3, 11), reason="TFX 1.16 wrote the expected file")
+def test_the_package_equals_the_reviewed_one(package: Package) -> None:
     expected = packages.EXPECTED.read_text(encoding="utf-8")
     assert packages.readable(package) == expected, (
-        "if that is as it should be: python -m tests.pipeline.kubeflow.packages"
+        "if the change is intended, run: python -m tests.pipeline.kubeflow.packages"
     )
 
 
 @pytest.mark.slow
 def test_the_command_writes_the_same_bytes_in_any_process(tmp_path: Path) -> None:
-    """With another hash seed, sets and dictionaries have another order."""
+    """Use another hash seed, which changes the order of sets."""
     file = tmp_path / "taxiway.toml"
     plain = packages.plain(KubeflowSettings(image="registry.example/taxiway:1"))
     file.write_text(rendering.as_toml(plain), encoding="utf-8")
-    # What settings name is found from where they are.
+    # Relative paths start at the folder of the settings file, so the files are copied there.
     for name in filter(None, (plain.features, plain.schema_file, plain.policy_file)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, tmp_path / name)
@@ -77,7 +78,7 @@ def test_the_command_writes_the_same_bytes_in_any_process(tmp_path: Path) -> Non
     assert written == packages.compiled(plain.kubeflow).to_yaml()
 
 
-def test_what_is_written_reads_back(package: Package) -> None:
+def test_a_written_package_reads_back(package: Package) -> None:
     assert package_module.load(package.to_yaml()) == package
     with pytest.raises(ValueError, match="two YAML documents"):
         package_module.load("a: 1")
@@ -85,41 +86,41 @@ def test_what_is_written_reads_back(package: Package) -> None:
         package_module.load("a: [")
 
 
-def test_kfp_s_own_messages_take_the_package(package: Package) -> None:
+def test_the_messages_of_kfp_parse_the_package(package: Package) -> None:
     spec = pytest.importorskip("kfp.pipeline_spec.pipeline_spec_pb2")
     parsed = json_format.ParseDict(package.pipeline, spec.PipelineSpec())
     assert parsed.schema_version == "2.1.0"
     deployment = package.pipeline["deploymentSpec"]
     executors = json_format.ParseDict(deployment, spec.PipelineDeploymentConfig()).executors
-    assert {each.WhichOneof("spec") for each in executors.values()} == {"container"}
+    assert {executor.WhichOneof("spec") for executor in executors.values()} == {"container"}
     platform = json_format.ParseDict(package.platform, spec.PlatformSpec())
     assert set(platform.platforms["kubernetes"].deployment_spec.executors) == set(executors)
 
 
 @pytest.mark.parametrize("variant", list(slices.VARIANTS))
-def test_a_task_runs_the_very_node_that_a_run_on_one_machine_has(variant: str) -> None:
+def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     from tfx.dsl.compiler import compiler
 
     from pipeline.pipeline import create_pipeline
 
     plain = packages.plain()
-    there = compilation.in_container(plain)
+    settings = compile_module.container_settings(plain)
     files = project.load(loading.absolute(plain, PROJECT))
     data = Layout(201305, (201303, 201304), Path("/workspace/data/0123"))
     local = compiler.Compiler().compile(
-        create_pipeline(there, files.features, files.policy, data, **slices.VARIANTS[variant])
+        create_pipeline(settings, files.features, files.policy, data, **slices.VARIANTS[variant])
     )
-    placed = compilation.variants(there, files)[variant]
-    [pusher] = [each for each in local.nodes if each.pipeline_node.node_info.id == "Pusher"]
-    known = pusher.pipeline_node.parameters.parameters["custom_config"].field_value.string_value
-    apply_layout(placed, there, data, json.loads(known)["code_hash"])
-    names = [each.pipeline_node.node_info.id for each in local.nodes]
-    assert names == [each.pipeline_node.node_info.id for each in placed.nodes]
+    bound = compile_module.compile_variants(settings, files)[variant]
+    [pusher] = [node for node in local.nodes if node.pipeline_node.node_info.id == "Pusher"]
+    config = pusher.pipeline_node.parameters.parameters["custom_config"].field_value.string_value
+    apply_layout(bound, settings, data, json.loads(config)["code_hash"])
+    names = [node.pipeline_node.node_info.id for node in local.nodes]
+    assert names == [node.pipeline_node.node_info.id for node in bound.nodes]
     for name in names:
-        assert slices.slice_node(placed, name) == slices.slice_node(local, name)
+        assert slices.slice_node(bound, name) == slices.slice_node(local, name)
 
 
-def test_what_is_encoded_is_decoded() -> None:
+def test_decoding_reverses_encoding() -> None:
     content = bytes(range(256)) * 9
     assert encoding.decode(encoding.encode(content)) == content
     for damaged in ("", "H4s", encoding.encode(content)[:-8], "!" + encoding.encode(content)):
@@ -127,7 +128,7 @@ def test_what_is_encoded_is_decoded() -> None:
             encoding.decode(damaged)
 
 
-def test_tasks_wait_for_what_they_need(package: Package) -> None:
+def test_tasks_wait_for_their_inputs(package: Package) -> None:
     waits = {name: task.get("dependentTasks") for name, task in _tasks(package).items()}
     assert waits["start"] is None
     assert waits["example-gen"] == waits["import-schema-gen"] == ["start"]
@@ -139,24 +140,22 @@ def test_tasks_wait_for_what_they_need(package: Package) -> None:
     assert record["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
 
 
-def test_a_slice_is_small_and_holds_one_node_and_no_database(package: Package) -> None:
+def test_a_slice_is_small_and_has_one_node_and_no_database(package: Package) -> None:
     from tfx.proto.orchestration import pipeline_pb2
 
-    words = _container(package, "trainer")["args"]
-    variants = {
-        words[place + 1]: words[place + 2] for place, word in enumerate(words) if word == "--ir"
-    }
+    args = _container(package, "trainer")["args"]
+    variants = {args[index + 1]: args[index + 2] for index, arg in enumerate(args) if arg == "--ir"}
     assert list(variants) == ["plain", "tune", "warm-start"]
     for text in variants.values():
         assert len(text) < 2000
         ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
         assert [node.pipeline_node.node_info.id for node in ir.nodes] == ["Trainer"]
         assert b"metadata_connection" not in ir.SerializeToString()
-    words = _container(package, "statistics-gen")["args"]
-    assert words[words.index("--ir") + 1] == "plain,tune,warm-start"
+    args = _container(package, "statistics-gen")["args"]
+    assert args[args.index("--ir") + 1] == "plain,tune,warm-start"
 
 
-def test_resources_come_from_settings_and_else_from_what_was_measured(package: Package) -> None:
+def test_resources_come_from_the_settings_or_the_measured_defaults(package: Package) -> None:
     trainer = _container(package, "trainer")
     assert trainer["image"] == "registry.example/taxiway-gpu:1"
     assert trainer["resources"] == {
@@ -179,12 +178,12 @@ def test_resources_come_from_settings_and_else_from_what_was_measured(package: P
     ]
 
 
-def test_secrets_and_volumes_are_named_and_never_written(
+def test_a_package_names_secrets_and_never_contains_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "password").write_text("hunter2")
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "hunter2")
-    database = packages.OF_A_TEAM.model_copy(update={"password_file": tmp_path / "password"})
+    database = packages.TEAM_DATABASE.model_copy(update={"password_file": tmp_path / "password"})
     package = packages.compiled(metadata=database)
     assert "hunter2" not in packages.readable(package)
     assert str(tmp_path) not in packages.readable(package)
@@ -205,7 +204,7 @@ def test_secrets_and_volumes_are_named_and_never_written(
         "app.kubernetes.io/name": "taxiway", "app.kubernetes.io/instance": "flights",
         "app.kubernetes.io/component": "pusher", "team": "flights",
     }  # fmt: skip
-    env = {each["name"]: each["value"] for each in _container(package, "pusher")["env"]}
+    env = {entry["name"]: entry["value"] for entry in _container(package, "pusher")["env"]}
     assert env == {
         "TAXIWAY_METADATA_HOST": "mysql.pipelines", "TAXIWAY_METADATA_PORT": "3306",
         "TAXIWAY_METADATA_DATABASE": "taxiway_flights", "TAXIWAY_METADATA_USER": "taxiway",
@@ -215,9 +214,9 @@ def test_secrets_and_volumes_are_named_and_never_written(
     }  # fmt: skip
 
 
-def test_whoever_starts_a_run_may_choose(package: Package) -> None:
+def test_a_run_has_parameters_with_defaults(package: Package) -> None:
     parameters = package.pipeline["root"]["inputDefinitions"]["parameters"]
-    assert {name: (each["parameterType"], each["defaultValue"]) for name, each in
+    assert {name: (value["parameterType"], value["defaultValue"]) for name, value in
             parameters.items()} == {
         "span": ("NUMBER_INTEGER", 0.0), "window": ("NUMBER_INTEGER", 3.0),
         "data_root": ("STRING", ""), "tune": ("BOOLEAN", False),
@@ -226,54 +225,54 @@ def test_whoever_starts_a_run_may_choose(package: Package) -> None:
     assert "{{$.inputs.parameters['warm_start']}}" in _container(package, "start")["args"]
 
 
-def test_paths_are_those_of_the_container() -> None:
+def test_task_settings_have_paths_of_the_container() -> None:
     source = SourceSettings(kind="folder", path=Path("rides"), serving_logs=Path("/logs"))
-    there = compilation.in_container(packages.plain(source=source))
-    assert there.workspace == Path("/workspace")
-    assert there.schema_file == Path("/taxiway/schema/schema.pbtxt")
-    assert there.source.path == Path("/taxiway/rides")
-    assert there.source.serving_logs == Path("/logs")
-    assert there.metadata == MetadataSettings()
-    assert there.kubeflow.timeout_seconds == 7200, "the longest that a task may take"
+    settings = compile_module.container_settings(packages.plain(source=source))
+    assert settings.workspace == Path("/workspace")
+    assert settings.schema_file == Path("/taxiway/schema/schema.pbtxt")
+    assert settings.source.path == Path("/taxiway/rides")
+    assert settings.source.serving_logs == Path("/logs")
+    assert settings.metadata == MetadataSettings()
+    assert settings.kubeflow.timeout_seconds == 7200, "the longest time limit of a task"
 
 
-def test_without_an_image_nothing_is_compiled() -> None:
+def test_an_image_is_required() -> None:
     with pytest.raises(UsageError, match=r"^kubeflow\.image: no image is set"):
         packages.compiled(KubeflowSettings())
 
 
-def test_a_component_that_is_none_is_refused() -> None:
+def test_an_unknown_component_is_refused() -> None:
     settings_ = KubeflowSettings(image="x", components={"Trainr": TaskSettings(gpus=1)})
     with pytest.raises(UsageError, match=r"there is no component Trainr; there are DataGate, "):
         packages.compiled(settings_)
 
 
-def test_a_place_that_is_no_folder_is_refused() -> None:
-    with pytest.raises(ValueError, match="workspace is an absolute path in the container"):
+def test_a_workspace_in_object_storage_is_refused() -> None:
+    with pytest.raises(ValueError, match="workspace must be an absolute path in the container"):
         KubeflowSettings(workspace=Path("gs://bucket/workspace"))
 
 
-def test_the_terminal_hears_where_it_is(tmp_path: Path) -> None:
+def test_the_command_prints_that_an_image_is_required(tmp_path: Path) -> None:
     refused = taxiway("kubeflow", "compile", cwd=tmp_path)
     assert refused.returncode == 2
     assert "kubeflow.image: no image is set" in refused.stderr
     assert yaml.safe_load(refused.stdout) is None
 
 
-def test_tasks_do_beam_s_work_on_the_engine_of_the_settings() -> None:
+def test_tasks_use_the_beam_engine_of_the_settings() -> None:
     flink = FlinkSettings(master="flink:8081", setup_file=Path("setup.py"), parallelism=4)
     beam = BeamSettings(
         engine="flink", flink=flink, components={"Evaluator": ComponentSettings(engine="local")}
     )
     package = packages.compiled(beam=beam)
     for name in ("example-gen", "statistics-gen", "transform", "evaluator"):
-        words = _container(package, name)["args"]
-        said = encoding.decode(words[words.index("--settings") + 1])
-        assert Settings.model_validate_json(said).beam == beam.model_copy(
+        args = _container(package, name)["args"]
+        content = encoding.decode(args[args.index("--settings") + 1])
+        assert Settings.model_validate_json(content).beam == beam.model_copy(
             update={"flink": flink.model_copy(update={"setup_file": Path("/taxiway/setup.py")})}
         )
 
 
-def test_an_engine_that_lacks_a_setting_is_refused_before_a_package_is_made() -> None:
+def test_an_engine_without_a_required_setting_is_refused_before_compiling() -> None:
     with pytest.raises(UsageError, match=r"beam\.flink\.master is not set"):
         packages.compiled(beam=BeamSettings(engine="flink"))
