@@ -1,4 +1,4 @@
-"""How the model compares with gradient boosting on the same features, a month ahead."""
+"""Compare the model with gradient boosting on the same features, a month ahead."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Month:
     """AUC of both models on one month.
 
     Args:
-      span: the month, trained on the three before it.
-      taxiway: of the pipeline's model.
-      boosting: of gradient boosting.
+      span: year and month, such as 201304; the models are trained on the three months before it.
+      taxiway: AUC of the pipeline's model.
+      boosting: AUC of gradient boosting.
     """
 
     span: int
@@ -40,14 +40,14 @@ class Month:
 
 
 def compare(span: int, scratch: Path) -> Month:
-    """Train both models on the months before a span, and score the span.
+    """Train both models on the months before a span, and measure them on the span.
 
     Args:
-      span: the month.
+      span: year and month, such as 201304.
       scratch: folder for the pipeline's workspaces.
 
     Returns:
-      Both AUCs.
+      The AUC of both models.
     """
     return Month(span, _taxiway(span, scratch), _boosting(span, scratch))
 

@@ -1,4 +1,4 @@
-"""The same real flights for every contender, as Parquet and as CSV."""
+"""Write the same real flights for every contender, as Parquet and as CSV."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TRAIN_SHARE = 2 / 3
 
 @dataclass(frozen=True)
 class Data:
-    """Where a contender finds its rows.
+    """The files that every contender reads.
 
     Args:
-      folder: holds `parquet/{1,2}.parquet` (train, eval), `csv/{train,eval}/rows.csv`.
-      rows: how many there are.
+      folder: folder of `parquet/{1,2}.parquet` (train, eval) and `csv/{train,eval}/rows.csv`.
+      rows: number of rows in both splits.
     """
 
     folder: Path
@@ -45,11 +45,11 @@ def write(folder: Path, rows: int | None) -> Data:
     """Write flights of 2013: eleven months to train on, December to evaluate on.
 
     Args:
-      folder: where the files go.
-      rows: size of a sample, two thirds of it to train on; None means all the flights.
+      folder: folder to write the files to.
+      rows: number of rows in a sample, two thirds of them to train on; None for all flights.
 
     Returns:
-      Where they are.
+      The files.
     """
     layout = lay_out(open_source(SourceSettings()), folder / "months", None, 11)
     splits = {
@@ -70,7 +70,7 @@ def write(folder: Path, rows: int | None) -> Data:
     for span, (split, table) in enumerate(splits.items(), start=1):
         pq.write_table(table, data.parquet / f"{span}.parquet")
         (data.csv / split).mkdir(parents=True, exist_ok=True)
-        # Arrow's writer quotes the header; TFX would take the quotes for part of the names.
+        # Arrow's writer quotes the header, and TFX would read the quotes as part of the names.
         table.to_pandas(integer_object_nulls=True).to_csv(
             data.csv / split / "rows.csv", index=False
         )

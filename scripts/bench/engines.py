@@ -1,4 +1,4 @@
-"""What Beam's components take in this process, and on a Flink cluster on the same machine."""
+"""Measure Beam's components in one process, and on a Flink cluster on the same machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scripts.bench import data
 from scripts.clusters.flink import running
 
 _PROJECT = Path(__file__).parents[2]
-# The Trainer is not Beam's, and each engine trains the same.
+# The Trainer does not use Beam and is equal for every engine, so one epoch is enough.
 _SETTINGS = f"""\
 features = "{_PROJECT}/models/flights.toml"
 schema_file = "{_PROJECT}/schema/schema.pbtxt"
@@ -36,23 +36,27 @@ shard_mb = 32.0
 """
 _HEAP_MB = 2048
 
-HERE = "here"
+LOCAL = "one process"
 SLOTS = (1, 2)
 
 
 def on_flink(slots: int) -> str:
-    """Name a cluster by its task slots."""
+    """Return the name of a cluster.
+
+    Args:
+      slots: number of task slots.
+    """
     return f"Flink, {slots} slot{'s' if slots > 1 else ''}"
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run's Beam components took.
+    """The wall time of one run's Beam components.
 
     Args:
-      rows: in all splits.
-      engine: `HERE`, or a cluster's name.
-      seconds: wall time by component.
+      rows: number of rows in all splits.
+      engine: `LOCAL`, or the name of a cluster.
+      seconds: wall seconds by component.
     """
 
     rows: int
@@ -61,17 +65,17 @@ class Run:
 
     @property
     def total(self) -> float:
-        """Wall seconds of all its Beam components."""
+        """Wall seconds of all Beam components."""
         return sum(self.seconds.values())
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an engine takes, as a straight line through two sizes.
+    """The cost of an engine, as a straight line through two sizes.
 
     Args:
-      fixed: seconds whatever the rows.
-      per_million: seconds for each million rows.
+      fixed: seconds for any number of rows.
+      per_million: seconds for a million rows.
     """
 
     fixed: float
@@ -79,60 +83,65 @@ class Cost:
 
 
 def cost(runs: Sequence[Run], engine: str) -> Cost:
-    """Return what an engine's smallest and largest run say that it takes."""
+    """Return the cost of an engine, computed from its smallest and its largest run.
+
+    Args:
+      runs: measurements of all engines.
+      engine: name of the engine.
+    """
     own = sorted((run for run in runs if run.engine == engine), key=lambda run: run.rows)
     small, large = own[0], own[-1]
     slope = (large.total - small.total) / (large.rows - small.rows)
     return Cost(small.total - slope * small.rows, slope * 1e6)
 
 
-def pays_from(here: Cost, slot: Cost, slots: int) -> float | None:
-    """Return from how many rows a cluster is quicker than this process.
+def break_even_rows(local: Cost, slot: Cost, slots: int) -> float | None:
+    """Return the number of rows from which a cluster is faster than one process.
 
     Args:
-      here: what this process takes.
-      slot: what a cluster of one slot takes.
-      slots: that share the rows evenly.
+      local: cost of one process.
+      slot: cost of a cluster with one slot.
+      slots: number of slots that share the rows evenly.
 
     Returns:
-      Rows; None when it never is.
+      Number of rows; None if the cluster is never faster.
     """
-    gained = (here.per_million - slot.per_million / slots) / 1e6
-    return max(0.0, (slot.fixed - here.fixed) / gained) if gained > 0 else None
+    gain = (local.per_million - slot.per_million / slots) / 1e6
+    return max(0.0, (slot.fixed - local.fixed) / gain) if gain > 0 else None
 
 
 def measure(scratch: Path, times: tuple[int, ...] = (1, 10)) -> list[Run]:
-    """Run the pipeline in this process and on clusters of one and two task slots.
+    """Run the pipeline in one process and on clusters of one and two task slots.
 
     Args:
-      scratch: a folder that does not exist yet.
-      times: how often all the flights are repeated.
+      scratch: path of a folder that does not exist yet.
+      times: how often all flights are repeated; default once and ten times.
 
     Returns:
-      A measurement for each number of times and engine.
+      A measurement for every size and engine.
 
     Raises:
-      Unavailable: what a cluster is made of cannot be had here.
+      Unavailable: a package that a cluster needs is not available.
     """
     once = data.write(scratch / "once", None).parquet
     runs = []
-    for each in times:
-        source = _repeated(once, each, scratch / f"{each}-times")
+    for count in times:
+        source = _repeated(once, count, scratch / f"{count}-times")
         rows = sum(pq.read_metadata(file).num_rows for file in source.iterdir())
-        text = _SETTINGS.format(path=source, window=each)
-        own = scratch / f"{each}-times-here"
-        runs.append(Run(rows, HERE, _run(own, rows, text)))
+        text = _SETTINGS.format(path=source, window=count)
+        own = scratch / f"{count}-times-local"
+        runs.append(Run(rows, LOCAL, _run(own, rows, text)))
         for slots in SLOTS:
-            own = scratch / f"{each}-times-{slots}-slots"
+            own = scratch / f"{count}-times-{slots}-slots"
             with running(_new(own / "cluster"), slots, _HEAP_MB) as cluster:
                 workers = [f"--sdk_worker_parallelism={slots}"]
-                said = text + cluster.settings(parallelism=slots, arguments=workers)
-                runs.append(Run(rows, on_flink(slots), _run(own, rows, said, "flink")))
+                settings = text + cluster.settings(parallelism=slots, arguments=workers)
+                runs.append(Run(rows, on_flink(slots), _run(own, rows, settings, "flink")))
     return runs
 
 
 def _repeated(once: Path, times: int, folder: Path) -> Path:
-    """Have each row several times: as so many spans to train on, and in the one to evaluate on."""
+    """Repeat all rows: as several spans to train on, and within the span to evaluate on."""
     _new(folder)
     for span in range(1, times + 1):
         os.link(once / "1.parquet", folder / f"{span}.parquet")

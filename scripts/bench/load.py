@@ -1,4 +1,4 @@
-"""Requests as fast as a server answers them."""
+"""Send requests as fast as a server answers them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PILOT_REQUESTS = 4
 
 @dataclass(frozen=True)
 class Load:
-    """How a server held up.
+    """The throughput and latency of a server.
 
     Args:
-      per_second: requests that were answered.
-      p50_ms: what half of them took at most.
-      p99_ms: what 99 of 100 took at most.
+      per_second: answered requests per second.
+      p50_ms: milliseconds that 50 % of the requests took at most.
+      p99_ms: milliseconds that 99 % of the requests took at most.
     """
 
     per_second: float
@@ -33,15 +33,16 @@ class Load:
 
 
 def drive(wire: Wire, clients: int, seconds: float) -> Load:
-    """Send a request again and again; each client waits for its answer before it asks again.
+    """Send a request repeatedly; every client waits for the answer before its next request.
 
     Args:
-      wire: the request.
-      clients: at the same time.
-      seconds: to last, about; a shorter try before finds out how many requests that takes.
+      wire: encoded request.
+      clients: number of clients at the same time.
+      seconds: approximate duration in seconds; a shorter pilot run measures how many requests
+        that takes.
 
     Returns:
-      What was measured.
+      The throughput and latency.
 
     Raises:
       RuntimeError: a request failed.
@@ -54,7 +55,11 @@ def drive(wire: Wire, clients: int, seconds: float) -> Load:
 
 
 def median(loads: Sequence[Load]) -> Load:
-    """Return what is usual: the median of each figure."""
+    """Return the median of every figure.
+
+    Args:
+      loads: results of repeated runs.
+    """
     return Load(
         *(
             statistics.median(getattr(load, name) for load in loads)
@@ -73,9 +78,9 @@ def _sent(wire: Wire, requests: int, clients: int, seconds: float) -> Answered:
         running.end()
 
 
-def _figures(found: Answered) -> Load:
-    if found.errors:
-        raise RuntimeError(f"{found.errors} of {found.requests} requests failed")
-    lasted = float((found.began + found.took).max() - found.began.min())
-    p50, p99 = np.percentile(found.took, [50, 99]) * 1e3
-    return Load(found.requests / lasted, float(p50), float(p99))
+def _figures(result: Answered) -> Load:
+    if result.errors:
+        raise RuntimeError(f"{result.errors} of {result.requests} requests failed")
+    duration = float((result.began + result.took).max() - result.began.min())
+    p50, p99 = np.percentile(result.took, [50, 99]) * 1e3
+    return Load(result.requests / duration, float(p50), float(p99))

@@ -1,4 +1,4 @@
-"""Wall time, CPU time and memory of a process and of the components in it."""
+"""Measure wall time, CPU time and memory of a process and of the components in it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Cost:
-    """What something took.
+    """The time and memory of a process or component.
 
     Args:
-      wall: seconds.
-      cpu: seconds of all cores.
-      peak_mb: most resident memory of the process up to its end, in MB.
+      wall: wall time in seconds.
+      cpu: CPU time of all cores in seconds.
+      peak_mb: peak resident memory of the process up to the end of the component, in MB.
     """
 
     wall: float
@@ -31,12 +31,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a contender took.
+    """The figures of a contender.
 
     Args:
-      total: the whole process, imports included.
-      parts: its components by name.
-      auc: of its model on the eval split.
+      total: cost of the whole process, imports included.
+      parts: costs of its components by name.
+      auc: AUC of its model on the eval split.
     """
 
     total: Cost
@@ -52,31 +52,40 @@ class Recorder:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Measure the body of a with statement under a name."""
+        """Measure the body of a with statement.
+
+        Args:
+          name: name of the component.
+        """
         wall, cpu = time.perf_counter(), _cpu()
         yield
         self.parts[name] = Cost(time.perf_counter() - wall, _cpu() - cpu, _peak_mb())
 
     def save(self, file: Path, auc: float) -> None:
-        """Write what was measured, for `run` to read."""
+        """Write the measurements for `run`.
+
+        Args:
+          file: path of the JSON file.
+          auc: AUC of the model on the eval split.
+        """
         parts = {name: asdict(cost) for name, cost in self.parts.items()}
-        found = {"parts": parts, "auc": auc, "peak_mb": _peak_mb()}
-        file.write_text(json.dumps(found), encoding="utf-8")
+        content = {"parts": parts, "auc": auc, "peak_mb": _peak_mb()}
+        file.write_text(json.dumps(content), encoding="utf-8")
 
 
 def run(module: str, data: Path, scratch: Path) -> Measurement:
-    """Run a contender in a fresh process.
+    """Run a contender in a new process.
 
     Args:
-      module: its module, which takes the folders of the data and of its output.
-      data: what it reads.
-      scratch: an empty folder of its own.
+      module: module of the contender; its arguments are the folders of the data and of the output.
+      data: folder of the data.
+      scratch: empty folder for the output.
 
     Returns:
-      What it took.
+      The figures of the contender.
 
     Raises:
-      RuntimeError: it failed.
+      RuntimeError: the contender failed.
     """
     begin = time.perf_counter()
     with (scratch / "log").open("w") as log:
@@ -88,16 +97,20 @@ def run(module: str, data: Path, scratch: Path) -> Measurement:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{module} failed; see {scratch / 'log'}")
-    found = json.loads((scratch / "measured.json").read_text(encoding="utf-8"))
+    measured = json.loads((scratch / "measured.json").read_text(encoding="utf-8"))
     return Measurement(
-        Cost(wall, usage.ru_utime + usage.ru_stime, found["peak_mb"]),
-        {name: Cost(**cost) for name, cost in found["parts"].items()},
-        found["auc"],
+        Cost(wall, usage.ru_utime + usage.ru_stime, measured["peak_mb"]),
+        {name: Cost(**cost) for name, cost in measured["parts"].items()},
+        measured["auc"],
     )
 
 
-def wall_of(command: list[str | Path]) -> float:
-    """Return the seconds a command takes; what it prints is dropped."""
+def wall_seconds(command: list[str | Path]) -> float:
+    """Return the wall time of a command in seconds; its output is dropped.
+
+    Args:
+      command: program and its arguments.
+    """
     begin = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - begin
@@ -109,6 +122,6 @@ def _cpu() -> float:
 
 
 def _peak_mb() -> float:
-    # Not ru_maxrss: a process inherits it from the one that started it.
+    # A process inherits ru_maxrss from its parent process, so it is not used.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024

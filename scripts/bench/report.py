@@ -1,4 +1,4 @@
-"""The tables of a benchmark, as Markdown."""
+"""Render the tables of a benchmark as Markdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ Row = Sequence[str]
 
 
 def median(runs: Sequence[Measurement]) -> Measurement:
-    """Return what is usual: the median of each figure over repeated runs."""
+    """Return the median of every figure over repeated runs; memory is the maximum.
+
+    Args:
+      runs: measurements of one contender.
+    """
     return Measurement(
         _median_cost([run.total for run in runs]),
         {name: _median_cost([run.parts[name] for run in runs]) for name in runs[0].parts},
@@ -36,7 +40,12 @@ def _median_cost(costs: Sequence[Cost]) -> Cost:
 
 
 def table(header: Row, rows: Iterable[Row]) -> str:
-    """Return a Markdown table whose columns are aligned to be read as plain text too."""
+    """Return a Markdown table with aligned columns, readable as plain text too.
+
+    Args:
+      header: cells of the header.
+      rows: cells of every row.
+    """
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
 
@@ -46,32 +55,42 @@ def table(header: Row, rows: Iterable[Row]) -> str:
         return f"| {' | '.join(padded)} |\n"
 
     rule = "|" + "|".join(
-        "-" * (width + 2) if at == 0 else "-" * (width + 1) + ":" for at, width in enumerate(widths)
+        "-" * (width + 2) if index == 0 else "-" * (width + 1) + ":"
+        for index, width in enumerate(widths)
     )
     return line(lines[0]) + rule + "|\n" + "".join(map(line, lines[1:]))
 
 
 def totals(contenders: Mapping[str, Measurement], base: str) -> str:
-    """Return the table of whole runs, each with its ratio to one of them."""
+    """Return the table of whole runs, with the ratio to one contender.
+
+    Args:
+      contenders: measurements by name.
+      base: name of the contender that the others are compared with.
+    """
     wall = contenders[base].total.wall
     return table(
         ["contender", "wall s", "CPU s", "peak MB", f"wall / {base}", "AUC"],
         [
             [
                 name,
-                f"{each.total.wall:.1f}",
-                f"{each.total.cpu:.1f}",
-                f"{each.total.peak_mb:,.0f}",
-                f"{each.total.wall / wall:.1f}",
-                f"{each.auc:.3f}",
+                f"{run.total.wall:.1f}",
+                f"{run.total.cpu:.1f}",
+                f"{run.total.peak_mb:,.0f}",
+                f"{run.total.wall / wall:.1f}",
+                f"{run.auc:.3f}",
             ]
-            for name, each in contenders.items()
+            for name, run in contenders.items()
         ],
     )
 
 
 def components(contender: Measurement) -> str:
-    """Return the table of a contender's components."""
+    """Return the table of a contender's components.
+
+    Args:
+      contender: measurement of the contender.
+    """
     return table(
         ["component", "wall s", "CPU s", "peak MB so far"],
         [
@@ -82,7 +101,11 @@ def components(contender: Measurement) -> str:
 
 
 def boosting(months: Sequence[Month]) -> str:
-    """Return the table of AUCs beside gradient boosting, with the mean."""
+    """Return the table of AUCs compared with gradient boosting, with the mean.
+
+    Args:
+      months: AUCs of every month.
+    """
     mean = Month(
         0,
         statistics.fmean(month.taxiway for month in months),
@@ -92,18 +115,23 @@ def boosting(months: Sequence[Month]) -> str:
         ["month", "Taxiway", "gradient boosting", "difference"],
         [
             [
-                str(each.span or "mean"),
-                f"{each.taxiway:.4f}",
-                f"{each.boosting:.4f}",
-                f"{each.taxiway - each.boosting:+.4f}",
+                str(month.span or "mean"),
+                f"{month.taxiway:.4f}",
+                f"{month.boosting:.4f}",
+                f"{month.taxiway - month.boosting:+.4f}",
             ]
-            for each in [*months, mean]
+            for month in [*months, mean]
         ],
     )
 
 
 def commands(help_seconds: float, cached_seconds: float) -> str:
-    """Return the section on commands that should not keep anyone waiting."""
+    """Return the section on commands that must answer quickly.
+
+    Args:
+      help_seconds: wall seconds of `taxiway --help`.
+      cached_seconds: wall seconds of a run whose nodes are all cached.
+    """
     rows = [
         ["`taxiway --help`", f"{help_seconds:.2f}"],
         ["`taxiway run`, all cached", f"{cached_seconds:.1f}"],
@@ -111,20 +139,24 @@ def commands(help_seconds: float, cached_seconds: float) -> str:
     return "## Command times\n\n" + table(["command", "wall s"], rows)
 
 
-def serving(found: Serving) -> str:
-    """Return the section on the model server."""
+def serving(result: Serving) -> str:
+    """Return the section on the model server.
+
+    Args:
+      result: measurements of all servers.
+    """
     rows = [
         [
             name,
             str(batch),
-            f"{each.per_second:,.0f}",
-            f"{each.per_second * batch:,.0f}",
-            f"{each.p50_ms:.1f}",
-            f"{each.p99_ms:.1f}",
+            f"{load.per_second:,.0f}",
+            f"{load.per_second * batch:,.0f}",
+            f"{load.p50_ms:.1f}",
+            f"{load.p99_ms:.1f}",
         ]
-        for (name, batch), each in sorted(found.loads.items(), key=lambda one: one[0][1])
+        for (name, batch), load in sorted(result.loads.items(), key=lambda item: item[0][1])
     ]
-    calls = ", ".join(f"{us:,.0f} µs with {rows}" for rows, us in found.in_process_us.items())
+    calls = ", ".join(f"{us:,.0f} µs with {rows}" for rows, us in result.in_process_us.items())
     header = ["server", "rows a request", "requests / s", "rows / s", "p50 ms", "p99 ms"]
     return _SERVING.format(connections=CONCURRENCY, calls=calls, table=table(header, rows))
 
@@ -132,77 +164,92 @@ def serving(found: Serving) -> str:
 _SERVING = """\
 ## Serving
 
-{connections} connections, each with one request at a time, on the machine that also makes the load.
-FastAPI is an endpoint around Keras's `predict`, and "gRPC, eager" a service around a signature of
-`tf.saved_model.load`, both as people write them by hand; all serve the same signature of the
-flights model. A call without a server takes {calls} rows.
+There are {connections} connections; every connection sends one request at a time, from the machine
+that also runs the server. FastAPI is an endpoint around Keras's `predict`, and "gRPC, eager" is a
+service around a signature of `tf.saved_model.load`; both are typical handwritten servers. All serve
+the same signature of the flights model. A call without a server takes {calls} rows.
 
 {table}"""
 
 
 def engines(runs: Sequence[beam.Run]) -> str:
-    """Return the section on where Beam's work is done."""
+    """Return the section on Beam's engines.
+
+    Args:
+      runs: measurements of all sizes and engines.
+    """
     parts = [_ENGINES]
     for rows in sorted({run.rows for run in runs}):
-        of_size = [run for run in runs if run.rows == rows]
+        size_runs = [run for run in runs if run.rows == rows]
         lines = [
-            [component, *(f"{run.seconds[component]:.1f}" for run in of_size)]
-            for component in of_size[0].seconds
+            [component, *(f"{run.seconds[component]:.1f}" for run in size_runs)]
+            for component in size_runs[0].seconds
         ]
-        total = ["all four", *(f"{run.total:.1f}" for run in of_size)]
-        header = [f"{rows:,} rows", *(f"{run.engine}, s" for run in of_size)]
+        total = ["all four", *(f"{run.total:.1f}" for run in size_runs)]
+        header = [f"{rows:,} rows", *(f"{run.engine}, s" for run in size_runs)]
         parts.append(table(header, [*lines, total]))
-    here, there = (beam.cost(runs, engine) for engine in (beam.HERE, beam.on_flink(1)))
-    pays = "; ".join(_pays(slots, beam.pays_from(here, there, slots)) for slots in _SHARED_OUT)
+    local, flink = (beam.cost(runs, engine) for engine in (beam.LOCAL, beam.on_flink(1)))
+    break_even = "; ".join(
+        _break_even(slots, beam.break_even_rows(local, flink, slots)) for slots in _CLUSTER_SLOTS
+    )
     parts.append(
-        f"So this process takes {here.fixed:.0f} s however few the rows, and "
-        f"{here.per_million:.0f} s more for each million; Flink with one slot {there.fixed:.0f} s "
-        f"and {there.per_million:.0f} s. Reckoned from that, and not measured: with each slot on a "
-        f"machine of its own like this one, and rows shared evenly, {pays}.\n"
+        f"One process takes {local.fixed:.0f} s for any number of rows, and "
+        f"{local.per_million:.0f} s more for every million rows; Flink with one slot takes "
+        f"{flink.fixed:.0f} s and {flink.per_million:.0f} s. An estimate from these figures, not a "
+        "measurement: with every slot on a separate machine like this one, and rows shared evenly, "
+        f"{break_even}.\n"
     )
     return "\n".join(parts)
 
 
-def _pays(slots: int, rows: float | None) -> str:
+def _break_even(slots: int, rows: float | None) -> str:
     if rows is None:
-        return f"{slots} slots would never overtake this process"
-    return f"{slots} slots would overtake this process at {rows / 1e6:,.1f} million rows"
+        return f"{slots} slots would never be faster than one process"
+    return f"{slots} slots would be faster than one process from {rows / 1e6:,.1f} million rows on"
 
 
-_SHARED_OUT = (2, 4, 8, 16)
+_CLUSTER_SLOTS = (2, 4, 8, 16)
 _ENGINES = """\
 ## Engines
 
-Beam's components in this process, and on a Flink cluster on the same machine: what a cluster costs
-can be read here, what more machines gain cannot.
+Beam's components in one process, and on a Flink cluster on the same machine. The figures show the
+overhead of a cluster; they do not show the gain of more machines.
 """
 
 
 def repeated(times: int) -> str:
-    """Say of how many runs the figures are."""
+    """Return a sentence about the number of runs.
+
+    Args:
+      times: number of runs of every contender.
+    """
     if times == 1:
-        return "Each figure is of one run."
-    return f"Each figure is the median of {times} runs; memory is the most of them."
+        return "Every figure is from one run."
+    return f"Every figure is the median of {times} runs; memory is the maximum."
 
 
 def verdicts(targets: Sequence[Target]) -> str:
-    """Return the table of what is promised beside what was measured."""
+    """Return the table of targets with their measured values.
+
+    Args:
+      targets: bounds and measured values.
+    """
     return table(
         ["target", "bound", "measured", "met"],
         [
             [
-                each.what,
-                f"{'at least' if each.at_least else 'at most'} {each.bound:g}",
-                f"{each.measured:.2f}",
-                "yes" if each.met else "NO",
+                target.what,
+                f"{'at least' if target.at_least else 'at most'} {target.bound:g}",
+                f"{target.measured:.2f}",
+                "yes" if target.met else "NO",
             ]
-            for each in targets
+            for target in targets
         ],
     )
 
 
 def machine() -> str:
-    """Say on what the figures were measured."""
+    """Return a sentence about the machine and the versions of the packages."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     packages = ", ".join(
         f"{name} {version(name)}" for name in ("tfx", "tensorflow", "keras", "apache-beam")

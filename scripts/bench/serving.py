@@ -1,4 +1,4 @@
-"""The model server beside what people write by hand."""
+"""Measure the model server beside typical handwritten servers."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _READY_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Serving:
-    """What was measured.
+    """The measurements of all servers.
 
     Args:
-      loads: by contender and rows of a request.
+      loads: throughput and latency by contender and rows per request.
       in_process_us: microseconds of a call of the signature without a server, by rows.
-      ready_seconds: from the start of the command to the first answer.
+      ready_seconds: seconds from the start of the command to the first answer.
     """
 
     loads: Mapping[tuple[str, int], load.Load]
@@ -53,11 +53,11 @@ def measure(folder: Path, repeat: int = 3) -> Serving:
     """Measure all servers with one model, one after the other.
 
     Args:
-      folder: of a published version, with warm-up requests.
-      repeat: turns, of which the median is taken.
+      folder: folder of a published version, with warm-up requests.
+      repeat: number of rounds; the result is their median. Default 3.
 
     Returns:
-      What was measured.
+      The measurements.
 
     Raises:
       RuntimeError: a server does not start, or a request fails.
@@ -79,14 +79,14 @@ def measure(folder: Path, repeat: int = 3) -> Serving:
                 for name, port in zip(names, ports):
                     for batch in BATCHES:
                         wire = _request(name, port, folder.parent.name, rows, batch)
-                        found = load.drive(wire, CONCURRENCY, _SECONDS)
-                        loads.setdefault((name, batch), []).append(found)
-    usual = {key: load.median(each) for key, each in loads.items()}
-    return Serving(usual, in_process, sorted(ready)[len(ready) // 2])
+                        result = load.drive(wire, CONCURRENCY, _SECONDS)
+                        loads.setdefault((name, batch), []).append(result)
+    medians = {key: load.median(results) for key, results in loads.items()}
+    return Serving(medians, in_process, sorted(ready)[len(ready) // 2])
 
 
 def _contenders(folder: Path) -> Iterator[tuple[list[str], list[str], list[int]]]:
-    """Yield names, command and ports."""
+    """Yield the names, the command and the ports of every server."""
     ports = [free_port() for _ in range(4)]
     python = [sys.executable, "-m"]
     yield [FASTAPI], [*python, "scripts.bench.with_fastapi", str(folder), str(ports[0])], ports[:1]
@@ -109,7 +109,7 @@ def _contenders(folder: Path) -> Iterator[tuple[list[str], list[str], list[int]]
 
 @contextmanager
 def _running(command: list[str], ports: list[int]) -> Iterator[float]:
-    """Run a server; yield the seconds until each of its ports took a connection."""
+    """Run a server; yield the seconds until all of its ports accept connections."""
     began = time.monotonic()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
     process = subprocess.Popen(
@@ -128,14 +128,14 @@ def _running(command: list[str], ports: list[int]) -> Iterator[float]:
 
 
 def _request(name: str, port: int, model: str, rows: Mapping[str, Any], batch: int) -> Wire:
-    """Return a request to a contender, after it was answered with a score a row."""
+    """Return a request to a contender, after it was answered with one score for every row."""
     arrays = _batch(rows, batch)
     if name in (EAGER, GRPC):
-        body, answered = _ask_grpc(port, model, arrays)
-        _check(answered, batch, name)
+        body, scores = _request_grpc(port, model, arrays)
+        _check(scores, batch, name)
         url = f"http://127.0.0.1:{port}/tensorflow.serving.PredictionService/Predict"
         return Wire(url, _GRPC, body, http2=True)
-    columns = {key: [_plain(value) for value in each] for key, each in arrays.items()}
+    columns = {key: [_plain(value) for value in array] for key, array in arrays.items()}
     if name == FASTAPI:
         url, body = f"http://127.0.0.1:{port}/predict", json.dumps(_nulls(columns)).encode()
     else:
@@ -146,8 +146,8 @@ def _request(name: str, port: int, model: str, rows: Mapping[str, Any], batch: i
     return Wire(url, _JSON, body, http2=False)
 
 
-def _ask_grpc(port: int, model: str, arrays: Mapping[str, Any]) -> tuple[bytes, int]:
-    """Ask once; return the request as it goes over the network, and the scores' number."""
+def _request_grpc(port: int, model: str, arrays: Mapping[str, Any]) -> tuple[bytes, int]:
+    """Send one request; return its encoded bytes and the number of scores."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -169,9 +169,9 @@ def _post(url: str, body: bytes) -> Any:
         return json.load(answer)
 
 
-def _check(answered: int, asked: int, name: str) -> None:
-    if answered != asked:
-        raise RuntimeError(f"{name} answered {answered} scores for {asked} rows")
+def _check(scores: int, rows: int, name: str) -> None:
+    if scores != rows:
+        raise RuntimeError(f"{name} answered {scores} scores for {rows} rows")
 
 
 def _rows(folder: Path) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _rows(folder: Path) -> dict[str, Any]:
     from serving.validation import inputs
 
     requests = [feed for name, feed in inputs.warmup(tf, folder) if name == _SIGNATURE]
-    return {key: np.concatenate([each[key] for each in requests]) for key in requests[0]}
+    return {key: np.concatenate([request[key] for request in requests]) for key in requests[0]}
 
 
 def _batch(rows: Mapping[str, Any], batch: int) -> dict[str, Any]:
@@ -193,9 +193,10 @@ def _plain(value: Any) -> Any:
 
 
 def _nulls(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return what JSON proper can hold: null where a number is missing."""
+    """Replace NaN by null, because JSON has no NaN."""
     return {
-        key: [None if each != each else each for each in column] for key, column in columns.items()
+        key: [None if value != value else value for value in column]
+        for key, column in columns.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""Transform and Trainer functions as TFX's tutorials write them, for the stock chain."""
+"""Transform and Trainer functions of the stock chain, as in TFX's tutorials."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from models import network
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:
-    """Prepare every feature with an analyzer of its own.
+    """Prepare every feature with a separate analyzer.
 
     Args:
       inputs: raw columns by name.
-      custom_config: holds the features file under `features`.
+      custom_config: configuration of the component, with the features file under `features`.
 
     Returns:
       Transformed columns by name.
@@ -93,6 +93,6 @@ def run_fn(fn_args: Any) -> None:
 
 def _dense(value: Any, default: Any) -> tf.Tensor:
     if isinstance(value, tf.SparseTensor):
-        one_wide = tf.SparseTensor(value.indices, value.values, [value.dense_shape[0], 1])
-        return tf.sparse.to_dense(one_wide, tf.cast(default, value.dtype))
+        column = tf.SparseTensor(value.indices, value.values, [value.dense_shape[0], 1])
+        return tf.sparse.to_dense(column, tf.cast(default, value.dtype))
     return value

@@ -1,4 +1,4 @@
-"""What Taxiway promises about its speed, and whether a measurement keeps it."""
+"""Compare measurements with Taxiway's performance targets."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _GB_PER_MB = 2**20 / 1e9
 
 @dataclass(frozen=True)
 class Target:
-    """A bound and what was measured.
+    """A bound and the measured value.
 
     Args:
-      what: is bounded, with its unit.
-      bound: the value it must not pass.
-      measured: its value.
-      at_least: whether the bound is the lowest good value; else it is the highest.
+      what: name of the measured quantity, with its unit.
+      bound: maximum or minimum of the value.
+      measured: measured value.
+      at_least: whether the bound is a minimum; default a maximum.
     """
 
     what: str
@@ -38,23 +38,23 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the measured value, not the printed one, keeps the bound."""
+        """Whether the measured value meets the bound; the rounded value is not used."""
         return self.measured >= self.bound if self.at_least else self.measured <= self.bound
 
 
-# By size: wall seconds of Taxiway, and how many times the plain script's that may be.
+# By size: maximum wall seconds of Taxiway, and maximum ratio to those of the plain script.
 _BOUNDS = {"15000": (35, 5.5), "all": (90, 8)}
 
 
-def of_size(size: str, contenders: Mapping[str, Measurement]) -> list[Target]:
-    """Compare whole runs of one size with what is promised for it.
+def size_targets(size: str, contenders: Mapping[str, Measurement]) -> list[Target]:
+    """Compare whole runs of one size with the targets for it.
 
     Args:
-      size: as it is chosen on the command line.
-      contenders: the measurement of each, by name.
+      size: number of rows as on the command line, or `all`.
+      contenders: measurements by name.
 
     Returns:
-      The targets; none for a size without a promise.
+      The targets; empty for a size without targets.
     """
     if size not in _BOUNDS:
         return []
@@ -70,37 +70,55 @@ def of_size(size: str, contenders: Mapping[str, Measurement]) -> list[Target]:
     if size == "all":
         speed_up = example_gen_speed_up(contenders)
         targets.append(
-            Target(f"{rows}: ExampleGen, stock / ours", _MIN_EXAMPLE_GEN_SPEED_UP, speed_up, True)
+            Target(
+                f"{rows}: ExampleGen, stock TFX / Taxiway",
+                _MIN_EXAMPLE_GEN_SPEED_UP,
+                speed_up,
+                True,
+            )
         )
     return targets
 
 
 def example_gen_speed_up(contenders: Mapping[str, Measurement]) -> float:
-    """Return how many times as fast as the stock ExampleGen Taxiway's is."""
+    """Return the wall time of the stock ExampleGen divided by that of Taxiway's.
+
+    Args:
+      contenders: measurements by name.
+    """
     stock = contenders[STOCK].parts["CsvExampleGen"].wall
     return stock / contenders[TAXIWAY].parts["ExampleGen"].wall
 
 
-def of_serving(found: Serving) -> list[Target]:
-    """Compare the model server with the endpoint that people write by hand."""
+def serving_targets(result: Serving) -> list[Target]:
+    """Compare the model server with a handwritten endpoint.
+
+    Args:
+      result: measurements of all servers.
+    """
     targets = [
-        Target("`taxiway serve`: s until it answers", _MAX_READY_SECONDS, found.ready_seconds)
+        Target("`taxiway serve`: s until it answers", _MAX_READY_SECONDS, result.ready_seconds)
     ]
     for batch in BATCHES:
-        by_hand = found.loads[FASTAPI, batch]
+        fastapi = result.loads[FASTAPI, batch]
         for name in (REST, GRPC):
-            ours = found.loads[name, batch]
+            load = result.loads[name, batch]
             what = f"{name}, {batch} {'row' if batch == 1 else 'rows'} a request"
-            ratio = ours.per_second / by_hand.per_second
+            ratio = load.per_second / fastapi.per_second
             targets += [
                 Target(f"{what}: requests / {FASTAPI}'s", _MIN_SERVING_SPEED_UP, ratio, True),
-                Target(f"{what}: p99 / {FASTAPI}'s", 1, ours.p99_ms / by_hand.p99_ms),
+                Target(f"{what}: p99 / {FASTAPI}'s", 1, load.p99_ms / fastapi.p99_ms),
             ]
     return targets
 
 
-def of_commands(help_seconds: float, cached_seconds: float) -> list[Target]:
-    """Compare the two commands that should not keep anyone waiting with what is promised."""
+def command_targets(help_seconds: float, cached_seconds: float) -> list[Target]:
+    """Compare two commands with the targets for them.
+
+    Args:
+      help_seconds: wall seconds of `taxiway --help`.
+      cached_seconds: wall seconds of a run whose nodes are all cached.
+    """
     return [
         Target("`taxiway --help`: wall s", _MAX_HELP_SECONDS, help_seconds),
         Target("`taxiway run`, all cached: wall s", _MAX_CACHED_SECONDS, cached_seconds),

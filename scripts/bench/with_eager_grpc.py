@@ -1,4 +1,4 @@
-"""A gRPC service as people write it by hand, around a signature of `tf.saved_model.load`."""
+"""A typical handwritten gRPC service, around a signature of `tf.saved_model.load`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def main(folder: str, port: str) -> None:
-    """Serve a SavedModel until it is ended.
+    """Serve a SavedModel until the process is ended.
 
     Args:
-      folder: the SavedModel's.
-      port: to listen on.
+      folder: path of the SavedModel.
+      port: port to listen on.
     """
     server = grpc.server(ThreadPoolExecutor())
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Service(folder), server)

@@ -1,4 +1,4 @@
-"""A FastAPI endpoint as people write it by hand, around Keras's `predict`."""
+"""A typical handwritten FastAPI endpoint, around Keras's `predict`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIGNATURE = "serving_tensors"
 
 
 class Served(keras.Model):
-    """Keras's wrapping of a signature; it keeps what was loaded, as that holds the weights."""
+    """A Keras model around a signature; it keeps the loaded object, which owns the weights."""
 
     def __init__(self, folder: str) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ def application(folder: str) -> FastAPI:
     """Return the endpoint of a SavedModel.
 
     Args:
-      folder: the SavedModel's.
+      folder: path of the SavedModel.
     """
     model = Served(folder)
     types = {

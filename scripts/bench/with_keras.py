@@ -1,4 +1,4 @@
-"""Contender: a plain pandas and Keras script that does the same job without TFX."""
+"""Contender: a plain pandas and Keras script that does the same work without TFX."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def main(data: Path, scratch: Path) -> None:
     """Train, evaluate overall and by slice, and export a SavedModel.
 
     Args:
-      data: the rows.
-      scratch: where the model and the measurements go.
+      data: folder of the rows.
+      scratch: folder for the model and the measurements.
     """
     recorder = Recorder()
     settings = TrainSettings()
@@ -48,9 +48,9 @@ def main(data: Path, scratch: Path) -> None:
             columns = ((rows[numbers] - mean) / deviation).fillna(0)
             for name, size in features.buckets.items():
                 columns[name] = rows[name].where(rows[name].between(0, size - 1), size)
-            for name, known in vocabularies.items():
-                codes = pd.Categorical(rows[name], categories=known).codes
-                columns[name] = np.where(codes < 0, len(known), codes)
+            for name, values in vocabularies.items():
+                codes = pd.Categorical(rows[name], categories=values).codes
+                columns[name] = np.where(codes < 0, len(values), codes)
             return columns[list(features.inputs)].to_numpy(np.float32)
 
         x, y = matrix(train), train[features.label].to_numpy(np.float32)
@@ -62,7 +62,7 @@ def main(data: Path, scratch: Path) -> None:
         keras.utils.set_random_seed(settings.seed)
         model = network.build(
             features,
-            {name: len(known) + 1 for name, known in vocabularies.items()},
+            {name: len(values) + 1 for name, values in vocabularies.items()},
             settings.units,
             settings.dropout,
         )

@@ -24,8 +24,8 @@ def main(data: Path, scratch: Path) -> None:
     """Run the chain on the CSV files with TFX's own runner.
 
     Args:
-      data: the rows.
-      scratch: where artifacts, metadata and the measurements go.
+      data: folder of the rows.
+      scratch: folder for artifacts, metadata and the measurements.
     """
     recorder = Recorder()
     _measure_components(recorder)
@@ -50,7 +50,7 @@ def _measure_components(recorder: Recorder) -> None:
 def _pipeline(data: Path, scratch: Path, rows: int) -> tfx.dsl.Pipeline:
     features = features_module.load(Path("models/flights.toml"))
     settings = TrainSettings()
-    learned = {"features": features.model_dump(mode="json")}
+    config = {"features": features.model_dump(mode="json")}
     split = tfx.proto.Input.Split
     example_gen = tfx.components.CsvExampleGen(
         input_base=str(data / "csv"),
@@ -71,7 +71,7 @@ def _pipeline(data: Path, scratch: Path, rows: int) -> tfx.dsl.Pipeline:
         examples=examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="scripts.bench.stock_module.preprocessing_fn",
-        custom_config=learned,
+        custom_config=config,
     )
     trainer = tfx.components.Trainer(
         run_fn="scripts.bench.stock_module.run_fn",
@@ -80,7 +80,7 @@ def _pipeline(data: Path, scratch: Path, rows: int) -> tfx.dsl.Pipeline:
         schema=schema.outputs["schema"],
         train_args=tfx.proto.TrainArgs(num_steps=max(1, rows // settings.batch_size)),
         eval_args=tfx.proto.EvalArgs(num_steps=10),
-        custom_config=learned | {"train": settings.model_dump(mode="json")},
+        custom_config=config | {"train": settings.model_dump(mode="json")},
     )
     resolver = tfx.dsl.Resolver(
         strategy_class=tfx.dsl.experimental.LatestBlessedModelStrategy,

@@ -1,4 +1,4 @@
-"""Contender: Taxiway, as `taxiway run` runs it."""
+"""Contender: Taxiway, called as `taxiway run` calls it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def main(data: Path, scratch: Path) -> None:
     """Run the pipeline on the Parquet files.
 
     Args:
-      data: the rows.
-      scratch: where the workspace and the measurements go.
+      data: folder of the rows.
+      scratch: folder for the workspace and the measurements.
     """
-    atexit.register(gc.freeze)  # as the command does
+    atexit.register(gc.freeze)  # the command does the same
     recorder = Recorder()
     settings = Settings(
         workspace=scratch / "workspace",
@@ -50,7 +50,9 @@ def main(data: Path, scratch: Path) -> None:
     )
     result = runner.run(settings, _Watch(recorder))
     auc = result.metrics["auc"]
-    assert auc is not None, "flights of one month are neither all late nor all on time"
+    assert auc is not None, (
+        "the AUC is defined, because a month has late flights and flights on time"
+    )
     recorder.save(scratch / "measured.json", auc)
 
 

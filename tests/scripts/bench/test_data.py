@@ -1,4 +1,4 @@
-"""What the contenders of a benchmark read."""
+"""The data that the contenders of a benchmark read."""
 
 from __future__ import annotations
 

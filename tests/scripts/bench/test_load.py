@@ -1,4 +1,4 @@
-"""What h2load writes down becomes figures, and a failed request ends the measurement."""
+"""Figures from the log of h2load; a failed request ends the measurement."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def address(tmp_path: Path) -> Iterator[str]:
             self.send_header("content-length", "0")
             self.end_headers()
 
-        def log_message(self, *words: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     handler = functools.partial(Handler, directory=str(tmp_path))
@@ -44,9 +44,9 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 @_HAS_H2LOAD
 def test_answered_requests_are_counted(address: str) -> None:
-    found = load.drive(Wire(f"{address}/page", {}, b"here", http2=False), 2, 0.2)
-    assert found.per_second > 1
-    assert 0 < found.p50_ms <= found.p99_ms
+    result = load.drive(Wire(f"{address}/page", {}, b"here", http2=False), 2, 0.2)
+    assert result.per_second > 1
+    assert 0 < result.p50_ms <= result.p99_ms
 
 
 @_HAS_H2LOAD
@@ -55,6 +55,6 @@ def test_a_failed_request_ends_the_measurement(address: str) -> None:
         load.drive(Wire(f"{address}/other", {}, b"here", http2=False), 2, 0.2)
 
 
-def test_the_median_of_each_figure_is_taken() -> None:
+def test_the_median_of_every_figure_is_returned() -> None:
     loads = [load.Load(1, 30, 5), load.Load(3, 10, 4), load.Load(2, 20, 9)]
     assert load.median(loads) == load.Load(2, 20, 5)

@@ -1,4 +1,4 @@
-"""The figures of a benchmark are those that were measured."""
+"""Measuring the contenders of a benchmark."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def test_a_contender_is_measured_from_start_to_end(
         "recorder.save(Path(sys.argv[2]) / 'measured.json', 0.5)\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
-    found = measure.run("busy", tmp_path, tmp_path)
-    assert found.auc == 0.5
-    assert 200 < found.parts["fill"].peak_mb <= found.total.peak_mb
-    assert found.total.wall >= found.parts["fill"].wall
+    result = measure.run("busy", tmp_path, tmp_path)
+    assert result.auc == 0.5
+    assert 200 < result.parts["fill"].peak_mb <= result.total.peak_mb
+    assert result.total.wall >= result.parts["fill"].wall
 
 
-def test_a_contender_that_fails_is_named_with_its_log(tmp_path: Path) -> None:
+def test_a_failed_contender_is_reported_with_its_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=f"no_such_contender failed; see {tmp_path}/log"):
         measure.run("no_such_contender", tmp_path, tmp_path)
     assert "No module named" in (tmp_path / "log").read_text()
     assert sys.executable in (tmp_path / "log").read_text()
 
 
-def test_memory_is_not_inherited_from_whoever_started_the_process(tmp_path: Path) -> None:
+def test_memory_is_not_inherited_from_the_parent_process(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from scripts.bench.measure import Recorder; "
         "Recorder().save(Path(sys.argv[1]), 0.0)"

@@ -128,7 +128,9 @@ def test_a_file_that_was_changed_by_hand_is_not_trusted(base: Path) -> None:
         lambda: model_config.load_served_model(base),
         lambda: aliases.promote(base, 1, "ann", verify=_good),
     ):
-        with pytest.raises(ChangedByHand, match="expected what `taxiway registry` wrote, got other"):
+        with pytest.raises(
+            ChangedByHand, match="expected what `taxiway registry` wrote, got other"
+        ):
             use()
 
 
