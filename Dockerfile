@@ -1,43 +1,42 @@
-# The image of the pipeline's tasks on Kubeflow, and of `taxiway` itself.
+# The image of the pipeline's tasks on Kubeflow and of the command `taxiway`.
 #
 #     docker build --build-arg REVISION="$(git rev-parse HEAD)" -t registry.example/taxiway:1 .
 #
-# The one place that says what the image is made on. A tag can be moved to other bytes, a digest
-# cannot. Ask the registry for the digest of the tag,
+# The base image, set only here. A tag can move to other content but a digest cannot, so print the
+# digest of the tag,
 #
 #     docker buildx imagetools inspect python:3.10-slim-bookworm
 #
-# and write it behind the tag here, as `@sha256:...`. Python 3.10, because the locks take the same
-# line of TFX for it that set-up takes on a system as old as this one.
+# and append it to the tag here, as `@sha256:...`. The version is Python 3.10 because the newer TFX
+# line of later Pythons requires a newer glibc than bookworm has.
 ARG PYTHON=docker.io/library/python:3.10-slim-bookworm
 
-# What is locked: it changes seldom, so it has a layer of its own.
+# The locked packages change rarely, so they have a separate layer.
 FROM ${PYTHON} AS dependencies
-# One dependency, pyfarmhash, is compiled when it is installed.
+# pyfarmhash has no wheel, so installing it requires a compiler.
 RUN apt-get update && \
     apt-get install --yes --no-install-recommends g++
-# As in scripts/setup.sh.
+# The same version as in scripts/setup.sh.
 ARG UV=0.13.9
 RUN python -m venv /uv && \
     /uv/bin/python -m pip install --no-cache-dir "uv==${UV}"
 ENV UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 COPY requirements.lock /build/requirements.lock
-# Headers are for who compiles against TensorFlow: a fifth of it all.
+# Nothing here compiles against TensorFlow, so its headers, a fifth of the folder, are removed.
 RUN /uv/bin/uv venv --python /usr/local/bin/python /opt/taxiway && \
     /uv/bin/uv pip install --python /opt/taxiway/bin/python --require-hashes --compile-bytecode --requirement /build/requirements.lock && \
     rm -r /opt/taxiway/lib/python3.10/site-packages/tensorflow/include
 
-# Taxiway itself, as a folder to lay over the other.
+# Taxiway, as a folder that is copied over the dependencies.
 FROM dependencies AS project
 COPY . /build
-# setuptools is in the lock: building downloads nothing.
+# The lock includes setuptools, so building downloads nothing.
 RUN /uv/bin/uv pip install --python /opt/taxiway/bin/python --prefix /overlay --no-deps --no-build-isolation --compile-bytecode /build
 
 FROM ${PYTHON}
-# Where a cluster does Beam's work, Beam's job server hands it over from here: that is Java. Its
-# installation fails without the folder of manual pages, which slim images lack, and Spark without a
-# name for the user. All this comes before what changes with each commit, so that a new image has
-# the same layer.
+# Beam's job server, which submits work to a cluster, requires Java. Java's installation fails
+# without the folder of manual pages, which slim images lack. Spark fails if the user has no name.
+# This step comes before those that change with every commit, so new images share its layer.
 RUN apt-get update && \
     mkdir -p /usr/share/man/man1 && \
     apt-get install --yes --no-install-recommends openjdk-17-jre-headless && \
@@ -53,18 +52,18 @@ LABEL org.opencontainers.image.title="taxiway" \
       org.opencontainers.image.base.name="${PYTHON}"
 COPY --from=dependencies /opt/taxiway /opt/taxiway
 COPY --from=project /overlay /opt/taxiway
-# What the settings name. The code is installed: nothing here is imported.
+# The files that the settings name. The code is installed, so Python imports nothing from here.
 COPY taxiway.toml /taxiway/
 COPY models/*.toml /taxiway/models/
 COPY schema/*.toml schema/*.pbtxt /taxiway/schema/
-# Who runs it as another user, without an entry in /etc/passwd, has a name and a home all the same.
+# A user without an entry in /etc/passwd gets a name and a home from these variables.
 ENV PATH=/opt/taxiway/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp \
     USER=taxiway
 WORKDIR /taxiway
-# The same as TensorFlow Serving's pods, which read what the tasks write.
+# TensorFlow Serving's pods read the tasks' files, so both have the same user.
 USER 65532:65532
 ENTRYPOINT ["taxiway"]
 CMD ["--help"]

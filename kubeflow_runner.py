@@ -1,4 +1,4 @@
-"""Take the pipeline to Kubeflow; the same as `taxiway kubeflow`."""
+"""Run the pipeline on Kubeflow; the same as `taxiway kubeflow`."""
 
 import sys
 
