@@ -195,13 +195,15 @@ def _propose(
     """Return the schema file's text, the changes that match the data, and the changed text."""
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.project.files import curated_schema
+    from pipeline.workspace import Workspace
     from schema import changes, text
 
     curated = curated_schema(settings)
     with library_output_to(new_log(settings.workspace, "schema")):
         from pipeline.components.schema_gen.proposal import propose
 
-        proposal = propose(settings, curated)
+        data = Workspace(settings.workspace, settings.name).data
+        proposal = propose(settings.source, data, curated)
     changed = changes.accept(curated, proposal, features)
     differences = changes.changes(curated, changed)
     _refuse_unknown(features or (), [feature.name for feature in proposal.feature])

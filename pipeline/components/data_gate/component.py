@@ -17,10 +17,11 @@ from tfx.utils import io_utils
 
 from pipeline.components.data_gate import decision
 from pipeline.components.data_gate.decision import GateDecision
-from pipeline.components.data_gate.examine import Examination, Split, examine
+from pipeline.components.data_gate.examine import Split, examine
 from pipeline.components.resolvers.last_accepted import DECISIONS
 from pipeline.metadata import properties
-from pipeline.sources import request_logs as logs
+from pipeline.sources.request_logs import fingerprint
+from pipeline.sources.request_logs import statistics as served_statistics
 from schema.policy import Policy
 
 _STATISTICS_FILE = "FeatureStats.pb"
@@ -28,7 +29,7 @@ _ANOMALIES_FILE = "SchemaDiff.pb"
 
 
 class DataGateExecutor(BaseExecutor):
-    """Examine a span and write down what was found; the runner stops where it did not pass."""
+    """Examine a span and write the decision; the runner stops the run if the span does not pass."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -39,11 +40,11 @@ class DataGateExecutor(BaseExecutor):
         """Write the decision.
 
         Args:
-          input_dict: `examples`, `statistics`, `schema`, `anomalies`; `accepted`, the decision on
-            an earlier span, may be missing.
-          output_dict: `decision`.
-          exec_properties: `policy` (JSON), `label`, `inputs` (JSON), `span`, `serving_logs` ("" for
-            none).
+          input_dict: artifacts `examples`, `statistics`, `schema` and `anomalies`; also `accepted`,
+            the decision on an earlier span, if there is one.
+          output_dict: artifact `decision`.
+          exec_properties: `policy` and `inputs` as JSON, `label`, `span`, and `serving_logs`, a
+            folder or "".
         """
         examples, statistics, anomalies, schema_artifact = (
             artifact_utils.get_single_instance(input_dict[name])
@@ -61,26 +62,19 @@ class DataGateExecutor(BaseExecutor):
         accepted = input_dict.get(DECISIONS)
         folder = exec_properties["serving_logs"]
         span = exec_properties["span"]
-        seen = examine(
+        examination = examine(
             splits,
             schema,
             Policy.model_validate_json(exec_properties["policy"]),
             exec_properties["label"],
             span,
             _statistics(Path(accepted[0].uri, decision.STATISTICS_FILE)) if accepted else None,
-            logs.statistics(Path(folder), schema) if folder else None,
+            served_statistics(Path(folder), schema) if folder else None,
             json.loads(exec_properties["inputs"]),
         )
-        self._conclude(
-            artifact_utils.get_single_instance(output_dict["decision"]),
-            seen,
-            span,
-            splits["eval"].statistics,
-        )
-
-    def _conclude(self, output: Any, seen: Examination, span: int, statistics: Any) -> None:
-        decision.write(Path(output.uri), seen, span, statistics)
-        output.passed = int(seen.passed)
+        output = artifact_utils.get_single_instance(output_dict["decision"])
+        decision.write(Path(output.uri), examination, span, splits["eval"].statistics)
+        output.passed = int(examination.passed)
         output.span = span
 
 
@@ -99,25 +93,26 @@ class _DataGateSpec(ComponentSpec):
         "inputs": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=int),
         "serving_logs": ExecutionParameter(type=str),
-        # In TFX's cache key, so that new logs in the same folder are looked at.
+        # New logs in the same folder must rerun the component, so TFX's cache key has their state.
         "serving_logs_state": ExecutionParameter(type=str),
     }
 
 
 class DataGate(BaseComponent):
-    """Decide whether a span's data may be learned from.
+    """Decide whether a model may be trained on a span's data.
 
     Args:
-      examples: of ExampleGen, whose executor must be Taxiway's: it says where rows came from.
-      statistics: of StatisticsGen.
-      schema: the curated schema.
-      anomalies: of ExampleValidator.
-      accepted: the decision on an earlier span, to compare with.
-      policy: what stops a run.
-      label: the label's column.
-      inputs: columns that the model learns from.
-      span: the span's number.
-      serving_logs: folder of TFRecords of what was served, to compare with; None for none.
+      examples: channel of ExampleGen with Taxiway's executor, which records the source files.
+      statistics: channel of StatisticsGen.
+      schema: channel of the curated schema.
+      anomalies: channel of ExampleValidator.
+      accepted: channel of the decision on an earlier span, which the span is compared with.
+      policy: rules that decide which findings stop the run.
+      label: name of the label's column.
+      inputs: names of the columns that the model is trained on.
+      span: number of the span.
+      serving_logs: folder of TFRecords of logged requests, which the span is compared with; None
+        for none.
     """
 
     SPEC_CLASS = _DataGateSpec
@@ -147,7 +142,7 @@ class DataGate(BaseComponent):
             inputs=json.dumps(inputs),
             span=span,
             serving_logs=str(serving_logs or ""),
-            serving_logs_state=logs.fingerprint(serving_logs) if serving_logs else "",
+            serving_logs_state=fingerprint(serving_logs) if serving_logs else "",
             decision=Channel(type=GateDecision),
         )
         super().__init__(spec=spec)

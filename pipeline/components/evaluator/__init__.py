@@ -1,1 +1,1 @@
-"""What the Evaluator measured, read back from its artifacts."""
+"""The Evaluator's metrics, read from its artifacts."""

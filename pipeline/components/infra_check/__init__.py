@@ -1,1 +1,1 @@
-"""InfraCheck: serves the candidate and calls it before it is published."""
+"""InfraCheck: serve the candidate and call it before it is published."""

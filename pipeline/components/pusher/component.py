@@ -1,4 +1,4 @@
-"""The Pusher: publish a blessed model as the next version TF Serving will load."""
+"""Pusher: publish a blessed model as the next version that TensorFlow Serving loads."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from serving.store.manifest import Blessing, Facts, SliceMetrics, Spans
 
 
 class VersionedPusherExecutor(executor.Executor):
-    """Push with consecutive version numbers and one atomic rename.
+    """Publish under consecutive version numbers with one atomic rename.
 
-    TFX's own executor copies file by file into the folder that a server is watching, and takes
-    the time of day for a version.
+    TFX's own executor copies file by file into the folder that a server watches, and uses the time
+    as version number.
     """
 
     def Do(  # noqa: N802 (TFX's name)
@@ -36,12 +36,13 @@ class VersionedPusherExecutor(executor.Executor):
         output_dict: dict[str, list[Any]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Publish the model when every blessing says so; else record that nothing was pushed.
+        """Publish the model if it is blessed; record that nothing was pushed if it is not.
 
         Args:
-          input_dict: `model`, and `model_blessing` or `infra_blessing`.
-          output_dict: `pushed_model`.
-          exec_properties: `push_destination`, TFX's proto as JSON.
+          input_dict: artifacts `model`, and `model_blessing`, `infra_blessing` or both.
+          output_dict: artifact `pushed_model`.
+          exec_properties: `push_destination`, TFX's proto as JSON; and `custom_config` as JSON,
+            with `spans`, `code_hash` and `publish`.
         """
         specs = standard_component_specs
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
@@ -52,13 +53,13 @@ class VersionedPusherExecutor(executor.Executor):
         proto_utils.json_to_proto(exec_properties[specs.PUSH_DESTINATION_KEY], destination)
         model = Path(self._model_path(input_dict))
         base = Path(destination.filesystem.base_directory)
-        known = json.loads(exec_properties.get(specs.CUSTOM_CONFIG_KEY) or "{}")
+        config = json.loads(exec_properties.get(specs.CUSTOM_CONFIG_KEY) or "{}")
         facts = self._facts(base.name, input_dict).model_copy(
-            update=_of_run(known)
-            | _of_training(input_dict[specs.MODEL_KEY])
-            | _of_evaluation(input_dict.get(specs.MODEL_BLESSING_KEY, []))
+            update=_run_fields(config)
+            | _training_fields(input_dict[specs.MODEL_KEY])
+            | _evaluation_fields(input_dict.get(specs.MODEL_BLESSING_KEY, []))
         )
-        publish = PublishSettings.model_validate(known.get("publish", {}))
+        publish = PublishSettings.model_validate(config.get("publish", {}))
         server = promotion.server(publish)
         waits = promotion.waits(publish, base, facts.spans)
         if waits:
@@ -67,7 +68,7 @@ class VersionedPusherExecutor(executor.Executor):
         if not waits:
             aliases.promote(
                 base, int(version.name), facts.published_by, action="publish",
-                server=server, verify=_verified_just_now,
+                server=server, verify=_accept,
             )  # fmt: skip
         pushed.set_string_custom_property(properties.WAITS, waits)
         pushed.set_string_custom_property(properties.MODEL_ID, manifest.read(version).model_id)
@@ -75,7 +76,7 @@ class VersionedPusherExecutor(executor.Executor):
         self._MarkPushed(pushed, pushed_destination=str(version), pushed_version=version.name)
 
     def _model_path(self, input_dict: dict[str, list[Any]]) -> str:
-        """Return the model with warm-up requests, when InfraCheck made one; else the Trainer's."""
+        """Return InfraCheck's model, which has warm-up requests; the Trainer's if there is none."""
         specs = standard_component_specs
         for infra_blessing in input_dict.get(specs.INFRA_BLESSING_KEY, []):
             if infra_blessing.get_int_custom_property(properties.HAS_MODEL):
@@ -83,12 +84,12 @@ class VersionedPusherExecutor(executor.Executor):
         return str(self.GetModelPath(input_dict))
 
     def _facts(self, name: str, input_dict: dict[str, list[Any]]) -> Facts:
-        """Gather what is known of the model here; the blessings have been checked."""
-        artifacts = {key: found[0] for key, found in input_dict.items() if found}
-        judged = artifacts.get(standard_component_specs.MODEL_BLESSING_KEY)
-        served = artifacts.get(standard_component_specs.INFRA_BLESSING_KEY)
+        """Return the facts about the model that the artifacts state; every blessing is positive."""
+        artifacts = {key: channel[0] for key, channel in input_dict.items() if channel}
+        model_blessing = artifacts.get(standard_component_specs.MODEL_BLESSING_KEY)
+        infra_blessing = artifacts.get(standard_component_specs.INFRA_BLESSING_KEY)
         ids = {f"{key}_artifact_id": artifact.id for key, artifact in artifacts.items()}
-        baseline = judged and judged.get_int_custom_property(
+        baseline = model_blessing and model_blessing.get_int_custom_property(
             evaluator.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
         )
         if baseline:
@@ -101,9 +102,9 @@ class VersionedPusherExecutor(executor.Executor):
             ids["execution_id"] = int(self._context._unique_id)  # TFX has no public name for it
         return Facts(
             name=name,
-            # Without any judge nothing is blessed, whatever TFX's own Pusher would do.
-            blessing=_blessing(judged or served) or Blessing(blessed=False),
-            infra_blessing=_blessing(served),
+            # TFX's own Pusher publishes a model without any blessing; this one does not.
+            blessing=_blessing(model_blessing or infra_blessing) or Blessing(blessed=False),
+            infra_blessing=_blessing(infra_blessing),
             run_id=run_id,
             mlmd=ids,
             published_by=publisher,
@@ -111,18 +112,18 @@ class VersionedPusherExecutor(executor.Executor):
 
 
 class VersionedPusher(component.Pusher):
-    """TFX's Pusher with our executor; in ML Metadata it is the standard component."""
+    """TFX's Pusher with Taxiway's executor; ML Metadata records it as the standard component."""
 
     EXECUTOR_SPEC = ExecutorClassSpec(VersionedPusherExecutor)
 
     @classmethod
     def get_class_type(cls) -> str:
-        """Return the standard component's type."""
+        """Return the type of the standard component."""
         return str(component.Pusher.get_class_type())
 
 
-def _verified_just_now(_: Path) -> None:
-    """Take the version for good: the store has loaded it, and its hashes are looked at again."""
+def _accept(_: Path) -> None:
+    """Accept the version: the store has just loaded it, and promotion checks its hashes again."""
 
 
 def _blessing(artifact: Any) -> Blessing | None:
@@ -133,33 +134,33 @@ def _blessing(artifact: Any) -> Blessing | None:
     return Blessing(blessed=True, reasons=reasons, artifact_uri=artifact.uri)
 
 
-def _of_run(known: dict[str, Any]) -> dict[str, Any]:
-    """Return what the pipeline knew before it ran."""
+def _run_fields(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that the pipeline knows before the run."""
     return {
-        "spans": Spans.model_validate(known.get("spans", {})),
-        "code_hash": known.get("code_hash", ""),
+        "spans": Spans.model_validate(config.get("spans", {})),
+        "code_hash": config.get("code_hash", ""),
     }
 
 
-def _of_training(models: list[Any]) -> dict[str, Any]:
-    """Return the hyperparameters that the Trainer left, when its run_fn leaves them."""
+def _training_fields(models: list[Any]) -> dict[str, Any]:
+    """Return the Trainer's hyperparameters; empty if the user's run_fn does not write them."""
     file = Path(metadata.sibling_uri(models[0].uri, "model_run"), "hyperparameters.json")
     if not file.is_file():
         return {}
     return {"hyperparameters": json.loads(file.read_text(encoding="utf-8"))}
 
 
-def _of_evaluation(blessings: list[Any]) -> dict[str, Any]:
-    """Return what the Evaluator measured; nothing of a model that another judge blessed."""
+def _evaluation_fields(blessings: list[Any]) -> dict[str, Any]:
+    """Return the Evaluator's metrics; empty if another component wrote the blessing."""
     folder = metadata.sibling_uri(blessings[0].uri, "evaluation") if blessings else ""
     if not Path(folder, "metrics-00000-of-00001.tfrecord").is_file():
         return {}
-    measured = results.load(folder).candidate
+    candidate = results.load(folder).candidate
     return {
-        "metrics": dict(measured[results.OVERALL]),
+        "metrics": dict(candidate[results.OVERALL]),
         "slices": tuple(
-            SliceMetrics(slice=where, metrics=dict(metrics))
-            for where, metrics in sorted(measured.items())
-            if where != results.OVERALL
+            SliceMetrics(slice=name, metrics=dict(metrics))
+            for name, metrics in sorted(candidate.items())
+            if name != results.OVERALL
         ),
     }

@@ -1,1 +1,1 @@
-"""Resolver strategies: the latest blessed model and the last accepted data."""
+"""Resolver strategies for the latest blessed model and the last accepted data."""

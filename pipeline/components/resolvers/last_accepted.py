@@ -1,4 +1,4 @@
-"""The data that a span's data is compared with."""
+"""Resolve the accepted data that a span is compared with."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ DECISIONS = "accepted"
 
 
 class LastAcceptedStrategy(resolver.ResolverStrategy):
-    """Resolve the gate's decision on the newest earlier span that passed.
+    """Resolve DataGate's decision on the newest earlier span that passed.
 
     Args:
-      span: the span that is being looked at.
+      span: number of the span that the run examines.
     """
 
     def __init__(self, span: int) -> None:
@@ -26,11 +26,11 @@ class LastAcceptedStrategy(resolver.ResolverStrategy):
         """Resolve the decision.
 
         Args:
-          store: ML Metadata; unused.
-          input_dict: `accepted`: all decisions.
+          store: ML Metadata store; not used.
+          input_dict: all decisions under the key `accepted`.
 
         Returns:
-          At most one of them.
+          The same key with at most one decision.
         """
         earlier = [
             artifact

@@ -1,4 +1,4 @@
-"""The model to compare a candidate with."""
+"""Resolve the blessed model that a candidate is compared with."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CANDIDATE = "candidate"
 class BaselineStrategy(ResolverStrategy):
     """Resolve the latest blessed model other than the candidate.
 
-    TFX's own strategy finds the candidate itself when a run is repeated without a change; the
-    repeated run would then evaluate the model against itself and publish it a second time. And it
-    takes the latest model that was ever blessed, not the one that was blessed last.
+    TFX's own strategy resolves the candidate itself if a run is repeated without a change, so the
+    repeated run would compare the model with itself and publish it a second time. It also resolves
+    the newest model with a blessing instead of the model with the newest blessing.
     """
 
     def resolve_artifacts(
@@ -25,32 +25,37 @@ class BaselineStrategy(ResolverStrategy):
         """Resolve the baseline.
 
         Args:
-          store: ML Metadata; unused.
-          input_dict: `candidate` (left out before there is one), `model`, `model_blessing` and
-            `infra_blessing` (all there are).
+          store: ML Metadata store; not used.
+          input_dict: all artifacts under `model`, `model_blessing` and `infra_blessing`; also
+            `candidate`, once it is trained.
 
         Returns:
-          At most one `model` and its `model_blessing`; both empty when nothing was blessed yet.
+          The inputs with at most one `model` and its `model_blessing`; both are empty before the
+          first blessing.
         """
-        served = {_of_model(each) for each in input_dict["infra_blessing"] if _is_blessed(each)}
+        served = {
+            _model_id(blessing)
+            for blessing in input_dict["infra_blessing"]
+            if _is_blessed(blessing)
+        }
         candidates = {artifact.id for artifact in input_dict.get(CANDIDATE, [])}
         others = {model.id: model for model in input_dict["model"] if model.id not in candidates}
         latest_first = sorted(
             input_dict["model_blessing"], key=lambda blessing: blessing.id, reverse=True
         )
-        found: dict[str, list[Any]] = {"model": [], "model_blessing": []}
+        resolved: dict[str, list[Any]] = {"model": [], "model_blessing": []}
         for blessing in latest_first:
-            model = _of_model(blessing)
+            model = _model_id(blessing)
             if not (_is_blessed(blessing) and model in served and model in others):
                 continue
             # Files may have been removed by hand; an earlier model is still a baseline.
             if Path(others[model].uri).exists():
-                found = {"model": [others[model]], "model_blessing": [blessing]}
+                resolved = {"model": [others[model]], "model_blessing": [blessing]}
                 break
-        return dict(input_dict) | found
+        return dict(input_dict) | resolved
 
 
-def _of_model(blessing: Any) -> int:
+def _model_id(blessing: Any) -> int:
     return int(
         blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY) or 0
     )

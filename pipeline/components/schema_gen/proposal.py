@@ -1,4 +1,4 @@
-"""What the data says against the curated schema."""
+"""Propose a schema that fits the data."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.components.example_gen import shards
-from pipeline.settings.sections import Settings
+from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import lay_out
-from pipeline.workspace import Workspace
 from schema import columns
 
-# More values than that are no categories, unless the schema has more already.
+# A column with more values is not categorical, unless the schema lists more already.
 _MAX_VALUES = 100
 
 
-def propose(settings: Settings, curated: schema_pb2.Schema) -> schema_pb2.Schema:
-    """Change a schema by no more than it takes to fit the data.
+def propose(
+    settings: SourceSettings, folder: Path, curated: schema_pb2.Schema
+) -> schema_pb2.Schema:
+    """Return the schema with the smallest changes that make it fit the data.
 
     Args:
-      settings: of the pipeline; the data is what a run with them would see.
-      curated: the schema.
+      settings: settings of the source, which select the same data as for a run.
+      folder: folder of the workspace that the source's spans are written to.
+      curated: the curated schema.
 
     Returns:
       The changed schema.
@@ -34,9 +36,8 @@ def propose(settings: Settings, curated: schema_pb2.Schema) -> schema_pb2.Schema
       UsageError: the source's settings are wrong.
       DataRefused: the source's files cannot be read.
     """
-    source = open_source(settings.source, columns.types(curated))
-    workspace = Workspace(settings.workspace, settings.name)
-    layout = lay_out(source, workspace.data, settings.source.span, settings.source.window)
+    source = open_source(settings, columns.types(curated))
+    layout = lay_out(source, folder, settings.span, settings.window)
     proposal = curated
     for split in ("train", "eval"):
         files = sorted((Path(layout.base) / str(layout.span) / split).glob("*.parquet"))

@@ -1,4 +1,4 @@
-"""What Pusher's executor hands to the store, and when."""
+"""The arguments that Pusher passes to the store."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ Published = list[tuple[Path, Path, Facts]]
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Published:
-    """What the store was told to publish."""
-    found: Published = []
+    """The calls of the store."""
+    calls: Published = []
 
     really_publish = component.store.publish
 
     def publish(model: Path, base: Path, facts: Facts) -> Path:
         if "damaged" in str(base):
             raise DamagedModel(model, "no", "export it again")
-        found.append((model, base, facts))
+        calls.append((model, base, facts))
         return really_publish(model, base, facts, lambda _: None)
 
     monkeypatch.setattr(component.store, "publish", publish)
-    return found
+    return calls
 
 
 def _artifact(kind: Any, uri: Path, number: int, **properties: Any) -> list[Any]:
@@ -66,9 +66,7 @@ def _push(tmp_path: Path, base: str = "flights", config: Any = None, **inputs: l
     return pushed
 
 
-def test_a_blessed_model_is_published_with_what_is_known(
-    published: Published, tmp_path: Path
-) -> None:
+def test_a_blessed_model_is_published_with_its_facts(published: Published, tmp_path: Path) -> None:
     pushed = _push(
         tmp_path,
         model_blessing=_artifact(
@@ -93,12 +91,12 @@ def test_a_blessed_model_is_published_with_what_is_known(
     }
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == "1"
-    known = manifest.read(tmp_path / "flights" / "1")
-    assert pushed.get_string_custom_property("model_id") == known.model_id
+    version = manifest.read(tmp_path / "flights" / "1")
+    assert pushed.get_string_custom_property("model_id") == version.model_id
     assert model_config.load_served_model(base).aliases == {"stable": 1}
 
 
-def test_the_word_of_who_served_it_is_kept_too(published: Published, tmp_path: Path) -> None:
+def test_the_infra_blessing_is_recorded_too(published: Published, tmp_path: Path) -> None:
     infra = _artifact(
         standard_artifacts.InfraBlessing, tmp_path / "infra", 6, blessing_status="INFRA_BLESSED"
     )
@@ -108,7 +106,7 @@ def test_the_word_of_who_served_it_is_kept_too(published: Published, tmp_path: P
     assert published[0][2].infra_blessing.artifact_uri == str(tmp_path / "infra")
 
 
-def test_what_is_not_blessed_is_not_published(published: Published, tmp_path: Path) -> None:
+def test_a_model_that_is_not_blessed_is_not_published(published: Published, tmp_path: Path) -> None:
     blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=0)
     pushed = _push(tmp_path, model_blessing=blessing)
     assert published == []
@@ -146,13 +144,15 @@ def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
     assert stable == {1: 1, 2: 1, 3: 3}
 
 
-def test_what_nobody_judged_is_not_blessed(published: Published, tmp_path: Path) -> None:
+def test_a_model_without_a_blessing_is_not_published(published: Published, tmp_path: Path) -> None:
     with pytest.raises(Unblessed):
         _push(tmp_path)
     assert published[0][2].blessing.blessed is False
 
 
-def test_what_the_store_refuses_is_not_marked_pushed(published: Published, tmp_path: Path) -> None:
+def test_a_model_that_the_store_refuses_is_not_marked_pushed(
+    published: Published, tmp_path: Path
+) -> None:
     blessing = _artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing", 8, blessed=1)
     with pytest.raises(DamagedModel):
         _push(tmp_path, "damaged", model_blessing=blessing)
