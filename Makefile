@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-clusters coverage durations check suites suites-record proof contract bench lines
+.PHONY: help run test test-fast test-clusters coverage durations check suites suites-record proof contract bench docs lines
 .PHONY: lock clean setup setup-dev
 
 BIN := .venv/bin
@@ -62,6 +62,9 @@ contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the cont
 
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
 	@$(BIN)/python -m scripts.bench
+
+docs: setup-dev  ## Refresh the generated pages of docs/reference
+	@$(BIN)/python -m scripts.reference
 
 lines: setup-dev  ## Hold the newer TFX line, in a Debian trixie root, to the older
 	@scripts/lines/trixie.sh

@@ -24,7 +24,7 @@ from pipeline.errors import (
     in_a_line,
 )
 
-_INTERRUPTED = 130  # 128 + SIGINT, as in shells
+INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def unexpected(error: Exception, log_file: Path) -> InfrastructureError:
@@ -78,10 +78,10 @@ def stop_interrupted(args: Sequence[str], as_json: bool) -> NoReturn:
     what = "Interrupted."
     again = shlex.join([program.name(), *args])
     if as_json:
-        click.echo(json.dumps({"error": what, "next": again, "exit_code": _INTERRUPTED}))
+        click.echo(json.dumps({"error": what, "next": again, "exit_code": INTERRUPTED}))
     else:
         click.echo(f"{what} Continue with:  {again}", err=True)
-    sys.exit(_INTERRUPTED)
+    sys.exit(INTERRUPTED)
 
 
 def _show(error: TaxiwayError) -> None:

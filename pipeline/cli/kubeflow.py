@@ -50,7 +50,9 @@ def run_options(command: _Command) -> _Command:
         ),
         click.option("--data-root", help="Folder of the source's files in the containers."),
         click.option(
-            "--window", type=click.IntRange(min=1), help="Number of earlier spans to train on."
+            "--window",
+            type=click.IntRange(min=1),
+            help="Number of earlier spans to train on.  [default: the settings' source.window]",
         ),
         click.option("--span", type=int, help="Span to evaluate on.  [default: the newest]"),
     ):

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @settings_option
 @workspace_option
 @click.option("--span", type=int, help="Span to evaluate on.  [default: the newest]")
-@click.option("--window", type=click.IntRange(min=1), help="Number of earlier spans to train on.")
+@click.option(
+    "--window",
+    type=click.IntRange(min=1),
+    help="Number of earlier spans to train on.  [default: the settings' source.window]",
+)
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),

@@ -25,7 +25,9 @@ _DIFFERS = 1
 
 span_option = click.option("--span", type=int, help="Span of the data.  [default: the newest]")
 window_option = click.option(
-    "--window", type=click.IntRange(min=1), help="Number of earlier spans to include."
+    "--window",
+    type=click.IntRange(min=1),
+    help="Number of earlier spans to include.  [default: the settings' source.window]",
 )
 
 
