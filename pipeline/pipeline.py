@@ -1,13 +1,15 @@
-"""The pipeline: which components, in which order, with which settings."""
+"""The pipeline: its components, their order and their settings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-# Not from tfx.v1, which imports Google's cloud libraries too: 3 s of each start.
+# Not from tfx.v1, because that imports Google's cloud libraries too: 3 s of each start.
 from tfx import components as tfx
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
@@ -16,6 +18,7 @@ from tfx.types import Channel, standard_artifacts
 
 from models.evaluation import eval_config
 from models.features import Features
+from pipeline.components import names
 from pipeline.components.data_gate.component import DataGate
 from pipeline.components.data_gate.decision import GateDecision
 from pipeline.components.example_gen.executor import ArrowExampleGenExecutor, shard_size
@@ -23,7 +26,7 @@ from pipeline.components.infra_check.component import InfraCheck
 from pipeline.components.pusher.component import VersionedPusher
 from pipeline.components.resolvers.last_accepted import DECISIONS, LastAcceptedStrategy
 from pipeline.components.resolvers.latest_blessed import BaselineStrategy
-from pipeline.metadata import store
+from pipeline.metadata import store as metadata
 from pipeline.orchestration import fingerprint
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
@@ -38,42 +41,54 @@ def create_pipeline(
     features: Features,
     policy: Policy,
     data: Layout,
-    tune: bool = False,
-    warm_start: bool = False,
+    variant: names.Variant = "plain",
 ) -> Pipeline:
-    """Chain the standard components from data to a published model.
+    """Chain the components from data to a published model.
 
     Args:
-      settings: of the pipeline.
-      features: what is learned from what.
-      policy: what stops a run.
-      data: where the rows are.
-      tune: search for better training settings first.
-      warm_start: go on from the latest blessed model's weights.
+      settings: settings of the pipeline.
+      features: label and features of the model.
+      policy: policy that states which findings stop the run.
+      data: folders of the spans.
+      variant: `plain`, `tune` to search for hyperparameters first, or `warm-start` to start from
+        the latest blessed model's weights; default `plain`.
 
     Returns:
       The pipeline, for any TFX runner.
-    """
-    workspace = Workspace(settings.workspace, settings.name)
-    train = settings.train.model_dump(mode="json")
-    learned = {"features": features.model_dump(mode="json")}
 
-    example_gen = FileBasedExampleGen(
-        input_base=str(data.base),
-        input_config=example_gen_pb2.Input(
-            splits=[
-                example_gen_pb2.Input.Split(name=split, pattern=f"{{SPAN}}/{split}/*.parquet")
-                for split in SPLITS
-            ]
-        ),
-        range_config=range_config_pb2.RangeConfig(
-            static_range=range_config_pb2.StaticRange(
-                start_span_number=data.span, end_span_number=data.span
-            )
-        ),
-        custom_config=shard_size(settings.beam.shard_mb),
-        custom_executor_spec=BeamExecutorSpec(ArrowExampleGenExecutor),
-    ).with_id("ExampleGen")
+    Example:
+      >>> project = files.load(settings)
+      >>> pipeline = create_pipeline(settings, project.features, project.policy, layout)
+      >>> LocalDagRunner().run(pipeline)
+    """
+    rows = _rows(settings, features, policy, data)
+    training = _training(settings, features, rows, variant)
+    model = training[-1].outputs["model"]
+    return Pipeline(
+        pipeline_name=settings.name,
+        pipeline_root=str(Workspace(settings.workspace, settings.name).artifacts),
+        components=[
+            *rows.nodes,
+            *training,
+            *_evaluation_and_push(settings, features, data, rows, model),
+        ],
+        enable_cache=True,
+        metadata_connection_config=metadata.connection(settings),
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The nodes up to Transform, and the outputs that later nodes read."""
+
+    nodes: tuple[BaseNode, ...]
+    examples: Channel
+    schema: Channel
+    transform_graph: Channel
+
+
+def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) -> _Rows:
+    example_gen = _example_gen(settings, data)
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -85,7 +100,7 @@ def create_pipeline(
         strategy_class=LastAcceptedStrategy,
         config={"span": data.span},
         **{DECISIONS: Channel(type=GateDecision)},
-    ).with_id("LastAcceptedData")
+    ).with_id(names.LAST_ACCEPTED_DATA)
     gate = DataGate(
         examples=examples,
         statistics=statistics,
@@ -102,82 +117,120 @@ def create_pipeline(
         examples=examples,
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
-        # Trainer and signatures run the graph themselves; its own statistics repeat StatisticsGen.
+        # Trainer and signatures run the graph themselves, and StatisticsGen has the statistics.
         materialize=False,
         disable_statistics=True,
-        custom_config=learned,
+        custom_config=_features_config(features),
     )
-    # Nothing is learned from data that the gate refuses.
+    # No model may be trained on data that the gate refuses.
     transform.add_upstream_node(gate)
-    graph = transform.outputs["transform_graph"]
-    training: dict[str, Any] = {
-        "examples": examples,
-        "transform_graph": graph,
-        "schema": schema,
-        "custom_config": learned | {"train": train},
-        # How long to train is a setting of the run_fn: epochs with early stopping.
+    return _Rows(
+        nodes=(
+            example_gen, statistics_gen, proposal, curated, validator, accepted, gate, transform,
+        ),
+        examples=examples,
+        schema=schema,
+        transform_graph=transform.outputs["transform_graph"],
+    )  # fmt: skip
+
+
+def _example_gen(settings: Settings, data: Layout) -> BaseNode:
+    return FileBasedExampleGen(
+        input_base=str(data.base),
+        input_config=example_gen_pb2.Input(
+            splits=[
+                example_gen_pb2.Input.Split(name=split, pattern=f"{{SPAN}}/{split}/*.parquet")
+                for split in SPLITS
+            ]
+        ),
+        range_config=range_config_pb2.RangeConfig(
+            static_range=range_config_pb2.StaticRange(
+                start_span_number=data.span, end_span_number=data.span
+            )
+        ),
+        custom_config=shard_size(settings.beam.shard_mb),
+        custom_executor_spec=BeamExecutorSpec(ArrowExampleGenExecutor),
+    ).with_id(names.EXAMPLE_GEN)
+
+
+def _training(
+    settings: Settings, features: Features, rows: _Rows, variant: names.Variant
+) -> list[BaseNode]:
+    """Return the nodes that train, the Trainer last."""
+    config = _features_config(features) | {"train": settings.train.model_dump(mode="json")}
+    inputs: dict[str, Any] = {
+        "examples": rows.examples,
+        "transform_graph": rows.transform_graph,
+        "schema": rows.schema,
+        # The run_fn decides how long to train: epochs with early stopping.
         "train_args": trainer_pb2.TrainArgs(splits=["train"]),
         "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
-    components = [
-        example_gen, statistics_gen, proposal, curated, validator, accepted, gate, transform,
-    ]  # fmt: skip
-    if tune:
+    if variant == "tune":
         tuner = tfx.Tuner(
             tuner_fn="models.tuner.tuner_fn",
-            **training
-            | {"custom_config": training["custom_config"] | {"tune": settings.tune.model_dump()}},
+            custom_config=config | {"tune": settings.tune.model_dump()},
+            **inputs,
         )
-        components.append(tuner)
-        training["hyperparameters"] = tuner.outputs["best_hyperparameters"]
-    blessed = {
-        "model": Channel(type=standard_artifacts.Model),
-        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
-        "infra_blessing": Channel(type=standard_artifacts.InfraBlessing),
-    }
-    if warm_start:
-        base = Resolver(strategy_class=BaselineStrategy, **blessed).with_id("WarmStartModel")
-        components.append(base)
-        training["base_model"] = base.outputs["model"]
-    trainer = tfx.Trainer(run_fn=settings.train.run_fn, **training)
-    model = trainer.outputs["model"]
-    resolver = Resolver(strategy_class=BaselineStrategy, candidate=model, **blessed).with_id(
-        "LatestBlessedModel"
-    )
+        first: list[BaseNode] = [tuner]
+        inputs["hyperparameters"] = tuner.outputs["best_hyperparameters"]
+    elif variant == "warm-start":
+        base = Resolver(strategy_class=BaselineStrategy, **_blessed_models()).with_id(
+            names.WARM_START_MODEL
+        )
+        first = [base]
+        inputs["base_model"] = base.outputs["model"]
+    else:
+        first = []
+    return [*first, tfx.Trainer(run_fn=settings.train.run_fn, custom_config=config, **inputs)]
+
+
+def _evaluation_and_push(
+    settings: Settings, features: Features, data: Layout, rows: _Rows, model: Channel
+) -> list[BaseNode]:
+    baseline = Resolver(
+        strategy_class=BaselineStrategy, candidate=model, **_blessed_models()
+    ).with_id(names.LATEST_BLESSED_MODEL)
     evaluator = tfx.Evaluator(
-        examples=examples,
+        examples=rows.examples,
         model=model,
-        baseline_model=resolver.outputs["model"],
-        schema=schema,
+        baseline_model=baseline.outputs["model"],
+        schema=rows.schema,
         eval_config=eval_config(features, settings.evaluate.model_dump()),
         module_path="models.evaluation",
     )
     infra_check = InfraCheck(
         model=model,
-        examples=examples,
+        examples=rows.examples,
         evaluation=evaluator.outputs["evaluation"],
         features=features,
         settings=settings.infra,
     )
+    base = Workspace(settings.workspace, settings.name).model_base
     pusher = VersionedPusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_check.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=str(workspace.model_base)
-            )
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(base))
         ),
         custom_config={
             "spans": {"train": data.train_spans, "eval": data.span},
             "publish": settings.publish.model_dump(),
-            "code_hash": fingerprint.of_training(settings.train.run_fn),
+            "code_hash": fingerprint.training_hash(settings.train.run_fn),
         },
-    ).with_id("Pusher")
-    return Pipeline(
-        pipeline_name=settings.name,
-        pipeline_root=str(workspace.artifacts),
-        components=[*components, trainer, resolver, evaluator, infra_check, pusher],
-        enable_cache=True,
-        metadata_connection_config=store.connection(settings),
-    )
+    ).with_id(names.PUSHER)
+    return [baseline, evaluator, infra_check, pusher]
+
+
+def _features_config(features: Features) -> dict[str, Any]:
+    return {"features": features.model_dump(mode="json")}
+
+
+def _blessed_models() -> dict[str, Channel]:
+    """Return channels of all models and blessings of the pipeline's history."""
+    return {
+        "model": Channel(type=standard_artifacts.Model),
+        "model_blessing": Channel(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": Channel(type=standard_artifacts.InfraBlessing),
+    }

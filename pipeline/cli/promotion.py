@@ -141,7 +141,9 @@ def gc(
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
-        closed = 0 if dry_run else len(recovery.close(store, target.artifacts, settings.beam))
+        closed = (
+            0 if dry_run else len(recovery.fail_abandoned(store, target.artifacts, settings.beam))
+        )
         garbage = retention.plan(
             target, store, keep or settings.publish.keep, promotion.server(settings.publish)
         )

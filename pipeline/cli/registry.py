@@ -40,20 +40,43 @@ registry.add_command(gc)
 @registry.command("list", short_help="List every model, the newest first.")
 @settings_option
 @workspace_option
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="Maximum number of models.",
+)
+@click.option("--all", "all_", is_flag=True, help="List every model; overrides --limit.")
 @json_option
-def list_(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
-    """List every model, the newest first: candidate, blessed, serving or retired."""
+def list_(
+    settings_file: Path | None, workspace: Path | None, limit: int, all_: bool, as_json: bool
+) -> None:
+    """List the models, newest first: candidate, blessed, serving or retired."""
     from pipeline.registry import models
 
     target = _workspace(settings_file, workspace)
     with as_cli_errors():
-        entries = models.entries(target)
+        found = models.list_models(target, None if all_ else limit)
     if as_json:
-        click.echo(json.dumps({"models": [_entry_fields(entry) for entry in entries]}))
+        content = {
+            "models": [_entry_fields(entry) for entry in found.entries],
+            "more": found.more,
+            "unreadable": [
+                {"file": str(record.file), "reason": record.reason} for record in found.unreadable
+            ],
+        }
+        click.echo(json.dumps(content))
         return
     from pipeline.cli.tables.registry import listing
 
-    listing(entries, target.root)
+    listing(found.entries, target.root)
+    if found.more:
+        click.echo(
+            f"Older models are not listed. {program.as_typed('taxiway registry list --all')}"
+        )
+    for record in found.unreadable:
+        click.echo(f"Cannot read the run record {record.file}: {record.reason}.", err=True)
 
 
 @registry.command()
@@ -228,19 +251,20 @@ def _find_model(workspace: Workspace, name: str) -> Manifest | RunRecord:
     from pipeline.runs import records
 
     with as_cli_errors():
-        entries = models.entries(workspace)
-    for entry in entries:
+        listing = models.list_models(workspace)
+    for entry in listing.entries:
         if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
             document = entry.manifest or entry.record
             assert document is not None, "an entry is a version or comes from a record"
             return document
     # A run may have refused a model that another run had published: then no entry has its id.
-    record = records.read_all(workspace.runs).get(name)
-    if record is None:
-        raise UsageError(
-            f"{workspace.root}: there is no model or run {name}.", "taxiway registry list"
-        )
-    return record
+    try:
+        return records.read(workspace.runs / f"{Path(name).name}.json")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise UsageError(f"run {name}: its record cannot be read: {error}.") from error
+    raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
 
 
 def _read_manifest(base: Path, version: int) -> Manifest:

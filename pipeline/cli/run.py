@@ -5,17 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pipeline.cli import failures, program
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
-from pipeline.errors import TaxiwayError, UsageError
+from pipeline.errors import TaxiwayError
 from pipeline.settings.engines import ENGINES, Engine
-
-if TYPE_CHECKING:
-    from pipeline.settings.beam import BeamSettings
 
 
 @click.command()
@@ -51,34 +48,19 @@ def run(
     from pipeline.cli.display import Display
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.local import runner
+    from pipeline.orchestration.options import RunOptions
 
-    if tune and warm_start:
-        raise UsageError(
-            "--tune and --warm-start exclude each other because the Tuner may choose a network of "
-            "another shape than the weights of the latest blessed model.",
-            "remove one of the two options",
-        )
     settings = load(settings_file, workspace)
-    source_changes = {
-        name: value for name, value in (("span", span), ("window", window)) if value is not None
-    }
-    source = settings.source.model_copy(update=source_changes)
-    beam = _with_engine(settings.beam, engine) if engine else settings.beam
-    settings = settings.model_copy(update={"source": source, "beam": beam})
-    data_options = {
-        "--settings": settings_file, "--workspace": workspace, "--span": span, "--window": window,
-    }  # fmt: skip
-    args = [
-        str(arg) for option, value in data_options.items() if value is not None
-        for arg in (option, value)
-    ]  # fmt: skip
-    schema_diff = shlex.join(["taxiway", "schema", "diff", *args])
+    options = RunOptions(
+        span=span, window=window, engine=engine, tune=tune, warm_start=warm_start,
+        settings_file=settings_file, workspace=workspace,
+    )  # fmt: skip
     log_file = new_log(settings.workspace, runner.new_run_id())
     try:
         with library_output_to(log_file) as terminal:
             display = Display(terminal)
             observer = _SilentObserver() if as_json else display
-            result = runner.run(settings, observer, tune, warm_start, log_file, schema_diff)
+            result = runner.run(settings, observer, options, log_file)
             if not as_json:
                 display.summary(result, shlex.join([program.name(), *sys.argv[1:]]))
     except TaxiwayError as error:
@@ -90,17 +72,6 @@ def run(
         raise failures.unexpected(error, log_file) from error
     if as_json:
         click.echo(result.model_dump_json(indent=2))
-
-
-def _with_engine(beam: BeamSettings, engine: Engine) -> BeamSettings:
-    from pydantic import ValidationError
-
-    from pipeline.settings.explain import explain
-
-    try:
-        return beam.all_on(engine)
-    except ValidationError as error:
-        raise UsageError(f"--engine {engine}: {explain(error, type(beam))}") from error
 
 
 class _SilentObserver:

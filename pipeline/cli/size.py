@@ -12,7 +12,7 @@ import click
 from pipeline.cli import addresses
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.orchestration import interrupts
+from pipeline.orchestration.interrupts import deferred_interrupts
 from pipeline.runs.progress import Step
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def size(
     try:
         with (
             as_cli_errors(log_file),
-            interrupts.remembered(),  # the server must not outlive this process
+            deferred_interrupts(),  # the server must not outlive this process
             library_output_to(log_file) as terminal,
         ):
             observer = _Observer(None if as_json else Display(terminal))

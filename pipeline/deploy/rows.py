@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from models import tfrecords
+from pipeline.components import names
 from pipeline.errors import UsageError
 from pipeline.runs import records
+from pipeline.runs.records import UnreadableRecord
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 
@@ -53,8 +55,10 @@ def load_eval_split(workspace: Workspace, count: int) -> list[Row]:
     Raises:
       UsageError: no run has an eval split.
     """
-    for record in reversed(records.read_all(workspace.runs).values()):
-        examples = record.outputs.get("ExampleGen", {}).get("examples")
+    for record in records.newest_first(workspace.runs):
+        if isinstance(record, UnreadableRecord):
+            continue
+        examples = record.outputs.get(names.EXAMPLE_GEN, {}).get("examples")
         files = sorted(Path(examples.uri).glob("Split-eval/*")) if examples else []
         if files:
             return _spread(_read_examples(files), count, f"{files[0].parent}")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.beam import check as engine
-from pipeline.beam import clusters
-from pipeline.errors import DataRefused, TaxiwayError, UsageError, point_to_schema
-from pipeline.orchestration import interrupts, launch, recording
-from pipeline.project import files as project
+from pipeline.beam import check, clusters
+from pipeline.components import names
+from pipeline.errors import TaxiwayError, UsageError, point_to_schema
+from pipeline.orchestration import launch, recording
+from pipeline.orchestration.interrupts import deferred_interrupts
+from pipeline.orchestration.options import RunOptions
+from pipeline.orchestration.steps import Conclude, Steps, conclude_node, lay_out_data
+from pipeline.project import files
+from pipeline.project.files import Project
 from pipeline.runs.progress import Observer, Step
 from pipeline.runs.records import RunRecord
 from pipeline.settings.sections import Settings
@@ -24,61 +26,61 @@ if TYPE_CHECKING:
     from pipeline.beam.work import BeamExecutor
     from pipeline.sources.layout import Layout
 
-# TensorFlow Transform would choose the old Keras when nobody has chosen before the first import.
+# TensorFlow Transform selects the legacy Keras unless this is set before its first import.
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
 
 
 def run(
     settings: Settings,
     observer: Observer,
-    tune: bool = False,
-    warm_start: bool = False,
+    options: RunOptions | None = None,
     log_file: Path | None = None,
-    schema_diff: str = "taxiway schema diff",
 ) -> RunRecord:
     """Lay out the data and run every component on it.
 
     Args:
-      settings: of the pipeline.
-      observer: hears of every step.
-      tune: search for better training settings first.
-      warm_start: go on from the latest blessed model's weights.
-      log_file: where the caller sends library output; its name without suffix is the run's id.
-      schema_diff: the command that shows the change of the schema that would let data pass.
+      settings: settings of the pipeline.
+      observer: receiver of every step as it starts and ends.
+      options: options of this run; default none.
+      log_file: file that receives the libraries' output; its name without suffix is the run's id.
+        Default None: the record names no log, and the id is the present time.
 
     Returns:
-      What the run did, as it is written down in the workspace.
+      The record of the run, as it is written in the workspace.
 
     Raises:
       WorkspaceBusy: another run holds the workspace.
       UsageError: features, schema, source or engine settings are wrong.
-      DataRefused: the data is not what the schema says.
+      DataRefused: the data does not match the schema.
       NotBlessed: the model missed a bound.
       InfrastructureError: the engine cannot be reached, or a component failed.
+
+    Example:
+      >>> run(loading.load(), Display(sys.stdout), RunOptions(span=201302, window=1))
     """
+    options = options or RunOptions()
+    settings = options.apply(settings)
     workspace = Workspace(settings.workspace, settings.name)
     with workspace.exclusive():
-        _reach_engine(settings, observer)
-        return _Run(
-            settings, workspace, observer, tune, warm_start, log_file, schema_diff
-        ).execute()
-
-
-def _reach_engine(settings: Settings, observer: Observer) -> None:
-    """Make sure that the clusters can do the work; the jar of a job server may be downloaded."""
-    if not clusters.in_use(settings.beam):
-        return
-    observer.started("Engine")
-    begin, state, found = time.monotonic(), "failed", ""
-    try:
-        found, state = engine.check_engines(settings.beam), "done"
-    finally:
-        observer.finished(Step("Engine", state, time.monotonic() - begin, found))
+        _check_engine(settings, observer)
+        return _Run(settings, workspace, observer, options, log_file).execute()
 
 
 def new_run_id() -> str:
-    """Return an id for a run that begins now."""
-    return datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    """Return the id of a run that begins now: the time in UTC, so that ids sort by time."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S-%f")
+
+
+def _check_engine(settings: Settings, observer: Observer) -> None:
+    """Check that the clusters are ready; the jar of a job server may be downloaded."""
+    if not clusters.in_use(settings.beam):
+        return
+    observer.started("Engine")
+    begin, state, summary = time.monotonic(), "failed", ""
+    try:
+        summary, state = check.check_engines(settings.beam), "done"
+    finally:
+        observer.finished(Step("Engine", state, time.monotonic() - begin, summary))
 
 
 class _Run:
@@ -87,20 +89,18 @@ class _Run:
         settings: Settings,
         workspace: Workspace,
         observer: Observer,
-        tune: bool,
-        warm_start: bool,
+        options: RunOptions,
         log_file: Path | None,
-        schema_diff: str,
     ) -> None:
         self._settings = settings
         self._workspace = workspace
         self._observer = observer
-        self._tune = tune
-        self._warm_start = warm_start
+        self._options = options
         self._log_file = log_file
-        self._schema_diff = schema_diff
         self._run_id = log_file.stem if log_file else new_run_id()
-        self._steps: list[Step] = []
+        self._began = datetime.datetime.now(datetime.timezone.utc)
+        self._begin = time.monotonic()
+        self._steps = Steps(observer)
         self._outputs: dict[str, dict[str, Any]] = {}
         self._layout: Layout | None = None
         self._graph: dict[str, tuple[str, ...]] = {}
@@ -108,170 +108,115 @@ class _Run:
         self._code_hash = ""
 
     def execute(self) -> RunRecord:
-        """Run everything, and write down how it ended."""
-        began, begin = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
-
-        def record(error: BaseException | None) -> RunRecord:
-            kept = recording.keep(
-                self._workspace,
-                RunRecord(
-                    run_id=self._run_id,
-                    began=began.isoformat(timespec="seconds"),
-                    seconds=time.monotonic() - begin,
-                    steps=tuple(self._steps),
-                    columns=self._columns,
-                    code_hash=self._code_hash,
-                    graph=self._graph,
-                    log_file=self._log_file,
-                    **recording.of_end(error),
-                    **recording.of_data(self._layout),
-                    **recording.of_outputs(self._outputs),
-                ),
-            )
-            if kept.report is None:
-                self._observer.finished(
-                    Step("Report", "failed", 0.0, "not written; the log says why")
-                )
-            return kept
-
+        """Run everything, and record how it ended."""
         try:
             self._execute()
-        except UsageError:  # nothing ran
+        except UsageError:  # no component ran, so there is nothing to record
             raise
         except TaxiwayError as error:
-            point_to_schema(error, self._schema_diff)
-            error.report = record(error).report
+            point_to_schema(error, self._options.schema_diff)
+            error.report = self._record(error).report
             raise
         except BaseException as error:
-            record(error)
+            self._record(error)
             raise
-        return record(None)
+        return self._record(None)
+
+    def _record(self, error: BaseException | None) -> RunRecord:
+        record = recording.write(
+            self._workspace,
+            RunRecord(
+                run_id=self._run_id,
+                began=self._began.isoformat(timespec="seconds"),
+                seconds=time.monotonic() - self._begin,
+                steps=tuple(self._steps.ended),
+                columns=self._columns,
+                code_hash=self._code_hash,
+                graph=self._graph,
+                log_file=self._log_file,
+                **recording.end_fields(error),
+                **recording.data_fields(self._layout),
+                **recording.output_fields(self._outputs),
+            ),
+        )
+        if record.report is None:
+            self._observer.finished(Step("Report", "failed", 0.0, "not written; read the log"))
+        return record
 
     def _execute(self) -> None:
-        files = project.load(self._settings)
-        self._columns = files.columns
-        data = self._lay_out_data(files.schema)
-        with self._step("Start") as start:
-            # TFX and TensorFlow take seconds to import; nothing before this needs them.
-            from pipeline.beam import patches, work
-            from pipeline.metadata import executions
-            from pipeline.metadata import store as metadata
-            from pipeline.orchestration import fingerprint, outcomes, recovery
-            from pipeline.pipeline import create_pipeline
+        project = files.load(self._settings)
+        self._columns = project.columns
+        with self._steps.step("Source") as conclude:
+            self._layout = lay_out_data(self._settings, project.schema, self._run_id)
+            conclude(self._layout.describe(self._settings.source.window))
+        with self._steps.step("Start") as conclude:
+            ir, store = self._start(project, self._layout, conclude)
 
-            patches.apply()
-            pipeline = create_pipeline(
-                settings=self._settings,
-                features=files.features,
-                policy=files.policy,
-                data=data,
-                tune=self._tune,
-                warm_start=self._warm_start,
-            )
-            ir = _compile(pipeline, self._run_id)
-            nodes = [node.pipeline_node for node in ir.nodes]
-            self._graph = {each.node_info.id: tuple(each.upstream_nodes) for each in nodes}
-            fingerprint.stamp(ir, self._settings.train.run_fn, self._settings.schema_file)
-            self._code_hash = fingerprint.of_training(self._settings.train.run_fn)
-            store = metadata.open_store(self._settings)
-            metadata.claim(store, self._settings)
-            artifacts = self._workspace.artifacts
-            interrupted = recovery.close(store, artifacts, self._settings.beam)
-            executions.reserve_lost(store, self._workspace)
-            if self._warm_start:
-                project.check_warm_start(self._settings, store, files.features)
-            start(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
-        with interrupts.remembered() as kept, work.open_executor(self._settings.beam) as beam:
+        from pipeline.beam import work
+        from pipeline.orchestration import outcomes
+
+        with deferred_interrupts() as reraise, work.open_executor(self._settings.beam) as beam:
             for node in ir.nodes:
-                with self._step(node.pipeline_node.node_info.id) as step, kept():
-                    self._launch(ir, node.pipeline_node, store, beam, files.features, step)
-        outcomes.check_pushed(self._outputs)
+                name = node.pipeline_node.node_info.id
+                with self._steps.step(name) as conclude, reraise():
+                    cached = self._run_node(ir, node.pipeline_node, store, beam, conclude)
+                    outcomes.enforce(name, self._outputs[name], self._settings.schema_file)
+                    if not cached:
+                        self._prepare_infra_check(name, project)
+        outcomes.enforce_pushed(self._outputs)
 
-    def _lay_out_data(self, schema: Any) -> Any:
-        from pipeline.sources import open_source
-        from pipeline.sources.layout import lay_out
-        from schema import columns
+    def _start(self, project: Project, layout: Layout, conclude: Conclude) -> tuple[Any, Any]:
+        """Compile the pipeline, clean up after interrupted runs; return the IR and the store."""
+        # TFX and TensorFlow take seconds to import, so the data is laid out first.
+        from tfx.dsl.compiler.compiler import Compiler
 
-        settings = self._settings.source
-        with self._step("Source") as step:
-            source = open_source(settings, columns.types(schema))
-            try:
-                layout = lay_out(source, self._workspace.data, settings.span, settings.window)
-                self._layout = layout
-            except DataRefused as error:
-                self._quarantine(error)
-                raise
-            step(layout.describe(settings.window))
-        return layout
-
-    def _quarantine(self, error: DataRefused) -> None:
-        from pipeline.findings import write_quarantine
-
-        if error.rows:
-            error.quarantine = self._workspace.quarantine / f"{self._run_id}.csv"
-            write_quarantine(error.quarantine, error.rows)
-
-    def _launch(
-        self, ir: Any, node: Any, store: Any, beam: BeamExecutor, features: Any, step: Any
-    ) -> None:
-        from ml_metadata.proto import metadata_store_pb2 as mlmd
-
-        from pipeline.components.infra_check import process
+        from pipeline.beam import patches
         from pipeline.metadata import executions
         from pipeline.metadata import store as metadata
-        from pipeline.orchestration import outcomes
+        from pipeline.orchestration import fingerprint, recovery, warm_start
+        from pipeline.pipeline import create_pipeline
+
+        patches.apply()
+        settings = self._settings
+        pipeline = create_pipeline(
+            settings, project.features, project.policy, layout, self._options.variant
+        )
+        ir = Compiler().compile(pipeline)
+        launch.substitute(ir, self._run_id)
+        nodes = [node.pipeline_node for node in ir.nodes]
+        self._graph = {node.node_info.id: tuple(node.upstream_nodes) for node in nodes}
+        fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
+        self._code_hash = fingerprint.training_hash(settings.train.run_fn)
+        store = metadata.open_store(settings)
+        metadata.claim(store, settings)
+        interrupted = recovery.fail_abandoned(store, self._workspace.artifacts, settings.beam)
+        executions.reserve_lost(store, self._workspace)
+        if self._options.warm_start:
+            warm_start.check(settings, store, project.features)
+        conclude(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
+        return ir, store
+
+    def _run_node(
+        self, ir: Any, node: Any, store: Any, beam: BeamExecutor, conclude: Conclude
+    ) -> bool:
+        """Run a node and report its decision; return whether its outputs came from the cache."""
+        from pipeline.metadata import store as metadata
 
         name = node.node_info.id
         connection = metadata.connection(self._settings)
-        execution = launch.launch(ir, node, store, connection, beam)
-        outcome = executions.state(store, execution)
-        outputs = self._outputs[name] = executions.outputs(store, execution)
-        if name == "Transform" and outcome == mlmd.Execution.COMPLETE:
-            # Then the Trainer runs too, and leaves a core free.
-            process.prepare()
-        if name == "Trainer" and outcome == mlmd.Execution.COMPLETE:
-            self._begin_rehearsal(features)
-        step(outcomes.describe(name, outputs), cached=outcome == mlmd.Execution.CACHED)
-        outcomes.check(name, outputs, self._settings.schema_file)
+        execution_id = launch.launch(ir, node, store, connection, beam)
+        self._outputs[name], cached = conclude_node(name, store, execution_id, conclude)
+        return cached
 
-    def _begin_rehearsal(self, features: Any) -> None:
-        """Let InfraCheck's work go on beside the Evaluator, which leaves a core free."""
+    def _prepare_infra_check(self, name: str, project: Project) -> None:
+        """Start InfraCheck's worker, then its check, beside components that leave a core free."""
         from pipeline.components.infra_check import component, process
 
-        model, examples = (
-            self._outputs[node][output].uri
-            for node, output in (("Trainer", "model"), ("ExampleGen", "examples"))
-        )
-        process.begin(component.candidate(model, examples, features, self._settings.infra))
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[Any]:
-        self._observer.started(name)
-        begin = time.monotonic()
-        decision, state = "", "done"
-
-        def conclude(words: str, cached: bool = False) -> None:
-            nonlocal decision, state
-            decision, state = words, "cached" if cached else "done"
-
-        try:
-            with launch.explained(name):
-                yield conclude
-        except KeyboardInterrupt:
-            state = "interrupted"
-            raise
-        except BaseException:
-            state = "failed"
-            raise
-        finally:
-            step = Step(name, state, time.monotonic() - begin, decision)
-            self._steps.append(step)
-            self._observer.finished(step)
-
-
-def _compile(pipeline: Any, run_id: str) -> Any:
-    from tfx.dsl.compiler import compiler
-
-    ir = compiler.Compiler().compile(pipeline)
-    launch.substitute(ir, run_id)
-    return ir
+        if name == names.TRANSFORM:
+            process.prepare()
+        if name == names.TRAINER:
+            model = self._outputs[names.TRAINER]["model"].uri
+            examples = self._outputs[names.EXAMPLE_GEN]["examples"].uri
+            process.begin(
+                component.candidate(model, examples, project.features, self._settings.infra)
+            )

@@ -1,6 +1,6 @@
-"""What a component's result depends on besides its inputs: code, schema and locked packages.
+"""The part of a node's cache key that TFX does not compute: code, schema and locked packages.
 
-TFX's cache key holds the import path of our code, not the code. `stamp` adds a hash of it.
+TFX's cache key has the import path of our code, not the code. `stamp` adds a hash of the code.
 """
 
 from __future__ import annotations
@@ -11,59 +11,47 @@ from pathlib import Path
 
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.components import catalog, names
+from pipeline.metadata import properties
 from pipeline.project import source_code
-
-PROPERTY = "code_hash"
 
 _LOCK = Path(__file__).parents[2] / "requirements.lock"
 
-# The modules behind each node; `run_fn` and the schema file come from the settings.
-_NODE_MODULES = {
-    "ExampleGen": "pipeline.components.example_gen.executor",
-    "LastAcceptedData": "pipeline.components.resolvers.last_accepted",
-    "DataGate": "pipeline.components.data_gate.component",
-    "Transform": "models.preprocessing",
-    "Tuner": "models.tuner",
-    "LatestBlessedModel": "pipeline.components.resolvers.latest_blessed",
-    "WarmStartModel": "pipeline.components.resolvers.latest_blessed",
-    "Evaluator": "models.evaluation",
-    "InfraCheck": "pipeline.components.infra_check.component",
-    "Pusher": "pipeline.components.pusher.component",
-}
-
 
 def stamp(ir: pipeline_pb2.Pipeline, run_fn: str, schema_file: Path) -> None:
-    """Add to every node of a compiled pipeline a hash of what TFX's cache key does not see.
+    """Add to every node of a compiled pipeline a hash of what TFX's cache key leaves out.
 
     Args:
-      ir: the compiled pipeline; changed in place.
+      ir: compiled pipeline; changed in place.
       run_fn: import path of the Trainer's function.
-      schema_file: the curated schema.
+      schema_file: curated schema.
     """
-    modules = _NODE_MODULES | {"Trainer": run_fn.rpartition(".")[0]}
     for node in ir.nodes:
-        name = node.pipeline_node.node_info.id
+        row = catalog.node(node.pipeline_node.node_info.id)
         digest = hashlib.sha256(_locked_packages())
-        if name in modules:
-            digest.update(_code(modules[name]))
-        if name == "Evaluator":
-            digest.update(_code("models.tasks.binary_metrics"))  # TFMA imports it by name
-        if name == "ImportSchemaGen":
+        for module in _modules(row, run_fn):
+            digest.update(_code(module))
+        if row.schema_file:
             digest.update(schema_file.read_bytes())
-        parameter = node.pipeline_node.parameters.parameters[PROPERTY]
+        parameter = node.pipeline_node.parameters.parameters[properties.CODE_HASH]
         parameter.field_value.string_value = digest.hexdigest()
 
 
-def of_training(run_fn: str) -> str:
+def training_hash(run_fn: str) -> str:
     """Return a hash of the code and the locked packages that a model is made with.
 
     Args:
       run_fn: import path of the Trainer's function.
     """
     digest = hashlib.sha256(_locked_packages())
-    for module in (_NODE_MODULES["Transform"], run_fn.rpartition(".")[0]):
-        digest.update(_code(module))
+    for name in (names.TRANSFORM, names.TRAINER):
+        for module in _modules(catalog.node(name), run_fn):
+            digest.update(_code(module))
     return digest.hexdigest()
+
+
+def _modules(row: catalog.Node, run_fn: str) -> tuple[str, ...]:
+    return (*row.modules, run_fn.rpartition(".")[0]) if row.own_code else row.modules
 
 
 def _code(module: str) -> bytes:
@@ -76,6 +64,8 @@ def _code(module: str) -> bytes:
 def _locked_packages() -> bytes:
     if _LOCK.exists():
         return _LOCK.read_bytes()
-    # Installed as a package, without its repository.
-    installed = {f"{each.metadata['Name']}=={each.version}" for each in metadata.distributions()}
+    # A wheel does not have the lock, so the installed versions stand in for it.
+    installed = {
+        f"{package.metadata['Name']}=={package.version}" for package in metadata.distributions()
+    }
     return "\n".join(sorted(installed)).encode()

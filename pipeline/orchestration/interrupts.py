@@ -1,4 +1,4 @@
-"""An interruption is never lost."""
+"""Deferred interruptions: one that native code swallowed is raised again."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Any
 
 
 @contextmanager
-def remembered() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Treat Ctrl-C, a polite kill and a terminal that closes alike, and remember them.
+def deferred_interrupts() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Handle SIGINT, SIGTERM and SIGHUP alike, and re-raise an interruption that was swallowed.
 
-    Native code drops a KeyboardInterrupt that is raised while it calls back into Python, or makes
-    another error of it, and TensorFlow calls back often.
+    Native code drops a KeyboardInterrupt that is raised while it calls back into Python, or turns
+    it into another error, and TensorFlow calls back often.
 
     Yields:
-      A context that ends with KeyboardInterrupt when one came, whatever became of it.
+      A context manager that ends with KeyboardInterrupt when a signal has arrived.
     """
-    came = False
+    interrupted = False
 
     def interrupt(signum: int, frame: Any) -> None:
-        nonlocal came
-        came = True
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
     @contextmanager
-    def kept() -> Iterator[None]:
+    def reraise() -> Iterator[None]:
         try:
             yield
         finally:
-            if came:
+            if interrupted:
                 raise KeyboardInterrupt
 
-    # Only the main thread may say what a signal does.
+    # Python allows only the main thread to set signal handlers.
     in_main = threading.current_thread() is threading.main_thread()
     signals = [signal.SIGINT, signal.SIGTERM] if in_main else []
     if in_main and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
         signals.append(signal.SIGHUP)
-    before = {each: signal.signal(each, interrupt) for each in signals}
+    previous = {number: signal.signal(number, interrupt) for number in signals}
     try:
-        yield kept
+        yield reraise
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

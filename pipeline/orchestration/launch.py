@@ -1,4 +1,4 @@
-"""Launch one node of a compiled pipeline, and say in our words how it failed."""
+"""Launch a node of a compiled pipeline, and explain how it failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.registry.errors import as_cli_errors
 if TYPE_CHECKING:
     from pipeline.beam.work import BeamExecutor
 
-# Packages that nobody changes to bring data and a model of their own.
+# Packages that a project with its own data and model does not change.
 _MACHINERY = frozenset({"pipeline", "schema", "serving", "__main__"})
 
 
@@ -27,8 +27,8 @@ def substitute(ir: Any, run_id: str) -> None:
     """Put a run's id into a compiled pipeline.
 
     Args:
-      ir: the compiled pipeline; changed in place.
-      run_id: the TFX pipeline run id.
+      ir: compiled pipeline; changed in place.
+      run_id: TFX pipeline run id.
     """
     from tfx.dsl.compiler import constants
     from tfx.orchestration.portable import runtime_parameter_utils
@@ -38,21 +38,21 @@ def substitute(ir: Any, run_id: str) -> None:
     )
 
 
-def launch(ir: Any, node: Any, store: Any, connection: Any, work: BeamExecutor) -> int:
+def launch(ir: Any, node: Any, store: Any, connection: Any, beam: BeamExecutor) -> int:
     """Run a node with TFX's own launcher: driver, cache, executor, publisher.
 
     Args:
-      ir: the compiled pipeline, with its run id.
-      node: of it.
-      store: ML Metadata.
-      connection: how ML Metadata is reached.
-      work: where Beam's is done.
+      ir: compiled pipeline with the run's id, or a slice of it.
+      node: node of the compiled pipeline.
+      store: ML Metadata store.
+      connection: connection to ML Metadata.
+      beam: executor of the node's Beam work.
 
     Returns:
-      The execution's id; it is complete or cached.
+      The id of an execution that is complete or cached.
 
     Raises:
-      InfrastructureError: its inputs are missing.
+      InfrastructureError: the inputs of the node are missing.
     """
     from tfx.orchestration import metadata as tfx_metadata
     from tfx.orchestration.local import runner_utils
@@ -69,7 +69,7 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, work: BeamExecutor) 
         pipeline_runtime_spec=ir.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, name),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-        custom_executor_operators=work.operators,
+        custom_executor_operators=beam.operators,
     )
     while True:
         number = int(task.launch().execution_id or 0)
@@ -96,14 +96,14 @@ def _discard_outdated(store: Any, number: int) -> bool:
 
 
 @contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Turn what a step raises into what a user can read.
+def explain_errors(name: str) -> Iterator[None]:
+    """Turn any exception of a step into an error that a user can read.
 
     Args:
-      name: of the step.
+      name: name of the step.
 
     Raises:
-      TaxiwayError: for every other exception; Ctrl-C stays what it is.
+      TaxiwayError: the block raised any other exception than KeyboardInterrupt.
     """
     try:
         with as_cli_errors():
@@ -111,26 +111,26 @@ def explained(name: str) -> Iterator[None]:
     except TaxiwayError:
         raise
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
-        place = _place(error)
+        location = _location(error)
         of_the_machine = isinstance(error, OSError | MemoryError) or (
             type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
         )
         raise InfrastructureError(
-            f"{name} failed: {in_a_line(error)}{f' ({place})' if place else ''}",
-            "correct that file; what was done before is not done again"
-            if place and not of_the_machine
+            f"{name} failed: {in_a_line(error)}{f' ({location})' if location else ''}",
+            "fix that file, and run again; completed components are not repeated"
+            if location and not of_the_machine
             else READ_THE_LOG,
         ) from error
 
 
-def _place(error: BaseException) -> str:
-    """Say where in the user's own code it happened; "" when it was not there."""
-    place = ""
+def _location(error: BaseException) -> str:
+    """Return the file and line of the user's own code that failed; "" for other code."""
+    location = ""
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = Path(frame.f_code.co_filename)
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if package not in _MACHINERY and file.is_relative_to(Path.cwd()):
             inside = file.relative_to(Path.cwd())
             if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder
-                place = f"{inside}, line {line}"
-    return place
+                location = f"{inside}, line {line}"
+    return location

@@ -1,4 +1,4 @@
-"""Write down what a run did, whatever its end."""
+"""Record what a run did, however it ended."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import report as report_module
-from pipeline.components.infra_check import report
+from pipeline import report
+from pipeline.components import names
+from pipeline.components.infra_check import report as infra
 from pipeline.errors import DataRefused, NotBlessed, TaxiwayError
 from pipeline.metadata import properties
 from pipeline.runs import records
@@ -24,24 +25,32 @@ Outputs = Mapping[str, Mapping[str, Any]]
 
 _log = logging.getLogger(__name__)
 
-_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 
 
-def keep(workspace: Workspace, record: RunRecord) -> RunRecord:
-    """Write a record and its report; a run does not fail because they cannot be written down."""
-    record = record.model_copy(update={"report": report_module.write(workspace, record)})
+def write(workspace: Workspace, record: RunRecord) -> RunRecord:
+    """Write a run's report and record; a failure to write them is logged and fails no run.
+
+    Args:
+      workspace: workspace of the run.
+      record: record of the run.
+
+    Returns:
+      The record with the path of its report.
+    """
+    record = record.model_copy(update={"report": report.write(workspace, record)})
     try:
         records.write(workspace.runs, record)
-    except (OSError, ValueError) as error:  # a full disk; a path that is no text
+    except (OSError, ValueError) as error:  # a full disk, or a path that is not UTF-8
         _log.warning("the run's record is not written: %s", error)
     return record
 
 
-def of_end(error: BaseException | None) -> dict[str, Any]:
-    """Return the fields that say how a run ended.
+def end_fields(error: BaseException | None) -> dict[str, Any]:
+    """Return the fields of a record that state how a run ended.
 
     Args:
-      error: that ended it; None when the model was published.
+      error: exception that ended the run; None when a model was published.
     """
     if error is None:
         return {"outcome": "published", "exit_code": 0}
@@ -49,56 +58,66 @@ def of_end(error: BaseException | None) -> dict[str, Any]:
         return {"outcome": "interrupted", "exit_code": _INTERRUPTED, "error": "Interrupted."}
     if not isinstance(error, TaxiwayError):
         return {"outcome": "failed", "exit_code": TaxiwayError.exit_code, "error": str(error)}
-    end: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "outcome": "failed",
         "exit_code": error.exit_code,
         "error": error.what,
         "next_step": error.next_step,
     }
     if isinstance(error, NotBlessed):
-        end |= {"outcome": "not blessed", "reasons": error.reasons}
+        fields |= {"outcome": "not blessed", "reasons": error.reasons}
     if isinstance(error, DataRefused):
-        end |= {
+        fields |= {
             "outcome": "data refused",
             "findings": error.findings,
             "quarantine": error.quarantine,
         }
-    return end
+    return fields
 
 
-def of_data(layout: Layout | None) -> dict[str, Any]:
-    """Return the fields on the data, once it is laid out."""
+def data_fields(layout: Layout | None) -> dict[str, Any]:
+    """Return the fields of a record that state the spans.
+
+    Args:
+      layout: layout of the data; None before the data is laid out.
+    """
     return {} if layout is None else {"span": layout.span, "train_spans": layout.train_spans}
 
 
-def of_outputs(outputs: Outputs) -> dict[str, Any]:
-    """Return the fields on what the components put out, as far as the run came."""
-    known: dict[str, Any] = {
+def output_fields(outputs: Outputs) -> dict[str, Any]:
+    """Return the fields of a record that come from the outputs of its nodes.
+
+    Args:
+      outputs: artifacts by node and output, of the nodes that have ended.
+    """
+    fields: dict[str, Any] = {
         "outputs": {
-            node: {key: Output(uri=each.uri, id=each.id) for key, each in of_node.items()}
-            for node, of_node in outputs.items()
+            node: {
+                key: Output(uri=artifact.uri, id=artifact.id) for key, artifact in artifacts.items()
+            }
+            for node, artifacts in outputs.items()
         }
     }
-    for node, fields in (
-        ("Trainer", _of_model),
-        ("Evaluator", _of_evaluation),
-        ("InfraCheck", _of_infra_check),
-        ("Pusher", _of_pushed),
+    for node, read in (
+        (names.TRAINER, _model_fields),
+        (names.EVALUATOR, _evaluation_fields),
+        (names.INFRA_CHECK, _infra_check_fields),
+        (names.PUSHER, _pushed_fields),
     ):
         try:
-            known |= fields(outputs[node]) if node in outputs else {}
-        except Exception as error:  # what a run found out is not lost with one of its files
-            _log.warning("%s has left nothing that can be written down: %s", node, error)
-    return known
+            fields |= read(outputs[node]) if node in outputs else {}
+        except Exception as error:  # one missing file must not lose the rest of the record
+            _log.warning("the outputs of %s cannot be recorded: %s", node, error)
+    return fields
 
 
-def _of_model(trained: Mapping[str, Any]) -> dict[str, Any]:
+def _model_fields(trainer: Mapping[str, Any]) -> dict[str, Any]:
     from tfx.utils import path_utils
 
     from serving.store import manifest, model_files
 
-    content = model_files.hash_files(Path(path_utils.serving_model_path(trained["model"].uri)))
-    settings = Path(trained["model_run"].uri, "hyperparameters.json")
+    content = model_files.hash_files(Path(path_utils.serving_model_path(trainer["model"].uri)))
+    settings = Path(trainer["model_run"].uri, "hyperparameters.json")
     return {
         "model_id": manifest.model_id(content),
         "hyperparameters": (
@@ -107,26 +126,26 @@ def _of_model(trained: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_evaluation(judged: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation_fields(evaluator: Mapping[str, Any]) -> dict[str, Any]:
     from pipeline.components.evaluator import results
 
-    measured = results.load(judged["evaluation"].uri)
-    candidate, baseline = measured.overall()
+    evaluation = results.load(evaluator["evaluation"].uri)
+    candidate, baseline = evaluation.overall()
     return {
         "metrics": candidate,
         "baseline": baseline,
-        "comparison": measured.comparison(),
+        "comparison": evaluation.comparison(),
     }
 
 
-def _of_infra_check(checked: Mapping[str, Any]) -> dict[str, Any]:
-    found = report.read(Path(checked["blessing"].uri))
-    # The model that is published: the candidate with warm-up requests.
-    return {"model_id": found.model_id} if found.passed else {}
+def _infra_check_fields(infra_check: Mapping[str, Any]) -> dict[str, Any]:
+    check = infra.read(Path(infra_check["blessing"].uri))
+    # The published model is the candidate with warm-up requests, so its hash differs.
+    return {"model_id": check.model_id} if check.passed else {}
 
 
-def _of_pushed(published: Mapping[str, Any]) -> dict[str, Any]:
-    model = published["pushed_model"]
+def _pushed_fields(pusher: Mapping[str, Any]) -> dict[str, Any]:
+    model = pusher["pushed_model"]
     if not properties.number(model, properties.PUSHED):
         return {}
     return {

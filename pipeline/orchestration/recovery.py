@@ -1,4 +1,4 @@
-"""What a killed run has left: jobs on a cluster, executions that seem to run, half an output."""
+"""Clean up after a killed run: jobs on a cluster, executions that seem to run, partial outputs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.beam import clusters
-from pipeline.metadata import executions as runs
+from pipeline.metadata.executions import fail, origin, unfinished
 from pipeline.settings.beam import BeamSettings
 
 
-def close(store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettings) -> list[str]:
-    """End it all, and mark the executions as failed.
+def fail_abandoned(
+    store: metadata_store.MetadataStore, artifacts: Path, beam: BeamSettings
+) -> list[str]:
+    """Cancel the jobs of unfinished executions, and mark the executions as failed.
 
     Args:
-      store: ML Metadata; the caller holds the workspace, so nothing is really running.
+      store: ML Metadata store; the caller holds the workspace's lock, so no execution is running.
       artifacts: TFX's pipeline root.
-      beam: settings that say where jobs may run.
+      beam: settings of the clusters that jobs may run on.
 
     Returns:
-      The nodes that were at it, in the order in which they began.
+      The nodes of the executions, in the order in which they began.
     """
-    found = runs.unfinished(store)
-    end_jobs(store, found, beam)
-    runs.fail(store, artifacts, found)
-    return [runs.origin(store, execution)[1] for execution in found]
+    executions = unfinished(store)
+    cancel_jobs(store, executions, beam)
+    fail(store, artifacts, executions)
+    return [origin(store, execution)[1] for execution in executions]
 
 
-def end_jobs(
+def cancel_jobs(
     store: metadata_store.MetadataStore, executions: Iterable[mlmd.Execution], beam: BeamSettings
 ) -> None:
-    """End the jobs of executions: a Flink job goes on when the run that began it is killed.
+    """Cancel the cluster jobs of executions; a Flink job survives the run that started it.
 
     Args:
-      store: ML Metadata.
-      executions: that nobody waits for any longer.
-      beam: settings that say where jobs may run.
+      store: ML Metadata store.
+      executions: executions that no process waits for.
+      beam: settings of the clusters that jobs may run on.
     """
     for execution in executions:
-        pipeline, node, run_id = runs.origin(store, execution)
+        pipeline, node, run_id = origin(store, execution)
         clusters.cancel_abandoned(beam, node, clusters.job_name(pipeline, node, run_id))

@@ -52,37 +52,6 @@ def load(settings: Settings) -> Project:
     return project
 
 
-def check_warm_start(settings: Settings, store: Any, features: Features) -> None:
-    """Check that a run can continue from the latest blessed model, before anything runs.
-
-    Args:
-      settings: settings of the pipeline.
-      store: connection to ML Metadata.
-      features: label and features of the new model.
-
-    Raises:
-      UsageError: no model is blessed yet, or it has other features or units.
-    """
-    from models import warm_start
-    from pipeline.metadata import artifacts
-    from pipeline.metadata.blessed import latest_blessed_model
-
-    base = latest_blessed_model(store)
-    if base is None:
-        raise UsageError(
-            f"--warm-start: no model is blessed yet in {settings.workspace}.", "taxiway run"
-        )
-    folder = Path(artifacts.sibling_uri(base.uri, "model_run"))
-    train = settings.train.model_dump(mode="json")
-    differences = "; ".join(warm_start.differences(folder, features, train))
-    if differences:
-        raise UsageError(
-            f"--warm-start: cannot continue from the latest blessed model ({base.uri}): "
-            f"{differences}.",
-            "taxiway run, without --warm-start",
-        )
-
-
 def inputs(settings: Settings) -> tuple[str, ...] | None:
     """Return the columns that the model reads; None if there is no features file yet.
 

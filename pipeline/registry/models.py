@@ -1,17 +1,19 @@
-"""Every model of a workspace, published or not, and what became of it."""
+"""Every model of a workspace, published or not, and its state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import JsonValue
 
+from pipeline.components import names
 from pipeline.runs import records
-from pipeline.runs.records import RunRecord
+from pipeline.runs.records import RunRecord, UnreadableRecord
 from pipeline.workspace import Workspace
-from serving.store import model_config, publish
+from serving.errors import UnreadableManifest
+from serving.store import manifest, model_config, publish
 from serving.store.manifest import Manifest
 
 State = Literal["candidate", "blessed", "serving", "retired"]
@@ -24,11 +26,11 @@ class Entry:
     Args:
       state: `candidate` was refused; `blessed` was published and never served; `serving` has an
         alias; `retired` had one.
-      version: None for a candidate.
-      aliases: that the version has.
-      uri: the version's folder, or the trained model's.
-      manifest: of a version.
-      record: of the run that made it, when it is still there.
+      version: published version; None for a candidate.
+      aliases: aliases of the version.
+      uri: folder of the version, or of the trained model.
+      manifest: manifest of the version; None for a candidate.
+      record: record of the run that made it; None when it is gone.
     """
 
     state: State
@@ -47,21 +49,21 @@ class Entry:
 
     @property
     def run_id(self) -> str:
-        """The run that made it."""
+        """Id of the run that made it."""
         if self.manifest is not None:
             return self.manifest.run_id
         return self.record.run_id if self.record else ""
 
     @property
     def at(self) -> str:
-        """When it was published, or its run began: UTC, ISO 8601."""
+        """Time at which it was published, or its run began: UTC, ISO 8601."""
         if self.manifest is not None:
             return self.manifest.published_at
         return self.record.began if self.record else ""
 
     @property
     def hyperparameters(self) -> Mapping[str, JsonValue]:
-        """What it was trained with."""
+        """Hyperparameters that it was trained with."""
         if self.manifest is not None:
             return self.manifest.hyperparameters
         return self.record.hyperparameters if self.record else {}
@@ -74,56 +76,87 @@ class Entry:
         return self.record.metrics if self.record else {}
 
 
-def entries(workspace: Workspace) -> list[Entry]:
-    """Return every model, the newest first; none of TensorFlow or ML Metadata is needed.
+@dataclass(frozen=True)
+class Listing:
+    """Models of a workspace, newest first.
 
     Args:
-      workspace: to look at.
-
-    Raises:
-      ChangedByHand: the file of aliases is not what was written.
+      entries: the models.
+      more: whether the workspace has older models.
+      unreadable: run records that cannot be read.
     """
-    runs = records.read_all(workspace.runs)
-    published = published_entries(workspace, runs)
-    # A run that is repeated takes the model that an earlier one has trained.
-    known = {_trained(entry.record) for entry in published if entry.record is not None}
-    candidates = {
-        _trained(record): Entry("candidate", None, (), _trained(record), None, record)
-        for record in runs.values()
-        if record.model_id and _trained(record) not in known
-    }
-    return sorted([*published, *candidates.values()], key=_age, reverse=True)
+
+    entries: tuple[Entry, ...]
+    more: bool
+    unreadable: tuple[UnreadableRecord, ...]
 
 
-def published_entries(workspace: Workspace, runs: Mapping[str, RunRecord]) -> list[Entry]:
-    """Return the published versions, oldest first.
+def list_models(workspace: Workspace, limit: int | None = None) -> Listing:
+    """List the models, newest first, without TensorFlow and ML Metadata.
+
+    A workspace may have thousands of runs, so no more records are read than the limit requires.
 
     Args:
-      workspace: to look at.
-      runs: its run records.
+      workspace: workspace to read.
+      limit: maximum number of models; default None, all.
 
     Raises:
-      ChangedByHand: the file of aliases is not what was written.
+      ChangedByHand: models.config is not as Taxiway wrote it.
     """
+    published = list(_published(workspace, limit))
+    # A repeated run takes the model that an earlier run trained from the cache.
+    trained = {_trained_uri(entry.record) for entry in published if entry.record is not None}
+    versions = set(publish.versions(workspace.model_base))
+    candidates: list[Entry] = []
+    unreadable: list[UnreadableRecord] = []
+    for record in records.newest_first(workspace.runs):
+        if isinstance(record, UnreadableRecord):
+            unreadable.append(record)
+            continue
+        uri = _trained_uri(record)
+        if record.model_id and uri not in trained and record.version not in versions:
+            trained.add(uri)
+            candidates.append(Entry("candidate", None, (), uri, None, record))
+        if limit is not None and len(candidates) > limit:
+            break
+    entries = sorted([*published, *candidates], key=_age, reverse=True)
+    shown = entries if limit is None else entries[:limit]
+    return Listing(tuple(shown), len(entries) > len(shown), tuple(unreadable))
+
+
+def _published(workspace: Workspace, limit: int | None) -> Iterator[Entry]:
+    """Yield the newest published versions, one more than the limit."""
     base = workspace.model_base
-    found = publish.manifests(base)
     served = model_config.load_served_model(base)
-    once = {event.version for event in served.history}
-    listed = []
-    for version, manifest in found.items():
-        names = tuple(sorted(name for name, each in served.aliases.items() if each == version))
-        state: State = "serving" if names else "retired" if version in once else "blessed"
+    promoted = {event.version for event in served.history}
+    versions = publish.versions(base)
+    for version in reversed(versions if limit is None else versions[-limit - 1 :]):
+        try:
+            facts = manifest.read(base / str(version))
+        except UnreadableManifest:  # `registry verify` reports it
+            continue
+        aliases = tuple(sorted(name for name, at in served.aliases.items() if at == version))
+        state: State = "serving" if aliases else "retired" if version in promoted else "blessed"
         if not served.history:
-            # Nobody has said which; TF Serving then takes the newest.
-            state = "serving" if version == max(found) else "retired"
-        record = runs.get(manifest.run_id)
-        listed.append(Entry(state, version, names, str(base / str(version)), manifest, record))
-    return listed
+            # Without an alias TensorFlow Serving serves the newest version.
+            state = "serving" if version == versions[-1] else "retired"
+        record = _record(workspace, facts.run_id)
+        yield Entry(state, version, aliases, str(base / str(version)), facts, record)
 
 
-def _trained(record: RunRecord) -> str:
-    """Return where the Trainer put the model of a run."""
-    return record.outputs["Trainer"]["model"].uri if "Trainer" in record.outputs else ""
+def _record(workspace: Workspace, run_id: str) -> RunRecord | None:
+    if not run_id:
+        return None
+    try:
+        return records.read(workspace.runs / f"{run_id}.json")
+    except (OSError, ValueError):
+        return None
+
+
+def _trained_uri(record: RunRecord) -> str:
+    """Return the URI of the model that the Trainer wrote; "" when it wrote none."""
+    trainer = record.outputs.get(names.TRAINER)
+    return trainer["model"].uri if trainer else ""
 
 
 def _age(entry: Entry) -> tuple[str, int]:

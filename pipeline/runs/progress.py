@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it."""
+"""The steps of a run, and who is told about them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Step:
-    """One finished step of a run.
+    """One step of a run that has ended.
 
     Args:
-      name: the TFX node id, or `Source` for the step that lays out the data.
-      state: `done`, `cached`, `failed` or `interrupted`.
+      name: TFX node id, or `Source` for the step that lays out the data.
+      state: `done`, `cached`, `failed`, `interrupted` or `skipped`.
       seconds: wall time.
-      decision: what it decided, in a few words: "rows train 80,163, eval 27,662".
+      decision: what the step decided: "80,163 train rows, 27,662 eval rows"; default "".
     """
 
     name: str
@@ -24,10 +24,18 @@ class Step:
 
 
 class Observer(Protocol):
-    """Someone who watches a run."""
+    """Receiver of a run's steps."""
 
     def started(self, name: str) -> None:
-        """Hear that a step began."""
+        """Receive the name of a step that begins.
+
+        Args:
+          name: name of the step.
+        """
 
     def finished(self, step: Step) -> None:
-        """Hear how a step ended."""
+        """Receive a step that has ended.
+
+        Args:
+          step: the step.
+        """

@@ -1,7 +1,9 @@
-"""What each run did, in one file of the workspace that anybody can read without TensorFlow."""
+"""What each run did: one file per run in the workspace, readable without TensorFlow."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,48 +16,53 @@ from serving.store.manifest import Metric
 
 Outcome = Literal["published", "not blessed", "data refused", "failed", "interrupted"]
 
+# A release that changes the meaning of a field raises the number; a new field does not need that.
+FORMAT_VERSION = 2
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+class _Lenient(BaseModel):
+    # Records outlive releases, so fields of a later release are ignored.
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
-class Output(_Frozen):
-    """An artifact: where it lies, and its id in ML Metadata."""
+class Output(_Lenient):
+    """An artifact: its URI, and its id in ML Metadata."""
 
     uri: str
     id: int
 
 
-class RunRecord(_Frozen):
+class RunRecord(_Lenient):
     """What a run did, and why it ended as it did.
 
     Args:
-      run_id: the TFX pipeline run id.
-      began: UTC, ISO 8601.
+      run_id: TFX pipeline run id: the UTC time at which the run began.
+      began: time at which the run began, UTC, ISO 8601.
       seconds: wall time.
-      outcome: how it ended.
-      exit_code: of the command.
-      span: the model was, or would have been, judged on.
-      train_spans: it learned from.
-      columns: it learned from, the label included.
-      steps: in the order they ended.
-      error: what stopped the run; empty when it was published.
-      next_step: what the user was told to do.
-      reasons: why the model is not blessed: each bound that was missed, in words.
-      comparison: what is better and what worse than the latest blessed model, in words.
-      findings: why the data was refused.
-      quarantine: the file of refused rows.
-      model_id: hash of the trained model's files, as in a manifest; None without a model.
-      version: that was published.
-      model_dir: the published version's folder.
-      metrics: the candidate's on the whole eval split.
-      baseline: the latest blessed model's; empty for a first model.
-      hyperparameters: that the candidate was trained with.
-      code_hash: of the code and locked packages that a model is made with.
-      graph: the nodes upstream of each node.
-      outputs: artifacts by node and output.
-      log_file: where all library output went.
-      report: the run as one HTML file; None when it could not be written.
+      outcome: how the run ended.
+      exit_code: exit code of the command.
+      span: span that the model was evaluated on; default None, none was chosen.
+      train_spans: spans that the model was trained on; default none.
+      columns: columns that the model was trained on, the label included; default none.
+      steps: steps in the order in which they ended; default none.
+      error: message of the error that stopped the run; default "", it was published.
+      next_step: next step that the user was shown; default "".
+      reasons: one sentence per bound that the model missed; default none.
+      comparison: what is better and worse than in the latest blessed model; default "".
+      findings: why the data was refused; default none.
+      quarantine: file of the rejected rows; default None.
+      model_id: hash of the trained model's files, as in a manifest; default None, no model.
+      version: published version; default None.
+      model_dir: folder of the published version; default None.
+      metrics: metrics of the candidate on the whole eval split; default none.
+      baseline: metrics of the latest blessed model; default none, a first model.
+      hyperparameters: hyperparameters of the candidate; default none.
+      code_hash: hash of the code and locked packages that made the model; default "".
+      graph: upstream nodes by node; default none.
+      outputs: artifacts by node and output; default none.
+      log_file: file of all library output; default None.
+      report: HTML report; default None, it could not be written.
+      format_version: format of the record; default 1, because the first format had no number.
     """
 
     run_id: str
@@ -84,43 +91,79 @@ class RunRecord(_Frozen):
     outputs: dict[str, dict[str, Output]] = {}
     log_file: Path | None = None
     report: Path | None = None
+    format_version: int = 1
+
+
+@dataclass(frozen=True)
+class UnreadableRecord:
+    """A file that is no run record of a known format.
+
+    Args:
+      file: path of the file.
+      reason: why it cannot be read.
+    """
+
+    file: Path
+    reason: str
 
 
 def write(folder: Path, record: RunRecord) -> Path:
-    """Write a run's record, whole or not at all.
+    """Write a run's record atomically, in the format of this release.
 
     Args:
       folder: `Workspace.runs`.
-      record: of the run.
+      record: record of the run.
 
     Returns:
       The file.
 
     Raises:
-      OSError: it could not be written.
+      OSError: the file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{record.run_id}.json"
+    record = record.model_copy(update={"format_version": FORMAT_VERSION})
     local.replace_file(file, record.model_dump_json(indent=2) + "\n")
     return file
 
 
 def read(file: Path) -> RunRecord:
-    """Read a run's record.
+    """Read a run's record, of this or an earlier format.
+
+    Args:
+      file: file that `write` wrote.
+
+    Returns:
+      The record. Fields of a later release are ignored.
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: it is no record of this release.
+      ValueError: the file is no run record of a known format.
     """
-    return RunRecord.model_validate_json(file.read_bytes())
+    record = RunRecord.model_validate_json(file.read_bytes())
+    if record.format_version > FORMAT_VERSION:
+        raise ValueError(
+            f"format {record.format_version} is of a later release; "
+            f"this one reads up to {FORMAT_VERSION}"
+        )
+    return record
 
 
-def read_all(folder: Path) -> dict[str, RunRecord]:
-    """Read the records of all runs by run id, oldest first; what is no record is left out."""
-    found = {}
-    for file in sorted(folder.glob("[!.]*.json")):
+def newest_first(folder: Path) -> Iterator[RunRecord | UnreadableRecord]:
+    """Read run records one by one, newest first.
+
+    Args:
+      folder: `Workspace.runs`.
+
+    Yields:
+      Each record, or why its file cannot be read.
+    """
+    for file in sorted(folder.glob("[!.]*.json"), reverse=True):
         try:
-            found[file.stem] = read(file)
-        except (OSError, ValidationError):
-            continue
-    return found
+            yield read(file)
+        except ValidationError as error:
+            details = error.errors()[0]
+            location = ".".join(map(str, details["loc"]))
+            yield UnreadableRecord(file, f"{location}: {details['msg']}".removeprefix(": "))
+        except (OSError, ValueError) as error:
+            yield UnreadableRecord(file, str(error))

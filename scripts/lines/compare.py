@@ -98,8 +98,8 @@ def _continued(workspace: Path, span: int) -> Iterator[str]:
 
 
 def _runs(workspace: Path) -> list[RunRecord]:
-    # Not by id: that is local time, and the root may be in another time zone.
-    return sorted(records.read_all(workspace / "runs").values(), key=lambda each: each.began)
+    runs = list(records.newest_first(workspace / "runs"))
+    return [record for record in reversed(runs) if isinstance(record, RunRecord)]
 
 
 def _number(metric: float | None) -> float:

@@ -82,9 +82,9 @@ def compile_variants(settings: Settings, files: Project) -> dict[str, pipeline_p
     # The request logs are in the cluster, so this machine cannot read them.
     source = settings.source.model_copy(update={"serving_logs": None})
     settings = settings.model_copy(update={"source": source})
-    irs = {}
-    for variant, options in slices.VARIANTS.items():
-        pipeline = create_pipeline(settings, files.features, files.policy, _NO_DATA, **options)
+    irs: dict[str, pipeline_pb2.Pipeline] = {}
+    for variant in slices.VARIANTS:
+        pipeline = create_pipeline(settings, files.features, files.policy, _NO_DATA, variant)
         ir = compiler.Compiler().compile(pipeline)
         apply_layout(ir, settings, _NO_DATA, code_hash="")
         irs[variant] = ir

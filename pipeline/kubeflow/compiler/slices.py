@@ -7,19 +7,14 @@ as a local run with the same options. Variants in which a node is equal share on
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.components.names import Variant
 from pipeline.kubeflow.encoding import encode
 
-PLAIN, TUNE, WARM_START = "plain", "tune", "warm-start"
-
-# Options of `create_pipeline` by variant.
-VARIANTS: Mapping[str, Mapping[str, bool]] = {
-    PLAIN: {"tune": False, "warm_start": False},
-    TUNE: {"tune": True, "warm_start": False},
-    WARM_START: {"tune": False, "warm_start": True},
-}
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
 def slice_node(ir: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipeline:

@@ -31,7 +31,7 @@ def cleanup(args: list[str], signal_name: str) -> None:
         if node == names.RECORD:
             return
         step = Step(node, "failed", 0.0, error.what)
-        end = TaskEnd(at=task.utc_now(), steps=(step,), **recording.of_end(error))
+        end = TaskEnd(at=task.utc_now(), steps=(step,), **recording.end_fields(error))
         ended_task.run.write_end(node, end)
         plan = ended_task.run.read_plan()
         if node == names.START or plan is None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.components import names
 from pipeline.errors import DataRefused, point_to_schema
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container.plan import Plan
 from pipeline.kubeflow.container.task import Task
 from pipeline.orchestration import launch as launching
+from pipeline.orchestration.options import RunOptions
+from pipeline.orchestration.steps import conclude_node
 from pipeline.runs.records import Output
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
@@ -32,20 +35,20 @@ def launch(task: Task) -> None:
     """
     plan = task.run.require_plan()
     slices = [
-        text for variants, text in task.slices.items() if plan.choice.variant in variants.split(",")
+        text
+        for variants, text in task.slices.items()
+        if plan.options.variant in variants.split(",")
     ]
     with task.step(task.node) as step:
         if slices:
             _run(task, plan, slices[0], step)
         else:
             step("not requested", "skipped")
-    if task.node == "Pusher":
-        _check_pushed(task, plan)
+    if task.node == names.PUSHER:
+        _enforce_pushed(task, plan)
 
 
 def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
-
     from pipeline.beam import patches, work
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
@@ -54,40 +57,38 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     patches.apply()
     data = plan.data
     assert data is not None, "require_plan guarantees it"
-    settings = plan.choice.applied(task.settings)
+    settings = plan.options.apply(task.settings)
     store = metadata.open_store(settings)
     ir = _bound_slice(settings, data, plan.run_id, text)
     earlier = executions.by_node(store, plan.run_id).get(task.node, [])
     execution_id = executions.successful(earlier)
     if execution_id is None:
         artifacts = Workspace(settings.workspace, settings.name).artifacts
-        recovery.end_jobs(store, earlier, settings.beam)
+        recovery.cancel_jobs(store, earlier, settings.beam)
         executions.fail_unfinished(store, artifacts, earlier)
         node = ir.nodes[0].pipeline_node
         with work.open_executor(settings.beam) as beam:
             execution_id = launching.launch(ir, node, store, metadata.connection(settings), beam)
-    outputs = executions.outputs(store, execution_id)
+    outputs, _ = conclude_node(task.node, store, execution_id, step)
     task.outputs = {
         name: Output(uri=artifact.uri, id=artifact.id) for name, artifact in outputs.items()
     }
-    cached = executions.state(store, execution_id) == mlmd.Execution.CACHED
-    step(outcomes.describe(task.node, outputs), "cached" if cached else "done")
     try:
-        outcomes.check(task.node, outputs, settings.schema_file)
+        outcomes.enforce(task.node, outputs, settings.schema_file)
     except DataRefused as error:
-        command = f"taxiway schema diff --span {data.span} --window {plan.choice.window}"
-        point_to_schema(error, command)
+        options = RunOptions(span=data.span, window=plan.options.window)
+        point_to_schema(error, options.schema_diff)
         raise
 
 
-def _check_pushed(task: Task, plan: Plan) -> None:
+def _enforce_pushed(task: Task, plan: Plan) -> None:
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
     from pipeline.orchestration import outcomes
 
     store = metadata.open_store(task.settings)
     outputs = executions.run_outputs(store, executions.by_node(store, plan.run_id))
-    outcomes.check_pushed(outputs)
+    outcomes.enforce_pushed(outputs)
 
 
 def _bound_slice(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
@@ -99,7 +100,7 @@ def _bound_slice(settings: Settings, data: Layout, run_id: str, text: str) -> An
 
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
     # This container runs its own code, so the hash is computed here and not when compiling.
-    apply_layout(ir, settings, data, fingerprint.of_training(settings.train.run_fn))
+    apply_layout(ir, settings, data, fingerprint.training_hash(settings.train.run_fn))
     fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
     launching.substitute(ir, run_id)
     return ir

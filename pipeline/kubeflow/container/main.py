@@ -46,11 +46,11 @@ def execute(task: Task) -> int:
       The exit code; the codes are those of `taxiway run`.
     """
     try:
-        with launching.explained(task.node):
+        with launching.explain_errors(task.node):
             _function_for(task.node)(task)
     except TaxiwayError as error:
         print_error(error)
-        _record_end(task, recording.of_end(error))
+        _record_end(task, recording.end_fields(error))
         return error.exit_code
     _record_end(task, {})
     return 0

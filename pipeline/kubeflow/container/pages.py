@@ -42,6 +42,6 @@ def _render(task: Task, end: dict[str, Any]) -> str:
         columns=(columns.label, *columns.inputs),
         outputs={task.node: task.outputs},
         **{"outcome": "published", "exit_code": 0} | end,
-        **recording.of_data(plan.data if plan else None),
+        **recording.data_fields(plan.data if plan else None),
     )
     return node_page.render(record, task.steps[-1])

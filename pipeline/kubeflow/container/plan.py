@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from pipeline.errors import InfrastructureError, UsageError
 from pipeline.findings import Finding
+from pipeline.orchestration.options import RunOptions
 from pipeline.runs.progress import Step
 from pipeline.runs.records import Outcome
-from pipeline.settings.sections import Settings
+from pipeline.settings.base import Frozen
 from pipeline.sources.layout import Layout
 from serving.storage import local
 
@@ -21,68 +22,23 @@ _PLAN_FILE = "plan.json"
 _STEPS_FOLDER = "steps"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Choice(_Frozen):
-    """The parameters that the run was started with.
-
-    Args:
-      span: span to evaluate on; default 0, the newest.
-      window: number of earlier spans to train on.
-      data_root: folder of the source's files; default "", the folder of the settings.
-      tune: whether to search for better training settings first; default False.
-      warm_start: whether to continue from the latest blessed model's weights; default False.
-      promote: whether a new version becomes `stable` automatically; default True.
-    """
-
-    span: int = 0
-    window: int
-    data_root: str = ""
-    tune: bool = False
-    warm_start: bool = False
-    promote: bool = True
-
-    def applied(self, settings: Settings) -> Settings:
-        """Return settings with these parameters.
-
-        Args:
-          settings: settings of the pipeline.
-        """
-        source = settings.source.model_copy(
-            update={
-                "span": self.span or None,
-                "window": self.window,
-                "path": Path(self.data_root) if self.data_root else settings.source.path,
-            }
-        )
-        publish = settings.publish.model_copy(update={"promote": self.promote})
-        return settings.model_copy(update={"source": source, "publish": publish})
-
-    @property
-    def variant(self) -> str:
-        """Variant of the graph to run: plain, tune or warm-start."""
-        return "tune" if self.tune else "warm-start" if self.warm_start else "plain"
-
-
-class Plan(_Frozen):
+class Plan(Frozen):
     """The plan of a run.
 
     Args:
       run_id: TFX pipeline run id; ids sort by time, as those of local runs do.
       began: start of the run, UTC, ISO 8601.
-      choice: parameters that the run was started with.
+      options: options that the run was started with.
       data: layout of the run's rows; default None, not laid out yet.
     """
 
     run_id: str
     began: str
-    choice: Choice
+    options: RunOptions
     data: Layout | None = None
 
 
-class TaskEnd(_Frozen):
+class TaskEnd(Frozen):
     """How a task ended.
 
     Args:

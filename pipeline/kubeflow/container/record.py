@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.components import names as components
 from pipeline.errors import InfrastructureError, TaxiwayError
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container.plan import TaskEnd
@@ -40,7 +41,7 @@ def write_record(task: Task) -> None:
             "the run has no plan because its first task did not begin or mounts another volume.",
             "read the log of the task `start`",
         )
-    settings = plan.choice.applied(task.settings)
+    settings = plan.options.apply(task.settings)
     workspace = Workspace(settings.workspace, settings.name)
     run_executions: Mapping[str, list[Any]] = {}
     outputs: dict[str, dict[str, Any]] = {}
@@ -51,24 +52,24 @@ def write_record(task: Task) -> None:
             executions.fail_unfinished(store, workspace.artifacts, node_executions)
         outputs = executions.run_outputs(store, run_executions)
     ends = task.run.read_ends()
-    graph = json.loads(encoding.decode(task.graph))[plan.choice.variant]
+    graph = json.loads(encoding.decode(task.graph))[plan.options.variant]
     steps = [step for end in ends.values() for step in end.steps if step.state != "skipped"]
     # SIGKILL of the whole container leaves no file, so these nodes are known from ML Metadata only.
     lost = [node for node in run_executions if node not in ends]
     steps += [Step(node, "failed", 0.0, "its container was killed") for node in lost]
-    record = recording.keep(
+    record = recording.write(
         workspace,
         RunRecord(
             run_id=plan.run_id,
             began=plan.began,
             seconds=_seconds_since(plan.began),
             steps=tuple(steps),
-            code_hash=fingerprint.of_training(settings.train.run_fn),
+            code_hash=fingerprint.training_hash(settings.train.run_fn),
             graph={node: tuple(upstream) for node, upstream in graph.items()},
             **_column_fields(task),
             **_end_fields(ends, lost),
-            **recording.of_data(plan.data),
-            **recording.of_outputs(outputs),
+            **recording.data_fields(plan.data),
+            **recording.output_fields(outputs),
         ),
     )
     print(f"Run {record.run_id}: {record.outcome}. Record and report are in {workspace.root}.")
@@ -89,10 +90,10 @@ def _end_fields(ends: Mapping[str, TaskEnd], lost: list[str]) -> dict[str, Any]:
     for end in ends.values():
         if end.outcome is not None:
             return {name: getattr(end, name) for name in fields}
-    if "Pusher" in ends:
-        return recording.of_end(None)
+    if components.PUSHER in ends:
+        return recording.end_fields(None)
     nodes = f" in {', '.join(lost)}" if lost else ""
-    return recording.of_end(
+    return recording.end_fields(
         InfrastructureError(f"the run was stopped{nodes}.", "read the tasks' logs in KFP")
     )
 

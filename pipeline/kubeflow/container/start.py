@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from pipeline.beam import check as engine
-from pipeline.errors import DataRefused, UsageError
-from pipeline.kubeflow.container.plan import Choice, Plan
+from pipeline.errors import UsageError
+from pipeline.kubeflow.container.plan import Plan
 from pipeline.kubeflow.container.task import Task
+from pipeline.orchestration.options import RunOptions
+from pipeline.orchestration.steps import lay_out_data
 from pipeline.project import files as project
 from pipeline.project.files import Project
 from pipeline.settings.explain import explain
 from pipeline.settings.sections import Settings
-from pipeline.sources.layout import Layout
 from pipeline.workspace import Workspace
 
 
@@ -36,17 +36,17 @@ def start(task: Task) -> None:
     if plan.data is not None:
         print(f"Run {plan.run_id} has a plan already.", flush=True)
         end = task.run.read_ends().get(task.node)
-        task.steps += end.steps if end else ()
+        task.steps.extend(end.steps if end else ())
         return
     task.run.write_plan(plan)
-    settings = plan.choice.applied(task.settings)
+    settings = plan.options.apply(task.settings)
     engine.check_engines(settings.beam)
     files = project.load(settings)
     with task.step("Source") as source:
-        layout = _lay_out(settings, files, plan.run_id)
+        layout = lay_out_data(settings, files.schema, plan.run_id)
         source(layout.describe(settings.source.window))
     with task.step("Start") as step:
-        step(_prepare(settings, files, plan.choice.warm_start))
+        step(_prepare(settings, files, plan.options.warm_start))
     task.run.write_plan(plan.model_copy(update={"data": layout}))
 
 
@@ -55,47 +55,24 @@ def _new_plan(task: Task) -> Plan:
     return Plan(
         run_id=f"{now:%Y%m%d-%H%M%S}-{task.run.kfp_run_id[:8]}",
         began=now.isoformat(timespec="seconds"),
-        choice=_choice(task.parameters),
+        options=_options(task.parameters),
     )
 
 
-def _choice(parameters: dict[str, str]) -> Choice:
+def _options(parameters: dict[str, str]) -> RunOptions:
     try:
-        choice = Choice.model_validate(parameters)
+        return RunOptions.model_validate(parameters)
     except ValidationError as error:
-        raise UsageError(f"a parameter of the run is invalid: {explain(error, Choice)}") from error
-    if choice.window < 1:
-        raise UsageError(f"the parameter window is {choice.window}; the minimum is 1 span.")
-    if choice.tune and choice.warm_start:
         raise UsageError(
-            "tune and warm_start exclude each other because the Tuner may choose a network "
-            "whose shape does not fit the weights of the latest blessed model.",
-            "remove one of them",
-        )
-    return choice
-
-
-def _lay_out(settings: Settings, files: Project, run_id: str) -> Layout:
-    from pipeline.findings import write_quarantine
-    from pipeline.sources import open_source
-    from pipeline.sources.layout import lay_out
-    from schema import columns
-
-    workspace = Workspace(settings.workspace, settings.name)
-    source = open_source(settings.source, columns.types(files.schema))
-    try:
-        return lay_out(source, workspace.data, settings.source.span, settings.source.window)
-    except DataRefused as error:
-        if error.rows:
-            error.quarantine = Path(workspace.quarantine, f"{run_id}.csv")
-            write_quarantine(error.quarantine, error.rows)
-        raise
+            f"a parameter of the run is invalid: {explain(error, RunOptions)}"
+        ) from error
 
 
 def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
     """Prepare ML Metadata for tasks that run in parallel; return what was repaired."""
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
+    from pipeline.orchestration import warm_start as warm_start_check
 
     workspace = Workspace(settings.workspace, settings.name)
     store = metadata.open_store(settings)
@@ -104,5 +81,5 @@ def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
     abandoned = executions.fail_abandoned(store, workspace.artifacts, longest)
     executions.reserve_lost(store, workspace)
     if warm_start:
-        project.check_warm_start(settings, store, files.features)
+        warm_start_check.check(settings, store, files.features)
     return f"marked {abandoned} abandoned executions as failed" if abandoned else ""

@@ -6,9 +6,7 @@ import argparse
 import datetime
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -17,8 +15,8 @@ from pipeline.errors import TaxiwayError, UsageError
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container import environment
 from pipeline.kubeflow.container.plan import RunFolder
-from pipeline.orchestration import launch as launching
 from pipeline.orchestration import recording
+from pipeline.orchestration.steps import Conclude, Steps
 from pipeline.runs.progress import Step
 from pipeline.runs.records import Output
 from pipeline.settings.sections import Settings
@@ -36,7 +34,6 @@ class Task:
       parameters: values of the run's parameters by name.
       graph: encoded upstream nodes by variant and node; "" in other tasks than the last.
       report: HTML file of the page that KFP shows; None for no page.
-      steps: steps that the task has completed.
       outputs: output artifacts of the node by name.
     """
 
@@ -47,38 +44,36 @@ class Task:
     parameters: dict[str, str]
     graph: str
     report: Path | None
-    steps: list[Step] = field(default_factory=list)
     outputs: dict[str, Output] = field(default_factory=dict)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[Callable[..., None]]:
+    def __post_init__(self) -> None:
+        self._steps = Steps(_Log())
+
+    @property
+    def steps(self) -> list[Step]:
+        """Steps of the task that have ended."""
+        return self._steps.ended
+
+    def step(self, name: str) -> AbstractContextManager[Conclude]:
         """Time a step and log how it ended.
 
         Args:
           name: name of the step.
 
-        Yields:
-          A function that takes the text of the step's decision and its state; default "done".
-
-        Raises:
-          TaxiwayError: the block raised any exception.
+        Returns:
+          A context manager as `Steps.step` yields it.
         """
-        begin, decision, state = time.monotonic(), "", "failed"
+        return self._steps.step(name)
 
-        def conclude(text: str, new_state: str = "done") -> None:
-            nonlocal decision, state
-            decision, state = text, new_state
 
-        try:
-            with launching.explained(name):
-                yield conclude
-        except TaxiwayError:
-            state = "failed"
-            raise
-        finally:
-            step = Step(name, state, time.monotonic() - begin, decision)
-            self.steps.append(step)
-            print(f"{step.name}: {step.state} in {step.seconds:.1f} s. {step.decision}", flush=True)
+class _Log:
+    """Print every step that has ended."""
+
+    def started(self, name: str) -> None:
+        pass
+
+    def finished(self, step: Step) -> None:
+        print(f"{step.name}: {step.state} in {step.seconds:.1f} s. {step.decision}", flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -134,7 +129,7 @@ def print_error(error: TaxiwayError) -> None:
         import traceback
 
         traceback.print_exception(error.__cause__)
-    end = recording.of_end(error)
+    end = recording.end_fields(error)
     print(f"Stopped: {error.what}", file=sys.stderr)
     for reason in end.get("reasons", ()):
         print(f"  {reason}", file=sys.stderr)

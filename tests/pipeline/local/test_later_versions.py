@@ -54,7 +54,7 @@ def test_a_warm_start_goes_on_from_the_blessed_model(
 ) -> None:
     decisions = {step["name"]: step["decision"] for step in second["steps"]}
     base = second["outputs"]["WarmStartModel"]["model"]
-    assert decisions["WarmStartModel"] == f"go on from model {base['id']}"
+    assert decisions["WarmStartModel"] == f"start from model {base['id']}"
     cold, warm = (
         float(next(csv.DictReader((Path(each["uri"]) / "learning_curves.csv").open()))["loss"])
         for each in (

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.metadata import properties
 from pipeline.orchestration import fingerprint
 from pipeline.project import source_code
 
@@ -20,7 +21,7 @@ def _hashes(schema: Path) -> dict[str, str]:
     fingerprint.stamp(ir, "models.trainer.run_fn", schema)
     return {
         node.pipeline_node.node_info.id: node.pipeline_node.parameters.parameters[
-            fingerprint.PROPERTY
+            properties.CODE_HASH
         ].field_value.string_value
         for node in ir.nodes
     }

@@ -9,14 +9,14 @@ from contextlib import suppress
 
 import pytest
 
-from pipeline.orchestration import interrupts
+from pipeline.orchestration.interrupts import deferred_interrupts
 
 _RUN = """
 import signal, sys, time
-from pipeline import interrupts
+from pipeline.orchestration.interrupts import deferred_interrupts
 signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[1] == "nohup" else signal.SIG_DFL)
 try:
-    with interrupts.remembered():
+    with deferred_interrupts():
         print("runs", flush=True)
         signal.sigtimedwait([], 1 if sys.argv[1] == "nohup" else 60)
     print("done")
@@ -45,7 +45,7 @@ def test_what_ends_a_run_is_an_interruption(how: str, sent: signal.Signals, said
 
 
 def test_an_interruption_that_native_code_made_another_error_of_stays_one() -> None:
-    with pytest.raises(KeyboardInterrupt), interrupts.remembered() as kept, kept():
+    with pytest.raises(KeyboardInterrupt), deferred_interrupts() as kept, kept():
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt as interruption:
@@ -54,10 +54,10 @@ def test_an_interruption_that_native_code_made_another_error_of_stays_one() -> N
 
 def test_an_interruption_that_native_code_dropped_is_not_lost() -> None:
     interrupted = pytest.raises(KeyboardInterrupt)
-    with interrupted, interrupts.remembered() as kept, kept(), suppress(KeyboardInterrupt):
+    with interrupted, deferred_interrupts() as kept, kept(), suppress(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
 
 def test_another_error_stays_what_it_is() -> None:
-    with pytest.raises(SystemError), interrupts.remembered() as kept, kept():
+    with pytest.raises(SystemError), deferred_interrupts() as kept, kept():
         raise SystemError("no interruption")

@@ -19,7 +19,7 @@ def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureErr
     monkeypatch.syspath_prepend(str(folder))
     own_code = importlib.import_module("own_code")
     del sys.modules["own_code"]
-    with pytest.raises(InfrastructureError) as caught, launch.explained("Trainer"):
+    with pytest.raises(InfrastructureError) as caught, launch.explain_errors("Trainer"):
         own_code.learn({})
     return caught.value
 
@@ -30,7 +30,7 @@ def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureErr
         (
             "models",
             " (models/own_code.py, line 3)",
-            "correct that file; what was done before is not done again",
+            "fix that file, and run again; completed components are not repeated",
         ),
         (".venv/lib/python3.10/site-packages", "", READ_THE_LOG),
     ],
@@ -46,5 +46,5 @@ def test_a_failure_says_where_the_user_can_mend_it(
 
 
 def test_an_interruption_stays_one() -> None:
-    with pytest.raises(KeyboardInterrupt), launch.explained("Trainer"):
+    with pytest.raises(KeyboardInterrupt), launch.explain_errors("Trainer"):
         raise KeyboardInterrupt

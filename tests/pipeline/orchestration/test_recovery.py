@@ -43,8 +43,8 @@ def test_job_execution_and_output_are_gone(tmp_path: Path) -> None:
     asked: list[str] = []
     with answering(json.dumps(_JOBS).encode(), asked) as master:
         beam = BeamSettings(flink=FlinkSettings(master=master))
-        assert recovery.close(store, tmp_path / "artifacts", beam) == ["Transform"]
-        assert recovery.close(store, tmp_path / "artifacts", beam) == []
+        assert recovery.fail_abandoned(store, tmp_path / "artifacts", beam) == ["Transform"]
+        assert recovery.fail_abandoned(store, tmp_path / "artifacts", beam) == []
     assert asked == ["GET /jobs/overview", "PATCH /jobs/1a?mode=cancel"]
     assert not output.exists()
     [execution] = store.get_executions_by_id([number])

@@ -252,7 +252,7 @@ def test_a_report_that_cannot_be_written_is_no_reason_to_fail(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "reports").write_text("a file in the folder's place")
-    kept = recording.keep(Workspace(tmp_path, "flights"), _REFUSED)
+    kept = recording.write(Workspace(tmp_path, "flights"), _REFUSED)
     assert kept.report is None
     assert "the report of run 20130501-120000 is not written" in caplog.text
     assert records.read(tmp_path / "runs" / "20130501-120000.json") == kept

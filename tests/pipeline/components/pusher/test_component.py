@@ -11,9 +11,9 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from pipeline.components import summaries
 from pipeline.components.pusher import component
 from pipeline.components.pusher.component import VersionedPusherExecutor
-from pipeline.orchestration import outcomes
 from serving.errors import DamagedModel, Unblessed
 from serving.store import manifest, model_config
 from serving.store.manifest import Facts
@@ -137,8 +137,8 @@ def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
             assert model_config.load_served_model(base).loads == {1}, (
                 "no server takes it for the newest"
             )
-            assert outcomes.describe("Pusher", {"pushed_model": pushed.mlmd_artifact}) == (
-                "pushed as version 2, not promoted at once: version 1, which is stable, is of "
+            assert summaries.pusher({"pushed_model": pushed.mlmd_artifact}) == (
+                "pushed as version 2, not promoted: version 1, which is stable, is of "
                 "newer data (span 201304); taxiway registry promote 2"
             )
     assert stable == {1: 1, 2: 1, 3: 3}

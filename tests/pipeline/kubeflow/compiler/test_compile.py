@@ -97,7 +97,7 @@ def test_the_messages_of_kfp_parse_the_package(package: Package) -> None:
     assert set(platform.platforms["kubernetes"].deployment_spec.executors) == set(executors)
 
 
-@pytest.mark.parametrize("variant", list(slices.VARIANTS))
+@pytest.mark.parametrize("variant", slices.VARIANTS)
 def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     from tfx.dsl.compiler import compiler
 
@@ -108,7 +108,7 @@ def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     files = project.load(loading.absolute(plain, PROJECT))
     data = Layout(201305, (201303, 201304), Path("/workspace/data/0123"))
     local = compiler.Compiler().compile(
-        create_pipeline(settings, files.features, files.policy, data, **slices.VARIANTS[variant])
+        create_pipeline(settings, files.features, files.policy, data, variant)
     )
     bound = compile_module.compile_variants(settings, files)[variant]
     [pusher] = [node for node in local.nodes if node.pipeline_node.node_info.id == "Pusher"]

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.container import killed
-from pipeline.kubeflow.container.plan import Choice, Plan, RunFolder
+from pipeline.kubeflow.container.plan import Plan, RunFolder
+from pipeline.orchestration.options import RunOptions
 from pipeline.settings.beam import BeamSettings, FlinkSettings
 from pipeline.settings.sections import Settings
 from pipeline.sources.layout import Layout
@@ -27,7 +28,7 @@ def test_the_job_is_cancelled_when_the_database_does_not_answer(
     monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", "any")
     data = Layout(201302, (201301,), tmp_path / "data")
     run = RunFolder(tmp_path, "kfp-1")
-    run.write_plan(Plan(run_id="1", began="2013-05-01", choice=Choice(window=1), data=data))
+    run.write_plan(Plan(run_id="1", began="2013-05-01", options=RunOptions(window=1), data=data))
     requests: list[str] = []
     with answering(json.dumps(_JOBS).encode(), requests) as master:
         beam = BeamSettings(engine="flink", flink=FlinkSettings(master=master))
