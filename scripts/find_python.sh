@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the interpreter to make .venv from: one that starts, is of a version the locks know, and
+# Prints the path of the interpreter for .venv. It starts, has a version that the locks support, and
 # has its headers, because one dependency (pyfarmhash) is compiled when it is installed.
-# usage: scripts/find_python.sh path/to/uv      TAXIWAY_PYTHON=3.12 asks for that version
+# usage: scripts/find_python.sh path/to/uv      TAXIWAY_PYTHON=3.12 selects that version
 set -euo pipefail
 
 uv=$1
@@ -32,8 +32,8 @@ supported_versions() {
   fi
 }
 
-# Prints the real path of the first candidate that is usable. A pyenv shim is on PATH even when its
-# version is not active: it then fails when it is run. Its real path is what uv accepts.
+# Prints the real path of the first usable candidate. A pyenv shim is on the PATH even if its version
+# is not active, and then fails when it is run. uv accepts the real path only.
 first_usable() {
   local version=$1 candidate
   shift
@@ -49,17 +49,17 @@ PYTHON
   return 1
 }
 
-# Only what uv brought itself: the others were looked at before.
+# Searches the interpreters of uv only, because the others were searched before.
 from_uv() {
-  local found
-  found=$("$uv" python find --quiet --no-project --managed-python "$1" 2>/dev/null) || return 1
-  first_usable "$1" "$found"
+  local interpreter
+  interpreter=$("$uv" python find --quiet --no-project --managed-python "$1" 2>/dev/null) || return 1
+  first_usable "$1" "$interpreter"
 }
 
 fail() {
   cat >&2 <<END
-Taxiway found no Python ${1// / or } with its headers (Python.h), and uv could not download one.
-Install one, then type the same command again:
+Taxiway found no Python ${1// / or } with its headers (Python.h), and uv cannot download one.
+Install one, then run the same command again:
   any system      pyenv install 3.10
   Debian, Ubuntu  apt install python3.10-dev
   Fedora          dnf install python3.10-devel

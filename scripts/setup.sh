@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv from a lock file; does nothing when it is already there.
+# Creates .venv from a lock file; does nothing if .venv has it already.
 # usage: scripts/setup.sh requirements.lock | requirements-dev.lock
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,27 +7,27 @@ cd "$(dirname "$0")/.."
 lock=$1
 uv_version=0.13.9
 stamp=.venv/.installed-$lock
-# Outside .venv, because making that can be what was interrupted.
+# The creation of .venv itself may be interrupted, so this file is outside .venv.
 unfinished=.uv/unfinished
 
 main() {
   state=$(cat "$lock" pyproject.toml | sha256sum)
   done_before && return
 
-  need_platform
-  need g++ "apt install g++   (Fedora: dnf install gcc-c++)"
-  # Two at once would build one environment together: the second waits, and finds it done.
+  require_platform
+  require g++ "apt install g++   (Fedora: dnf install gcc-c++)"
+  # Two processes must not build one environment together, so the second waits for the first.
   exec 9<scripts/setup.sh
   flock 9
   done_before && return
   install_uv
   [[ ! -e $unfinished && -x .venv/bin/python ]] || make_venv
   touch "$unfinished"
-  # What is installed for one lock may not be what the other says.
+  # The packages of one lock may differ from those of the other, so the other stamp is not valid.
   rm -f .venv/.installed-*
   echo "Installing $lock"
   uv pip install --require-hashes --compile-bytecode --requirement "$lock"
-  # setuptools is in the lock: building the project itself downloads nothing.
+  # setuptools is in the lock, so the build of the project downloads nothing.
   uv pip install --no-deps --no-build-isolation --editable .
   echo "$state" >"$stamp"
   rm "$unfinished"
@@ -37,16 +37,16 @@ done_before() {
   [[ -f $stamp && $(<"$stamp") == "$state" ]]
 }
 
-# The locks hold nothing for other platforms: an install would succeed and be empty.
-need_platform() {
+# The locks have no packages for other platforms, so an install would succeed and be empty.
+require_platform() {
   local platform
   platform=$(uname -sm)
   [[ $platform == "Linux x86_64" ]] && return
-  fail "Taxiway runs on Linux x86_64, where TFX has packages; this is $platform." \
+  fail "Taxiway runs on Linux x86_64 only, because TFX has no packages for others; this is $platform." \
     "Use such a machine, or a container of that platform."
 }
 
-need() {
+require() {
   command -v "$1" >/dev/null && return
   fail "Taxiway needs $1, which is not installed." "Install it with:  $2"
 }
@@ -55,8 +55,8 @@ install_uv() {
   [[ -x .uv/bin/uv && $(.uv/bin/uv --version) == "uv $uv_version"* ]] && return
   local python
   for python in python3 python3.{13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python; do
-    # A pyenv shim of a version that is not active is there, but does not start. Debian packages
-    # ensurepip, which venv needs, apart from Python.
+    # A pyenv shim of an inactive version exists, but does not start. venv needs ensurepip, which Debian
+    # packages separately from Python.
     "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' &>/dev/null || continue
     "$python" -m venv --clear .uv
     .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"

@@ -1,4 +1,4 @@
-"""A real Flink cluster on this machine's loopback: a JobManager, TaskManagers, a worker pool."""
+"""Run a Flink cluster on this machine's loopback: a JobManager, TaskManagers, a worker pool."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clusters import downloads
-from scripts.clusters.processes import Processes, answers, section
+from scripts.clusters.processes import Processes, accepts_connections, settings_section
 from serving.ports import free_port
 
 _FOLDER = Path(__file__).parent
-# As flink-conf.yaml says.
+# The same values as in flink-conf.yaml.
 _FRAMEWORK_HEAP_MB = 128
 _FRAMEWORK_OFF_HEAP_MB, _NETWORK_MB = 128, 256
-# Of a slot, for what goes to Python and comes back: without it, 3 million rows were too many.
+# Memory of a slot for data on its way to and from Python; with less, 3 million rows fail.
 _OFF_HEAP_MB = 512
 _JVM = "org.apache.flink.runtime"
 
 
 class Flink:
-    """A running cluster.
+    """A Flink cluster.
 
     Args:
-      folder: of its settings, logs and temporary files.
-      heap_mb: of a TaskManager, for the data of its tasks.
+      folder: folder for its settings, logs and temporary files.
+      heap_mb: MB of heap of a TaskManager, for the data of its tasks.
 
     Raises:
-      Unavailable: what it is made of cannot be had here.
+      Unavailable: a package that the cluster needs is not available.
     """
 
     name = "flink"
@@ -48,46 +48,58 @@ class Flink:
 
     @property
     def master(self) -> str:
-        """Of the JobManager's REST API."""
+        """Address of the JobManager's REST API: host:port."""
         return f"127.0.0.1:{self._rest_port}"
 
     def settings(self, **more: Any) -> str:
-        """Return what a settings file says to use the cluster."""
-        said = {
+        """Return the section of a settings file that uses the cluster.
+
+        Args:
+          **more: more settings of the section.
+        """
+        values = {
             "master": self.master,
             "job_server": str(self._job_server),
             "worker_pool": f"127.0.0.1:{self._processes.pool_port}",
         }
-        return section("beam.flink", said | more)
+        return settings_section("beam.flink", values | more)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Return what the JobManager says of its jobs."""
-        with urllib.request.urlopen(f"http://{self.master}/jobs/overview", timeout=10) as answer:
-            return list(json.load(answer)["jobs"])
+        """Return the JobManager's overview of its jobs."""
+        with urllib.request.urlopen(f"http://{self.master}/jobs/overview", timeout=10) as response:
+            return list(json.load(response)["jobs"])
 
-    def ended_well(self) -> int:
-        """Return how many jobs have come to a good end."""
+    def finished_jobs(self) -> int:
+        """Return the number of jobs that completed without an error."""
         return sum(job["state"] == "FINISHED" for job in self.jobs())
 
-    def end_of(self, name: str) -> str:
-        """Wait until a job has ended, and return how."""
+    def final_state(self, name: str) -> str:
+        """Wait until a job has ended, and return its state.
+
+        Args:
+          name: name of the job.
+        """
 
         def state() -> str:
             return str(next(job["state"] for job in self.jobs() if job["name"] == name))
 
-        self._processes.until(lambda: state() in ("FINISHED", "CANCELED", "FAILED"))
+        self._processes.wait_until(lambda: state() in ("FINISHED", "CANCELED", "FAILED"))
         return state()
 
     def slots(self) -> int:
-        """Return how many task slots the cluster has, -1 when it does not answer yet."""
+        """Return the number of task slots; -1 if the cluster does not answer yet."""
         try:
-            with urllib.request.urlopen(f"http://{self.master}/overview", timeout=10) as answer:
-                return int(json.load(answer)["slots-total"])
+            with urllib.request.urlopen(f"http://{self.master}/overview", timeout=10) as response:
+                return int(json.load(response)["slots-total"])
         except OSError:
             return -1
 
     def start_task_manager(self, slots: int) -> None:
-        """Start a TaskManager, and wait until the JobManager counts its slots."""
+        """Start a TaskManager, and wait until the JobManager counts its slots.
+
+        Args:
+          slots: number of task slots.
+        """
         name = f"taskmanager-{time.monotonic_ns()}"
         self._slots[name] = slots
         heap, off_heap = self._heap_mb + _FRAMEWORK_HEAP_MB, _OFF_HEAP_MB * slots
@@ -103,13 +115,17 @@ class Flink:
         self._wait_for_slots()
 
     def kill_task_manager(self) -> None:
-        """End a TaskManager as losing its machine does, and wait until it is missed."""
+        """Kill a TaskManager, and wait until the JobManager no longer counts its slots."""
         name, _ = self._slots.popitem()
         self._processes.kill(name)
         self._wait_for_slots()
 
     def start(self, slots: int) -> None:
-        """Start all, and wait until work can be done."""
+        """Start all processes, and wait until the cluster accepts jobs.
+
+        Args:
+          slots: number of task slots.
+        """
         folder = self._processes.folder
         rpc, blobs, self._rest_port = (free_port() for _ in range(3))
         (folder / "conf").mkdir()
@@ -123,36 +139,37 @@ class Flink:
         self._java(
             "jobmanager", ["-Xmx512m"], f"{_JVM}.entrypoint.StandaloneSessionClusterEntrypoint"
         )
-        self._processes.until(lambda: answers(self._rest_port))
+        self._processes.wait_until(lambda: accepts_connections(self._rest_port))
         self.start_task_manager(slots)
         self._processes.start_pool()
 
     def _wait_for_slots(self) -> None:
-        self._processes.until(lambda: self.slots() == sum(self._slots.values()))
+        self._processes.wait_until(lambda: self.slots() == sum(self._slots.values()))
 
-    def _java(self, name: str, options: list[str], entry: str, *words: str) -> None:
+    def _java(self, name: str, options: list[str], entry: str, *args: str) -> None:
         conf = self._processes.folder / "conf"
-        # As Flink's scripts have it with the jar in HADOOP_CLASSPATH: it holds an older Flink too.
+        # The job server's jar has an older Flink too, so it comes last, as HADOOP_CLASSPATH does in
+        # Flink's scripts.
         classes = f"{self._jars}/lib/*:{self._job_server}"
         logging = f"-Dlog4j.configurationFile=file:{conf}/log4j2.properties"
         self._processes.java(
             name,
             [*options, logging, "-cp", classes],
-            [entry, "--configDir", str(conf), *words],
+            [entry, "--configDir", str(conf), *args],
         )
 
 
 @contextmanager
 def running(folder: Path, slots: int = 2, heap_mb: int = 512) -> Iterator[Flink]:
-    """Run a cluster.
+    """Run a Flink cluster.
 
     Args:
-      folder: of its settings, logs and temporary files.
-      slots: of its TaskManager.
-      heap_mb: of a TaskManager, for the data of its tasks.
+      folder: folder for its settings, logs and temporary files.
+      slots: number of task slots of its TaskManager; default 2.
+      heap_mb: MB of heap of a TaskManager, for the data of its tasks; default 512.
 
     Raises:
-      Unavailable: what it is made of cannot be had here.
+      Unavailable: a package that the cluster needs is not available.
     """
     cluster = Flink(folder, heap_mb)
     try:

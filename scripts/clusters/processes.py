@@ -1,4 +1,4 @@
-"""What the clusters of this machine have in common: processes, a pool of Python workers, logs."""
+"""Start and end the processes of a cluster: Java processes, a pool of Python workers, logs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Any
 from pipeline.beam.processes import ended_with_this_process
 from serving.ports import free_port
 
-# What Flink's and Spark's own scripts give Java 17.
-_OPENED = (
+# Java 17 closes these packages, so Flink's and Spark's own scripts open them.
+_OPEN_PACKAGES = (
     "--add-exports=java.base/sun.net.util=ALL-UNNAMED",
     "--add-exports=java.rmi/sun.rmi.registry=ALL-UNNAMED",
     "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED",
@@ -39,7 +39,8 @@ class Processes:
     """Processes that are ended together.
 
     Args:
-      folder: of their settings, logs and temporary files.
+      folder: folder for their settings, logs and temporary files.
+      pool_port: port of the worker pool; 0 until it is started.
     """
 
     folder: Path
@@ -47,50 +48,60 @@ class Processes:
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start_pool(self) -> None:
-        """Start a pool of Python workers, and wait until it answers."""
+        """Start a pool of Python workers, and wait until it accepts connections."""
         self.pool_port = free_port()
         self.run(
             "pool",
             [sys.executable, "-m", "pipeline.beam.worker_pool", "--port", str(self.pool_port)],
         )
-        self.until(lambda: answers(self.pool_port))
+        self.wait_until(lambda: accepts_connections(self.pool_port))
 
     def java(
-        self, name: str, options: list[str], words: list[str], more: Mapping[str, str] | None = None
+        self,
+        name: str,
+        options: list[str],
+        command: list[str],
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start a Java process.
 
         Args:
-          name: of the process and its log.
-          options: of Java.
-          words: the class and its arguments.
-          more: environment variables.
+          name: name of the process and of its log.
+          options: options of Java.
+          command: class and its arguments.
+          environment: more environment variables; default none.
         """
         small = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        self.run(name, ["java", *small, *options, *_OPENED, *words], more)
+        self.run(name, ["java", *small, *options, *_OPEN_PACKAGES, *command], environment)
 
-    def run(self, name: str, command: list[str], more: Mapping[str, str] | None = None) -> None:
-        """Start a process, apart from Ctrl-C, which ends when this one is killed.
+    def run(
+        self, name: str, command: list[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start a process that ignores Ctrl-C and ends when this process is killed.
 
         Args:
-          name: of the process and its log.
-          command: what to run.
-          more: environment variables.
+          name: name of the process and of its log.
+          command: program and its arguments.
+          environment: more environment variables; default none.
         """
         with (self.folder / f"{name}.log").open("wb") as log:
             self._running[name] = subprocess.Popen(
                 ended_with_this_process(command), stdout=log, stderr=log, cwd=self.folder,
-                start_new_session=True, env=os.environ | dict(more or {}),
+                start_new_session=True, env=os.environ | dict(environment or {}),
             )  # fmt: skip
 
     def kill(self, name: str) -> None:
-        """End a process as losing its machine does."""
+        """Kill a process at once.
+
+        Args:
+          name: name of the process.
+        """
         process = self._running.pop(name)
         process.kill()
         process.wait()
 
     def stop(self) -> None:
-        """End all that runs."""
+        """End all processes."""
         for process in reversed(self._running.values()):
             process.send_signal(signal.SIGTERM)
         for process in self._running.values():
@@ -100,10 +111,18 @@ class Processes:
                 process.kill()
                 process.wait()
 
-    def until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait for something, and show the logs when it does not come."""
-        for _ in range(int(seconds / 0.1)):
-            if holds():
+    def wait_until(self, condition: Callable[[], bool], timeout: float = 60) -> None:
+        """Wait until a condition is true.
+
+        Args:
+          condition: function that returns whether to stop waiting.
+          timeout: seconds to wait; default 60.
+
+        Raises:
+          RuntimeError: the condition is not true in time; the message holds the logs.
+        """
+        for _ in range(int(timeout / 0.1)):
+            if condition():
                 return
             time.sleep(0.1)
         raise RuntimeError(
@@ -114,13 +133,23 @@ class Processes:
         )
 
 
-def section(name: str, said: Mapping[str, Any]) -> str:
-    """Return a section of a settings file."""
-    return f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
+def settings_section(name: str, values: Mapping[str, Any]) -> str:
+    """Return a section of a settings file.
+
+    Args:
+      name: name of the section.
+      values: settings by key.
+    """
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in values.items()]
+    return f"[{name}]\n{''.join(lines)}"
 
 
-def answers(port: int) -> bool:
-    """Return whether somebody listens on a port of the loopback."""
+def accepts_connections(port: int) -> bool:
+    """Return whether a process listens on a port of the loopback.
+
+    Args:
+      port: number of the port.
+    """
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

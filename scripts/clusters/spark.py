@@ -1,4 +1,4 @@
-"""A real standalone Spark on this machine's loopback: a master, a worker, a worker pool."""
+"""Run a standalone Spark on this machine's loopback: a master, a worker, a worker pool."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from scripts.clusters import downloads
-from scripts.clusters.processes import Processes, section
+from scripts.clusters.processes import Processes, settings_section
 from serving.ports import free_port
 
 _JVM = "org.apache.spark.deploy"
 
 
 class Spark:
-    """A running cluster.
+    """A standalone Spark cluster.
 
     Args:
-      folder: of its logs and temporary files.
+      folder: folder for its logs and temporary files.
 
     Raises:
-      Unavailable: what it is made of cannot be had here.
+      Unavailable: a package that the cluster needs is not available.
     """
 
     name = "spark"
@@ -37,25 +37,34 @@ class Spark:
 
     @property
     def master(self) -> str:
-        """Where drivers find it."""
+        """Address of the master: host:port."""
         return f"127.0.0.1:{self._port}"
 
     def settings(self, **more: Any) -> str:
-        """Return what a settings file says to use the cluster."""
-        said = {
+        """Return the section of a settings file that uses the cluster.
+
+        Args:
+          **more: more settings of the section.
+        """
+        values = {
             "master": self.master,
             "web_ui": f"127.0.0.1:{self._page}",
             "job_server": str(self._job_server),
             "worker_pool": f"127.0.0.1:{self._processes.pool_port}",
         }
-        return section("beam.spark", said | more)
+        return settings_section("beam.spark", values | more)
 
-    def ended_well(self) -> int:
-        """Return how many jobs have come to a good end."""
-        return sum(each["state"] == "FINISHED" for each in self._said()["completedapps"])
+    def finished_jobs(self) -> int:
+        """Return the number of jobs that completed without an error."""
+        return sum(job["state"] == "FINISHED" for job in self._status()["completedapps"])
 
     def start(self, cores: int, memory_mb: int) -> None:
-        """Start all, and wait until work can be done."""
+        """Start all processes, and wait until the cluster accepts jobs.
+
+        Args:
+          cores: number of cores of the worker.
+          memory_mb: MB of memory of the worker, for all executors.
+        """
         self._java("master", "master.Master", "--port", str(self._port),
                    "--webui-port", str(self._page))  # fmt: skip
         self._java(
@@ -63,21 +72,21 @@ class Spark:
             "--memory", f"{memory_mb}m", "--work-dir", str(self._processes.folder / "work"),
             f"spark://{self.master}",
         )  # fmt: skip
-        self._processes.until(lambda: self._said().get("cores") == cores)
+        self._processes.wait_until(lambda: self._status().get("cores") == cores)
         self._processes.start_pool()
 
-    def _java(self, name: str, entry: str, *words: str) -> None:
+    def _java(self, name: str, entry: str, *args: str) -> None:
         self._processes.java(
             name,
             ["-Xmx512m", "-cp", f"{self._home}/jars/*"],
-            [f"{_JVM}.{entry}", "--host", "127.0.0.1", *words],
-            # Without Scala's version it looks for a build of Spark's own source.
+            [f"{_JVM}.{entry}", "--host", "127.0.0.1", *args],
+            # Without Scala's version, Spark searches for a build from its source code.
             {"SPARK_HOME": str(self._home), "SPARK_SCALA_VERSION": "2.12",
              "SPARK_LOCAL_IP": "127.0.0.1"},
         )  # fmt: skip
 
-    def _said(self) -> dict[str, Any]:
-        """Return what the master says of itself; nothing when it does not answer yet."""
+    def _status(self) -> dict[str, Any]:
+        """Return the master's description of itself; empty if it does not answer yet."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._page}/json/", timeout=10) as page:
                 return dict(json.load(page))
@@ -87,15 +96,15 @@ class Spark:
 
 @contextmanager
 def running(folder: Path, cores: int = 2, memory_mb: int = 2048) -> Iterator[Spark]:
-    """Run a cluster.
+    """Run a standalone Spark cluster.
 
     Args:
-      folder: of its logs and temporary files.
-      cores: of its worker.
-      memory_mb: of its worker, for all executors.
+      folder: folder for its logs and temporary files.
+      cores: number of cores of its worker; default 2.
+      memory_mb: MB of memory of its worker, for all executors; default 2048.
 
     Raises:
-      Unavailable: what it is made of cannot be had here.
+      Unavailable: a package that the cluster needs is not available.
     """
     cluster = Spark(folder)
     try:

@@ -1,4 +1,4 @@
-"""Serve a workspace's model, and write down what it answers.
+"""Serve a workspace's model, and write its scores to a file.
 
 usage: python -m scripts.lines.answers WORKSPACE FILE
 """
@@ -20,11 +20,11 @@ _ROWS = 500
 
 
 def main(workspace: Path, file: Path) -> None:
-    """Ask the newest published version of flights for the first rows of a span.
+    """Score the first rows of a span with the newest published version of flights.
 
     Args:
-      workspace: with a published model, and the span's rows.
-      file: for the scores.
+      workspace: folder with a published model and the rows of the span.
+      file: path of the JSON file with the scores.
     """
     [span] = workspace.glob("data/*/spans/201303.parquet")
     rows = pq.read_table(span).slice(0, _ROWS).drop(list(PROVENANCE)).to_pylist()

@@ -1,6 +1,6 @@
-"""Hold what one TFX line made to what the other made.
+"""Compare the results of two TFX lines.
 
-usage: python -m scripts.lines.compare FOLDER FOLDER       as steps.sh wrote them
+usage: python -m scripts.lines.compare FOLDER FOLDER       folders that steps.sh wrote
        python -m scripts.lines.compare --continued WORKSPACE SPAN
 """
 
@@ -17,80 +17,90 @@ from models import tfrecords
 from pipeline.runs import records
 from pipeline.runs.records import RunRecord
 
-# Both lines begin with the same weights and see the same rows, but TensorFlow adds in another
-# order: AUC was 0.0003 apart at most, calibration 0.003.
-_METRICS = 0.01
+# Both lines start with the same weights and read the same rows, but TensorFlow adds in another
+# order: the largest difference was 0.0003 in AUC and 0.003 in calibration.
+_METRIC_TOLERANCE = 0.01
 _COMPARED = ("auc", "calibration")
-# The same model on both lines.
-_SCORES = 1e-5
+# Both lines serve the same model.
+_SCORE_TOLERANCE = 1e-5
 
 
-def main(words: list[str]) -> int:
-    """Print what differs; return 1 when something does."""
-    if words[0] == "--continued":
-        differences = list(_continued(Path(words[1]), int(words[2])))
+def main(args: list[str]) -> int:
+    """Print the differences; return 1 if there are any.
+
+    Args:
+      args: command-line arguments.
+    """
+    if args[0] == "--continued":
+        differences = list(_continued(Path(args[1]), int(args[2])))
     else:
-        one, other = map(Path, words)
+        one, other = map(Path, args)
         differences = list(_differences(one, other))
         print(_table(one, other))
-    for each in differences:
-        print(f"Differs: {each}")
+    for difference in differences:
+        print(f"Differs: {difference}")
     return 1 if differences else 0
 
 
 def _differences(one: Path, other: Path) -> Iterator[str]:
-    yield from of_runs(*(_runs(each / "workspace") for each in (one, other)))
+    yield from run_differences(*(_runs(folder / "workspace") for folder in (one, other)))
     for name in ("ImportSchemaGen/schema", "SchemaGen/schema"):
-        texts = [_newest(each, name).joinpath("schema.pbtxt").read_bytes() for each in (one, other)]
+        texts = [
+            _newest(folder, name).joinpath("schema.pbtxt").read_bytes() for folder in (one, other)
+        ]
         if texts[0] != texts[1]:
             yield f"bytes of {name}"
     for split in ("train", "eval"):
-        rows = [_examples(each, split) for each in (one, other)]
+        rows = [_examples(folder, split) for folder in (one, other)]
         if rows[0] != rows[1]:
             yield f"examples of {split}"
     for folder, server in ((one, other), (other, one)):
         files = ("answers.json", f"answers-{server.name}.json")
         answers = [json.loads((folder / name).read_text()) for name in files]
-        apart = [abs(a - b) for a, b in zip(*answers, strict=True)]
+        distances = [abs(a - b) for a, b in zip(*answers, strict=True)]
         model = f"{len(answers[0])} rows, model of {folder.name} on both lines"
-        print(f"{model}: at most {max(apart):.1e} apart")
-        if not all(each <= _SCORES for each in apart):
-            yield f"answers of {folder.name}'s model by {max(apart)}"
+        print(f"{model}: largest difference {max(distances):.1e}")
+        if not all(distance <= _SCORE_TOLERANCE for distance in distances):
+            yield f"scores of {folder.name}'s model by {max(distances)}"
 
 
-def of_runs(ours: Sequence[RunRecord], theirs: Sequence[RunRecord]) -> Iterator[str]:
-    """Say how the runs of one line differ from the other's.
+def run_differences(one: Sequence[RunRecord], other: Sequence[RunRecord]) -> Iterator[str]:
+    """List the differences between the runs of two lines.
 
     Args:
-      ours: oldest first.
-      theirs: oldest first.
+      one: runs of one line, oldest first.
+      other: runs of the other line, oldest first.
+
+    Yields:
+      One clause for every difference.
     """
-    spans = [[each.span for each in runs] for runs in (ours, theirs)]
-    if not ours or spans[0] != spans[1]:
+    spans = [[run.span for run in runs] for runs in (one, other)]
+    if not one or spans[0] != spans[1]:
         yield f"runs of spans {spans[0]}, {spans[1]}"
         return
-    for here, there in zip(ours, theirs, strict=True):
-        if here.outcome != there.outcome:
-            yield f"span {here.span}: {here.outcome}, {there.outcome}"
-        for name in dict.fromkeys([*_COMPARED, *here.metrics, *there.metrics]):
-            # NaN is near nothing, so what is missing on both lines is no agreement.
-            a, b = (_number(each.metrics.get(name)) for each in (here, there))
-            print(f"span {here.span}, {name}: {a:.4f}, {b:.4f}")
-            if name in _COMPARED and not abs(a - b) <= _METRICS * max(1.0, abs(a)):
-                yield f"span {here.span}: {name} by {abs(a - b):.4f}"
+    for pair in zip(one, other, strict=True):
+        span = pair[0].span
+        if pair[0].outcome != pair[1].outcome:
+            yield f"span {span}: {pair[0].outcome}, {pair[1].outcome}"
+        for name in dict.fromkeys([*_COMPARED, *pair[0].metrics, *pair[1].metrics]):
+            # NaN equals no number, so a metric that is missing on both lines is a difference.
+            a, b = (_number(run.metrics.get(name)) for run in pair)
+            print(f"span {span}, {name}: {a:.4f}, {b:.4f}")
+            if name in _COMPARED and not abs(a - b) <= _METRIC_TOLERANCE * max(1.0, abs(a)):
+                yield f"span {span}: {name} by {abs(a - b):.4f}"
 
 
 def _continued(workspace: Path, span: int) -> Iterator[str]:
-    """Say what is wrong with the run of a span, in a workspace that another line made."""
-    found = [each for each in _runs(workspace) if each.span == span]
-    if not found:
+    """List what is wrong with the run of a span in a workspace of the other line."""
+    runs = [run for run in _runs(workspace) if run.span == span]
+    if not runs:
         yield f"no run of span {span} is recorded in the other line's workspace"
         return
-    run = found[-1]
+    run = runs[-1]
     if run.outcome not in ("published", "not blessed"):
         yield f"a run in the other line's workspace: {run.outcome}: {run.error}"
     elif not run.baseline:
-        yield "no baseline was found in the other line's workspace"
+        yield "the run had no baseline in the other line's workspace"
     else:
         a, b = (_number(metrics.get("auc")) for metrics in (run.metrics, run.baseline))
         auc = f"AUC {a:.4f}, baseline {b:.4f}"
@@ -107,7 +117,7 @@ def _number(metric: float | None) -> float:
 
 
 def _newest(folder: Path, name: str) -> Path:
-    return max((folder / "workspace/artifacts" / name).iterdir(), key=lambda each: int(each.name))
+    return max((folder / "workspace/artifacts" / name).iterdir(), key=lambda path: int(path.name))
 
 
 def _examples(folder: Path, split: str) -> list[Any]:
@@ -119,13 +129,13 @@ def _examples(folder: Path, split: str) -> list[Any]:
 
 def _table(*folders: Path) -> str:
     seconds = [
-        dict(line.split("\t") for line in (each / "seconds").read_text().splitlines())
-        for each in folders
+        dict(line.split("\t") for line in (folder / "seconds").read_text().splitlines())
+        for folder in folders
     ]
-    names = list(dict.fromkeys(name for each in seconds for name in each))
-    lines = [f"| seconds | {' | '.join(each.name for each in folders)} |", "|---|---:|---:|"]
+    names = list(dict.fromkeys(name for steps in seconds for name in steps))
+    lines = [f"| seconds | {' | '.join(folder.name for folder in folders)} |", "|---|---:|---:|"]
     lines += [
-        f"| {name} | {' | '.join(each.get(name, '') for each in seconds)} |" for name in names
+        f"| {name} | {' | '.join(steps.get(name, '') for steps in seconds)} |" for name in names
     ]
     return "\n".join(lines)
 

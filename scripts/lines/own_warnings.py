@@ -1,6 +1,6 @@
-"""Look for deprecation warnings that the project's own files earn.
+"""Search logs for deprecation warnings about the project's own files.
 
-usage: python -m scripts.lines.own_warnings FOLDER       looks through every *.log under it
+usage: python -m scripts.lines.own_warnings FOLDER       searches every *.log under the folder
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
 _PACKAGES = ("pipeline", "models", "schema", "serving")
-# TFX asks a protobuf descriptor, and protobuf blames whoever called TFX.
-_OF_TFX = "label() is deprecated"
+# TFX calls this method of protobuf, and protobuf reports the caller of TFX.
+_TFX_WARNING = "label() is deprecated"
 
 
 def main(folder: Path, checkout: Path = _CHECKOUT) -> int:
-    """Print each warning once; return 1 when there is one, or no run to look through.
+    """Print every warning once; return 1 if there is one, or if there is no log of a run.
 
     Args:
-      folder: with the logs of runs under it.
-      checkout: that the runs' code was imported from.
+      folder: folder with the logs of runs under it.
+      checkout: folder that the code of the runs was imported from.
     """
     logs = sorted(folder.rglob("*.log"))
     if not any(log.parent.name == "logs" for log in logs):
-        print(f"{folder}: there is no log of a run to look for warnings in.")
+        print(f"{folder}: there is no log of a run to search for warnings.")
         return 1
-    found = dict.fromkeys(line for log in logs for line in _own(log, checkout))
-    for line in found:
-        print(f"A warning of our own making: {line}")
-    return 1 if found else 0
+    warnings = dict.fromkeys(line for log in logs for line in _own(log, checkout))
+    for line in warnings:
+        print(f"A warning about Taxiway's own code: {line}")
+    return 1 if warnings else 0
 
 
 def _own(log: Path, checkout: Path) -> Iterator[str]:
-    # Python says `file:line: Category: text`, TensorFlow `From file:line: name is deprecated`. What
-    # stands before that is let be: a progress bar leaves its line open, and loggers have prefixes.
+    # Python prints `file:line: Category: text`, TensorFlow `From file:line: name is deprecated`.
+    # Text before that is ignored: a progress bar does not end its line, and loggers have prefixes.
     own = re.compile(
         rf"{re.escape(str(checkout))}/(?:{'|'.join(_PACKAGES)})/[^:]+:\d+: "
         r".*(?:deprecat|FutureWarning)",
         re.IGNORECASE,
     )
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        if (said := own.search(line)) and _OF_TFX not in line:
-            yield line[said.start() :]
+        if (match := own.search(line)) and _TFX_WARNING not in line:
+            yield line[match.start() :]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a TFX line has to do, and the seconds of each step in FOLDER/seconds.
-# usage: scripts/lines/steps.sh FOLDER [runs]     runs: without the checks and tests
+# Runs every step on one TFX line, and writes the seconds of every step to FOLDER/seconds.
+# usage: scripts/lines/steps.sh FOLDER [runs]     runs: skip the checks and tests
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 folder=$1
@@ -13,7 +13,7 @@ main() {
     step "make check" make check
     step "make test-fast" make test-fast
   fi
-  # Shown once a place, whatever the caller made of them; the logs are looked through below.
+  # The last step searches the logs for warnings, so Python prints them whatever the caller's settings.
   export PYTHONWARNINGS=default::DeprecationWarning,default::PendingDeprecationWarning,default::FutureWarning
   step "first run" run 201302
   step "unchanged run" run 201302
@@ -29,7 +29,7 @@ run() {
   .venv/bin/taxiway run --workspace "$workspace" --span "$1" --window 1
 }
 
-# The project's own settings, from anywhere, with the image that a package needs.
+# Prints the project's settings with absolute paths, and with the image that a package needs.
 settings() {
   sed "s#^\(features\|schema_file\|policy_file\) = \"#&$PWD/#" taxiway.toml
   printf '[kubeflow]\nimage = "taxiway"\n'

@@ -1,4 +1,4 @@
-"""Beside what a cluster's run is held to, and what a job server is started with."""
+"""Fixtures: the run that a cluster's run is compared with, and the jar of a job server."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.pipeline.beam import runs
 
 
 @pytest.fixture(scope="session")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run in this process; whichever of the test processes needs it first makes it for all."""
+def local_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run in one process; the first test process that needs it makes it for all."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = shared / "here"
+    folder = shared / "local-run"
     folder.mkdir(exist_ok=True)
     result = folder / "result.json"
-    with (shared / "here.lock").open("w") as lock:
+    with (shared / "local-run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not result.exists():
             result.write_text(json.dumps(runs.run(folder, "").result))
@@ -31,7 +31,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def jar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A jar, as far as one can tell from outside, and something that is called java."""
+    """A file with the form of a jar, and an empty program called java on the PATH."""
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
     java.touch(mode=0o755)

@@ -1,4 +1,4 @@
-"""A server that answers everything alike, and what a Flink answers."""
+"""A server that answers all requests with one body, and the answer of a Flink."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-# What Flink 1.19 answers to GET /overview.
+# The answer of Flink 1.19 to GET /overview.
 OVERVIEW = {
     "taskmanagers": 1, "slots-total": 2, "slots-available": 2, "jobs-running": 0,
     "jobs-finished": 0, "jobs-cancelled": 0, "jobs-failed": 0, "flink-version": "1.19.3",
@@ -17,18 +17,18 @@ OVERVIEW = {
 
 
 @contextmanager
-def answering(body: bytes, asked: list[str] | None = None, status: int = 200) -> Iterator[str]:
+def answering(body: bytes, requests: list[str] | None = None, status: int = 200) -> Iterator[str]:
     """Answer all requests with the same body.
 
     Args:
-      body: of each answer.
-      asked: filled with the method and path of each request.
-      status: of each answer.
+      body: body of all answers.
+      requests: list that gets the method and path of every request; default None.
+      status: HTTP status of all answers; default 200.
 
     Yields:
-      Where: host:port.
+      The address of the server: host:port.
     """
-    heard = [] if asked is None else asked
+    log = [] if requests is None else requests
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,7 +38,7 @@ def answering(body: bytes, asked: list[str] | None = None, status: int = 200) ->
             self._answer()
 
         def _answer(self) -> None:
-            heard.append(f"{self.command} {self.path}")
+            log.append(f"{self.command} {self.path}")
             self.send_response(status)
             self.end_headers()
             self.wfile.write(body)

@@ -1,4 +1,4 @@
-"""A job is not left on a cluster when nobody waits for it any longer."""
+"""A job on a cluster is cancelled when its component ends early."""
 
 from __future__ import annotations
 
@@ -26,58 +26,58 @@ _JOBS = {
 
 
 def _beam(master: str) -> BeamSettings:
-    # The job server is somebody else's, and nobody answers there.
+    # The settings name a job server, and no process listens there.
     flink = FlinkSettings(master=master, parallelism=1, job_endpoint="localhost:1")
     return BeamSettings(engine="flink", flink=flink)
 
 
-def test_what_ends_a_component_ends_its_own_job_that_still_runs() -> None:
-    asked: list[str] = []
+def test_a_component_that_ends_early_cancels_its_running_job() -> None:
+    requests: list[str] = []
     with (
-        answering(json.dumps(_JOBS).encode(), asked) as master,
+        answering(json.dumps(_JOBS).encode(), requests) as master,
         pytest.raises(KeyboardInterrupt),
-        ExitStack() as opened,
-        BeamExecutor(_beam(master), opened).flags("Transform", "flights-Transform-1"),
+        ExitStack() as resources,
+        BeamExecutor(_beam(master), resources).flags("Transform", "flights-Transform-1"),
     ):
         raise KeyboardInterrupt
-    assert asked == ["GET /jobs/overview", "PATCH /jobs/2b?mode=cancel"]
+    assert requests == ["GET /jobs/overview", "PATCH /jobs/2b?mode=cancel"]
 
 
-def test_a_component_that_comes_to_its_end_asks_for_nothing() -> None:
-    asked: list[str] = []
+def test_a_component_that_completes_cancels_nothing() -> None:
+    requests: list[str] = []
     with (
-        answering(b"{}", asked) as master,
-        ExitStack() as opened,
-        BeamExecutor(_beam(master), opened).flags("Transform", "flights-Transform-1") as flags,
+        answering(b"{}", requests) as master,
+        ExitStack() as resources,
+        BeamExecutor(_beam(master), resources).flags("Transform", "flights-Transform-1") as flags,
     ):
         assert "--job_name=flights-Transform-1" in flags
-    assert asked == []
+    assert requests == []
 
 
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b'{"jobs": null}', b'{"jobs": [{}]}', b'{"errors": []}']
 )
-def test_a_cluster_that_cannot_say_is_let_be_and_told_of(
+def test_an_unexpected_answer_of_a_cluster_is_logged(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with answering(body) as master:
         clusters.cancel(_beam(master), "Transform", "flights-Transform-1")
-    said = caplog.messages[-1]
-    assert said.startswith("Job flights-Transform-1 may still run: ")
+    message = caplog.messages[-1]
+    assert message.startswith("Job flights-Transform-1 may still run: ")
 
 
-def test_what_an_earlier_run_has_left_is_ended_wherever_work_is_done_now() -> None:
-    asked: list[str] = []
-    with answering(json.dumps(_JOBS).encode(), asked) as master:
+def test_a_job_of_an_earlier_run_is_cancelled_with_any_engine_set() -> None:
+    requests: list[str] = []
+    with answering(json.dumps(_JOBS).encode(), requests) as master:
         beam = BeamSettings(engine="local", flink=FlinkSettings(master=master))
         clusters.cancel_abandoned(beam, "Transform", "flights-Transform-2")
         clusters.cancel_abandoned(beam, "Trainer", "flights-Trainer-2")
         clusters.cancel_abandoned(BeamSettings(), "Transform", "flights-Transform-1")
-    assert asked == ["GET /jobs/overview", "PATCH /jobs/3c?mode=cancel"]
+    assert requests == ["GET /jobs/overview", "PATCH /jobs/3c?mode=cancel"]
 
 
 class _JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
-    """Knows two jobs, and hears which is to be ended."""
+    """Lists two jobs, and records which of them is cancelled."""
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
@@ -94,24 +94,26 @@ class _JobServer(beam_job_api_pb2_grpc.JobServiceServicer):
         return beam_job_api_pb2.CancelJobResponse()
 
 
-def test_a_job_server_that_outlives_the_run_is_told_to_end_the_job() -> None:
-    known = _JobServer()
+def test_a_job_server_that_outlives_the_run_cancels_the_job() -> None:
+    service = _JobServer()
     server = grpc.server(ThreadPoolExecutor())
-    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(known, server)
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(service, server)
     endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     spark = SparkSettings(master="localhost:1", job_endpoint=endpoint)
     beam = BeamSettings(engine="spark", spark=spark)
     clusters.cancel(beam, "Transform", "flights-Transform-1")
     server.stop(grace=None)
-    assert known.cancelled == ["id-flights-Transform-1"]
-    clusters.cancel(beam, "Transform", "flights-Transform-2")  # it is gone, which is let be
-    assert known.cancelled == ["id-flights-Transform-1"]
+    assert service.cancelled == ["id-flights-Transform-1"]
+    clusters.cancel(
+        beam, "Transform", "flights-Transform-2"
+    )  # the server is gone, which is only logged
+    assert service.cancelled == ["id-flights-Transform-1"]
 
 
-def test_what_has_no_beam_work_has_no_job() -> None:
-    asked: list[str] = []
-    with answering(b"{}", asked) as master:
+def test_a_node_without_beam_work_has_no_job() -> None:
+    requests: list[str] = []
+    with answering(b"{}", requests) as master:
         clusters.cancel(_beam(master), "Trainer", "flights-Trainer-1")
         clusters.cancel(_beam(master).all_on("local"), "Transform", "flights-Transform-1")
-    assert asked == []
+    assert requests == []

@@ -1,4 +1,4 @@
-"""docs/engines.md and the cluster's manifest name what is there."""
+"""docs/engines.md and the cluster's manifest fit the settings and the code."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _MANIFEST = PROJECT / "pipeline" / "beam" / "k8s" / "flink.yaml"
 
 
 def _manifest() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the cluster, and who may call it."""
+    """Return the cluster and its network policy."""
     cluster, policy = yaml.safe_load_all(_MANIFEST.read_text())
     return cluster, policy
 
 
 def _shown(folder: Path) -> list[BeamSettings]:
     """Return the settings that the document shows, for Flink and for Spark."""
-    found = []
+    settings = []
     for text in _DOCUMENT.blocks("toml"):
         (folder / "taxiway.toml").write_text(text, encoding="utf-8")
-        found.append(loading.load(folder / "taxiway.toml").beam)
-    return found
+        settings.append(loading.load(folder / "taxiway.toml").beam)
+    return settings
 
 
-def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
+def test_the_settings_shown_are_valid(tmp_path: Path) -> None:
     flink, spark = _shown(tmp_path)
     for beam in (flink, spark):
         check.check_settings(beam)
@@ -52,31 +52,33 @@ def test_the_settings_shown_are_settings(tmp_path: Path) -> None:
     assert set(spark.engines.values()) == {"spark"}
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_its_links_are_not_broken() -> None:
     for link in _DOCUMENT.links():
         assert "://" in str(link) or ":/" in str(link) or link.exists(), link
 
 
-def test_the_cluster_has_what_the_settings_shown_ask_for(tmp_path: Path) -> None:
+def test_the_cluster_fits_the_settings_shown(tmp_path: Path) -> None:
     flink = _shown(tmp_path)[0].flink
     cluster, _ = _manifest()
     spec = cluster["spec"]
-    assert spec["mode"] == "standalone", "else there are no task slots before the first job"
+    assert spec["mode"] == "standalone", "otherwise there are no task slots before the first job"
     configuration = spec["flinkConfiguration"]
     slots = int(configuration["taskmanager.numberOfTaskSlots"])
     off_heap = int(configuration["taskmanager.memory.task.off-heap.size"].removesuffix("g"))
-    assert off_heap * 1024 >= 512 * slots, "as the document says"
+    assert off_heap * 1024 >= 512 * slots, "the document states 512 MB"
     assert flink.parallelism is not None
     assert spec["taskManager"]["replicas"] * slots >= flink.parallelism
     assert f"v{spec['image'].removeprefix('flink:')}".replace(".", "_") == spec["flinkVersion"]
     assert spec["image"].removeprefix("flink:") in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS
     assert flink.master is not None
     service = re.split("[.:]", flink.master)[0]
-    assert service == f"{cluster['metadata']['name']}-rest", "as the operator calls it"
+    assert service == f"{cluster['metadata']['name']}-rest", (
+        "the operator gives the service this name"
+    )
 
 
 def _pods(cluster: Any) -> dict[str, Any]:
-    """Return what the operator makes of the templates, by the part that it is of."""
+    """Return the pods that the operator makes from the templates, by component."""
     spec = cluster["spec"]
     return {
         part: _merged(spec["podTemplate"]["spec"], spec[part].get("podTemplate", {}).get("spec"))
@@ -85,7 +87,7 @@ def _pods(cluster: Any) -> dict[str, Any]:
 
 
 def _merged(common: Any, own: Any) -> Any:
-    """Put two templates together as the operator does by default: lists by place."""
+    """Merge two templates as the operator does by default: lists by position."""
     if isinstance(common, dict) and isinstance(own, dict):
         return common | {name: _merged(common.get(name), own[name]) for name in own}
     if isinstance(common, list) and isinstance(own, list):
@@ -95,12 +97,12 @@ def _merged(common: Any, own: Any) -> Any:
 
 @pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("part", ["jobManager", "taskManager"])
-def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
+def test_kubernetes_accepts_its_pods(part: str, version: str) -> None:
     cluster, _ = _manifest()
     pod = _pods(cluster)[part]
     flink = pod["containers"][0]
-    assert flink["name"] == "flink-main-container", "the name that the operator looks for"
-    flink["image"] = cluster["spec"]["image"]  # the operator puts it in
+    assert flink["name"] == "flink-main-container", "the operator searches for this name"
+    flink["image"] = cluster["spec"]["image"]  # the operator adds it
     kubernetes_validate.validate(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "flink"}, "spec": pod},
         version,
@@ -108,7 +110,7 @@ def test_its_pods_are_what_kubernetes_takes(part: str, version: str) -> None:
     )
 
 
-def test_its_pods_may_do_nothing_needless() -> None:
+def test_its_pods_have_the_least_privileges() -> None:
     for pod in _pods(_manifest()[0]).values():
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -133,7 +135,7 @@ def test_only_tasks_and_the_operator_call_it(version: str) -> None:
     assert from_outside["ports"] == [{"port": 8081}]
 
 
-def test_workers_write_as_the_tasks_do() -> None:
+def test_workers_write_as_the_user_of_the_tasks() -> None:
     pod = _pods(_manifest()[0])["taskManager"]
     own = pod["containers"][1]["securityContext"]
     [user] = image.parsed()[1][-1].of_kind("USER")
@@ -146,10 +148,10 @@ def test_workers_write_as_the_tasks_do() -> None:
 
 
 def _mounts(container: Any) -> dict[str, Any]:
-    return {each["name"]: each for each in container["volumeMounts"]}
+    return {mount["name"]: mount for mount in container["volumeMounts"]}
 
 
-def test_the_cluster_is_what_the_operator_takes() -> None:
+def test_the_operator_accepts_the_cluster() -> None:
     try:
         definition = downloads.operator_schema()
     except downloads.Unavailable as missing:
@@ -160,32 +162,32 @@ def test_the_cluster_is_what_the_operator_takes() -> None:
         group, cluster["kind"],
     )  # fmt: skip
     [schema] = [
-        _strict(each["schema"]["openAPIV3Schema"])
-        for each in definition["spec"]["versions"]
-        if each["name"] == version and each["served"]
+        _strict(served["schema"]["openAPIV3Schema"])
+        for served in definition["spec"]["versions"]
+        if served["name"] == version and served["served"]
     ]
-    named = ("apiVersion", "kind", "metadata")  # these are Kubernetes's own
-    judged = {name: value for name, value in cluster.items() if name not in named}
-    jsonschema.validate(judged, schema)
-    judged["spec"]["taskManager"]["replica"] = 3
+    named = ("apiVersion", "kind", "metadata")  # Kubernetes defines these fields
+    fields = {name: value for name, value in cluster.items() if name not in named}
+    jsonschema.validate(fields, schema)
+    fields["spec"]["taskManager"]["replica"] = 3
     with pytest.raises(jsonschema.ValidationError, match="'replica' was unexpected"):
-        jsonschema.validate(judged, schema)
+        jsonschema.validate(fields, schema)
 
 
 def _strict(schema: Any) -> Any:
-    """Have a schema refuse fields that it does not name, which Kubernetes would drop."""
+    """Return a schema that rejects unknown fields, which Kubernetes would drop."""
     if isinstance(schema, list):
-        return [_strict(each) for each in schema]
+        return [_strict(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    strict = {name: _strict(each) for name, each in schema.items()}
+    strict = {name: _strict(item) for name, item in schema.items()}
     free = schema.get("x-kubernetes-preserve-unknown-fields")
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object" and not free:
         strict.setdefault("additionalProperties", False)
     return strict
 
 
-def test_the_pool_is_started_as_the_document_and_the_settings_say() -> None:
+def test_the_pool_starts_as_in_the_document_and_the_settings() -> None:
     cluster, _ = _manifest()
     pool = cluster["spec"]["taskManager"]["podTemplate"]["spec"]["containers"][1]
     assert [pool["command"]] == _DOCUMENT.commands("python")

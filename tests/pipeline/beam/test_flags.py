@@ -1,4 +1,4 @@
-"""What Beam and its job servers hear of the settings, and that TFX packs nothing by itself."""
+"""The flags of Beam and the options of job servers that follow from the settings."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _COMPONENTS = {
 }
 
 
-def _beam(name: ClusterName, **said: Any) -> BeamSettings:
-    said = {"master": "localhost:1", "parallelism": 2, **said}
-    return BeamSettings.model_validate({"engine": name, name: said, "components": _COMPONENTS})
+def _beam(name: ClusterName, **values: Any) -> BeamSettings:
+    settings = {"master": "localhost:1", "parallelism": 2, **values}
+    return BeamSettings.model_validate({"engine": name, name: settings, "components": _COMPONENTS})
 
 
 def _flags(beam: BeamSettings, component: Component = "Transform") -> list[str]:
@@ -48,14 +48,14 @@ def _java(beam: BeamSettings, component: Component = "Transform") -> list[str]:
     return cluster.java_options(component)
 
 
-def test_work_in_this_process_has_no_cluster() -> None:
+def test_the_local_engine_has_no_cluster() -> None:
     assert clusters.create(BeamSettings(), "local") is None
     assert clusters.in_use(BeamSettings()) == []
-    assert [each.name for each in clusters.in_use(_beam("spark"))] == ["spark"]
+    assert [cluster.name for cluster in clusters.in_use(_beam("spark"))] == ["spark"]
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_every_setting_that_clusters_share_reaches_beam(name: ClusterName) -> None:
+def test_settings_that_clusters_share_are_passed_to_beam(name: ClusterName) -> None:
     options = PipelineOptions(_flags(_beam(name, setup_file=Path("/taxiway/setup.py"))))
     portable = options.view_as(PortableOptions)
     assert options.view_as(StandardOptions).runner == "PortableRunner"
@@ -66,15 +66,17 @@ def test_every_setting_that_clusters_share_reaches_beam(name: ClusterName) -> No
 
 @pytest.mark.parametrize("name", CLUSTERS)
 @pytest.mark.parametrize(
-    ("said", "pool"), [({}, "localhost:50000"), ({"worker_pool": "10.0.0.7:1"}, "10.0.0.7:1")]
+    ("settings", "pool"), [({}, "localhost:50000"), ({"worker_pool": "10.0.0.7:1"}, "10.0.0.7:1")]
 )
-def test_python_runs_in_the_pool_that_the_settings_name(
-    name: ClusterName, said: dict[str, Any], pool: str
+def test_python_runs_in_the_worker_pool_of_the_settings(
+    name: ClusterName, settings: dict[str, Any], pool: str
 ) -> None:
-    options = PipelineOptions(_flags(_beam(name, **said)))
+    options = PipelineOptions(_flags(_beam(name, **settings)))
     portable = options.view_as(PortableOptions)
     assert (portable.environment_type, portable.environment_config) == ("EXTERNAL", pool)
-    assert portable.environment_cache_millis == "60000", "it waits for the job's next stage"
+    assert portable.environment_cache_millis == "60000", (
+        "a worker waits for the next stage of its job"
+    )
     lookup = options.view_as(DebugOptions).lookup_experiment
     assert lookup("disable_logging_submission_environment")
 
@@ -87,9 +89,9 @@ def test_a_component_may_differ() -> None:
 
 
 def test_a_job_on_flink_takes_all_slots_by_default() -> None:
-    with answering(json.dumps(OVERVIEW | {"slots-total": 7}).encode()) as place:
-        asked = _flags(_beam("flink", master=place, parallelism=None))
-    assert PipelineOptions(asked).view_as(FlinkRunnerOptions).parallelism == 7
+    with answering(json.dumps(OVERVIEW | {"slots-total": 7}).encode()) as address:
+        flink_flags = _flags(_beam("flink", master=address, parallelism=None))
+    assert PipelineOptions(flink_flags).view_as(FlinkRunnerOptions).parallelism == 7
 
 
 def test_a_job_on_spark_takes_all_cores_by_default() -> None:
@@ -98,12 +100,12 @@ def test_a_job_on_spark_takes_all_cores_by_default() -> None:
     assert not [flag for flag in _flags(beam) if "parallelism" in flag]
 
 
-def test_flags_of_the_users_own_come_last() -> None:
-    asked = _flags(_beam("flink", arguments=("--max_parallelism=64",)), "ExampleGen")
-    assert asked[-2:] == ["--max_parallelism=64", "--streaming"]
+def test_flags_of_the_user_come_last() -> None:
+    flink_flags = _flags(_beam("flink", arguments=("--max_parallelism=64",)), "ExampleGen")
+    assert flink_flags[-2:] == ["--max_parallelism=64", "--streaming"]
 
 
-def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:
+def test_sparks_driver_starts_with_its_configuration() -> None:
     beam = _beam("spark", conf={"spark.executor.memory": "4g", "spark.ui.enabled": "true"})
     java = _java(beam)
     assert {"-Dspark.cores.max=2", "-Dspark.executor.memory=4g"} <= set(java)
@@ -111,29 +113,29 @@ def test_spark_hears_of_its_configuration_when_its_driver_starts() -> None:
     assert "-Dspark.cores.max=16" in _java(beam, "ExampleGen")
 
 
-def test_sparks_page_is_off_and_its_driver_where_the_master_is_reached_from() -> None:
+def test_sparks_driver_has_the_local_address_and_no_page() -> None:
     java = _java(_beam("spark", master="127.0.0.2:7077"))
     assert "-Dspark.ui.enabled=false" in java
-    assert {f"-Dspark.driver.{each}=127.0.0.1" for each in ("host", "bindAddress")} <= set(java)
+    assert {f"-Dspark.driver.{name}=127.0.0.1" for name in ("host", "bindAddress")} <= set(java)
     other = _java(_beam("spark", conf={"spark.driver.host": "10.0.0.5"}))
     assert "-Dspark.driver.host=10.0.0.5" in other
 
 
-def test_a_master_that_nobody_knows_is_told_of() -> None:
+def test_an_unresolvable_master_is_an_error() -> None:
     with pytest.raises(InfrastructureError, match=r"beam\.spark\.master: nothing answers at "):
         _java(_beam("spark", master="a..b:1"))
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-@pytest.mark.parametrize("said", [{}, {"setup_file": Path("setup.py")}])
-def test_tfx_packs_nothing_for_workers(name: ClusterName, said: dict[str, Any]) -> None:
-    asked = _flags(_beam(name, **said))
-    # What TFX puts every component's flags through; it would add the package that it had built.
-    assert dependency_utils.make_beam_dependency_flags(asked) == asked
+@pytest.mark.parametrize("settings", [{}, {"setup_file": Path("setup.py")}])
+def test_tfx_packs_nothing_for_workers(name: ClusterName, settings: dict[str, Any]) -> None:
+    beam_flags = _flags(_beam(name, **settings))
+    # TFX passes every component's flags through this function; it adds a package if it builds one.
+    assert dependency_utils.make_beam_dependency_flags(beam_flags) == beam_flags
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_workers_unpack_nothing_by_default(name: ClusterName, tmp_path: Path) -> None:
-    """So a cluster's machines share no folder but the workspace."""
+def test_workers_download_nothing_by_default(name: ClusterName, tmp_path: Path) -> None:
+    """The machines of a cluster then share no folder but the workspace."""
     options = PipelineOptions(_flags(_beam(name)))
     assert Stager.create_job_resources(options, str(tmp_path)) == []

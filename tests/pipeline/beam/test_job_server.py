@@ -1,4 +1,4 @@
-"""A job server: where its jar is from, and that its process answers and never outlives the run."""
+"""The jar of a job server, and its process, which never outlives the run."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from tests.pipeline.beam.servers import OVERVIEW, answering
 
 _MAVEN, _BEAM = "https://repo.maven.apache.org/maven2", apache_beam.__version__
 
-# Says which process it is and what it stages in, and then listens where a job server is told to.
+# Writes its process id and its staging folder, and listens on the port of the job server.
 _LISTENER = """
 import os, pathlib, socket, sys
-said = dict(word.removeprefix("--").split("=") for word in sys.argv[2:])
-pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {said['artifacts-dir']}")
-with socket.create_server(("localhost", int(said["job-port"]))) as listening:
+flags = dict(flag.removeprefix("--").split("=") for flag in sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {flags['artifacts-dir']}")
+with socket.create_server(("localhost", int(flags["job-port"]))) as listening:
     while True:
         listening.accept()
 """
 
 
 def _listener(folder: Path) -> list[str]:
-    return [sys.executable, "-c", _LISTENER, str(folder / "said")]
+    return [sys.executable, "-c", _LISTENER, str(folder / "started")]
 
 
-def _said(folder: Path) -> tuple[int, Path]:
-    process, staging = (folder / "said").read_text().split()
+def _started(folder: Path) -> tuple[int, Path]:
+    process, staging = (folder / "started").read_text().split()
     return int(process), Path(staging)
 
 
@@ -52,24 +52,24 @@ def _runs(process: int) -> bool:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-    return state != "Z"  # who has ended, and nobody has asked yet how
+    return state != "Z"  # a zombie has ended, but its parent has not read its exit code yet
 
 
 def test_it_answers_and_ends(tmp_path: Path) -> None:
     server = JobServer(_listener(tmp_path))
-    process, staging = _said(tmp_path)
+    process, staging = _started(tmp_path)
     assert server.runs and _runs(process) and staging.is_dir()
     server.end()
     assert not server.runs and not _runs(process) and not staging.exists()
 
 
-def test_it_stages_where_the_settings_say(tmp_path: Path) -> None:
+def test_it_uses_the_staging_folder_of_the_settings(tmp_path: Path) -> None:
     server = JobServer(_listener(tmp_path), tmp_path / "staging")
     server.end()
-    assert _said(tmp_path)[1] == tmp_path / "staging"
+    assert _started(tmp_path)[1] == tmp_path / "staging"
 
 
-def test_one_that_ends_at_once_is_told_of() -> None:
+def test_a_job_server_that_ends_at_once_is_an_error() -> None:
     with pytest.raises(InfrastructureError, match="ended at once, with exit code 3"):
         JobServer([sys.executable, "-c", "raise SystemExit(3)"])
 
@@ -85,7 +85,7 @@ def test_it_ends_when_the_run_is_killed(tmp_path: Path) -> None:
     ) as run:  # fmt: skip
         assert run.stdout is not None
         assert run.stdout.readline() == "ready\n"
-        process, _ = _said(tmp_path)
+        process, _ = _started(tmp_path)
         run.send_signal(signal.SIGKILL)
     for _ in range(100):
         if not _runs(process):
@@ -94,8 +94,8 @@ def test_it_ends_when_the_run_is_killed(tmp_path: Path) -> None:
     raise AssertionError("it still runs")
 
 
-def _cluster(name: ClusterName, **said: str) -> Cluster:
-    beam = BeamSettings.model_validate({"engine": name, name: {"master": "localhost:1"} | said})
+def _cluster(name: ClusterName, **settings: str) -> Cluster:
+    beam = BeamSettings.model_validate({"engine": name, name: {"master": "localhost:1"} | settings})
     cluster = clusters.create(beam, name)
     assert cluster is not None
     return cluster
@@ -103,39 +103,39 @@ def _cluster(name: ClusterName, **said: str) -> Cluster:
 
 @pytest.fixture
 def downloads(jar: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What Beam is asked to download; it has a jar for everything."""
-    asked: list[str] = []
+    """The URLs that Beam downloads; every download succeeds."""
+    urls: list[str] = []
 
     def local_jar(url: str) -> str:
-        asked.append(url)
+        urls.append(url)
         return jar
 
     monkeypatch.setattr(JavaJarServer, "local_jar", local_jar)
-    return asked
+    return urls
 
 
 @pytest.mark.parametrize(("name", "kind"), [("flink", "flink-1.19"), ("spark", "spark-3")])
-def test_its_jar_is_the_one_that_beam_publishes_for_the_cluster(
+def test_the_default_jar_is_that_of_beam_for_the_cluster(
     name: ClusterName, kind: str, jar: str, downloads: list[str]
 ) -> None:
-    with answering(json.dumps(OVERVIEW).encode()) as place:
-        assert job_server.jar(_cluster(name, master=place)) == jar
+    with answering(json.dumps(OVERVIEW).encode()) as address:
+        assert job_server.jar(_cluster(name, master=address)) == jar
     server = f"beam-runners-{kind}-job-server"
     assert downloads == [f"{_MAVEN}/org/apache/beam/{server}/{_BEAM}/{server}-{_BEAM}.jar"]
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_its_jar_may_be_another_of_maven_central(
+def test_the_jar_may_be_another_package_of_maven_central(
     name: ClusterName, jar: str, downloads: list[str]
 ) -> None:
     assert job_server.jar(_cluster(name, job_server="org.example.jobs:server:1.2")) == jar
     assert downloads == [f"{_MAVEN}/org/example/jobs/server/1.2/server-1.2.jar"]
 
 
-# What Beam makes of most errors, and what comes out of it of others.
+# Beam raises RuntimeError for most errors, and passes others on.
 @pytest.mark.parametrize("error", [RuntimeError("no answer"), TimeoutError("no answer")])
 @pytest.mark.parametrize("name", CLUSTERS)
-def test_a_jar_that_cannot_be_had_is_told_of(
+def test_a_jar_that_cannot_be_downloaded_is_an_error(
     name: ClusterName, error: Exception, jar: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def local_jar(url: str) -> str:
@@ -150,7 +150,7 @@ def test_a_jar_that_cannot_be_had_is_told_of(
     )
 
 
-def test_a_download_that_is_no_jar_is_to_go(jar: str, downloads: list[str]) -> None:
+def test_a_download_that_is_not_a_jar_must_be_removed(jar: str, downloads: list[str]) -> None:
     Path(jar).write_text("<html>")
     with pytest.raises(InfrastructureError, match="is not a readable jar") as raised:
         job_server.jar(_cluster("spark"))
@@ -158,8 +158,8 @@ def test_a_download_that_is_no_jar_is_to_go(jar: str, downloads: list[str]) -> N
 
 
 @pytest.fixture
-def patience() -> Iterator[float]:
-    """How long a socket of this process waits, in seconds, where nobody says otherwise."""
+def default_timeout() -> Iterator[float]:
+    """The default timeout of the sockets of this process, in seconds."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(7)
     yield 7
@@ -167,13 +167,13 @@ def patience() -> Iterator[float]:
 
 
 @pytest.mark.parametrize("error", [None, TimeoutError("no answer")])
-def test_only_the_download_has_a_patience_of_its_own(
-    error: Exception | None, jar: str, patience: float, monkeypatch: pytest.MonkeyPatch
+def test_only_the_download_has_another_timeout(
+    error: Exception | None, jar: str, default_timeout: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits = []
+    timeouts = []
 
     def local_jar(url: str) -> str:
-        waits.append(socket.getdefaulttimeout())
+        timeouts.append(socket.getdefaulttimeout())
         if error:
             raise error
         return jar
@@ -181,5 +181,5 @@ def test_only_the_download_has_a_patience_of_its_own(
     monkeypatch.setattr(JavaJarServer, "local_jar", local_jar)
     with suppress(InfrastructureError):
         job_server.jar(_cluster("spark"))
-    assert waits == [60]
-    assert socket.getdefaulttimeout() == patience
+    assert timeouts == [60]
+    assert socket.getdefaulttimeout() == default_timeout

@@ -1,4 +1,4 @@
-"""The flights pipeline on a real standalone Spark, beside the same run in one process."""
+"""The flights pipeline on a standalone Spark, compared with the same run in one process."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
 
 
 @pytest.fixture(scope="module")
-def there(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def cluster_run(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run on the cluster."""
-    folder = tmp_path_factory.mktemp("there")
-    found = runs.run(folder, spark.settings(parallelism=2), "--engine", "spark")
-    assert spark.ended_well() == len(runs.BEAM), "each of them"
-    return found
+    folder = tmp_path_factory.mktemp("cluster-run")
+    run = runs.run(folder, spark.settings(parallelism=2), "--engine", "spark")
+    assert spark.finished_jobs() == len(runs.BEAM), "one job for every component"
+    return run
 
 
-class TestSpark(runs.SameAsHere):
+class TestSpark(runs.SameAsLocal):
     """A run on Spark."""

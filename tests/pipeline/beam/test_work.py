@@ -1,4 +1,4 @@
-"""One job server for a run, started when its first component needs it and ended with it."""
+"""A run starts one job server when its first component needs it, and ends it with the run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pipeline.beam.work import BeamExecutor
 from pipeline.settings.beam import BeamSettings, FlinkSettings
 from tests.pipeline.beam.servers import answering
 
-# In Java's place: says which process it is, and listens where a job server is told to.
+# Replaces Java: writes its process id, and listens on the port of the job server.
 _JAVA = """#!{python}
 import os, pathlib, socket, sys
 pathlib.Path("{folder}", str(os.getpid())).touch()
-[port] = [word.partition("=")[2] for word in sys.argv if word.startswith("--job-port=")]
+[port] = [arg.partition("=")[2] for arg in sys.argv if arg.startswith("--job-port=")]
 with socket.create_server(("localhost", int(port))) as listening:
     while True:
         listening.accept()
@@ -30,7 +30,7 @@ with socket.create_server(("localhost", int(port))) as listening:
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a file for each job server that was started."""
+    """A folder with one file for every job server that was started."""
     folder = tmp_path / "started"
     folder.mkdir()
     java = tmp_path / "bin" / "java"
@@ -57,16 +57,16 @@ def _processes(started: Path) -> list[int]:
 
 
 def _endpoint(flags: list[str]) -> str:
-    return next(each for each in flags if each.startswith("--job_endpoint="))
+    return next(flag for flag in flags if flag.startswith("--job_endpoint="))
 
 
 def test_components_share_a_server_that_ends_with_the_run(
     beam: BeamSettings, started: Path
 ) -> None:
-    with ExitStack() as opened:
-        work = BeamExecutor(beam, opened)
-        assert _processes(started) == [], "none before it is needed"
-        with work.flags("ExampleGen", "a") as first, work.flags("Transform", "b") as second:
+    with ExitStack() as resources:
+        executor = BeamExecutor(beam, resources)
+        assert _processes(started) == [], "no job server starts before a component needs it"
+        with executor.flags("ExampleGen", "a") as first, executor.flags("Transform", "b") as second:
             assert _endpoint(first) == _endpoint(second)
         [process] = _processes(started)
         os.kill(process, 0)
@@ -74,20 +74,23 @@ def test_components_share_a_server_that_ends_with_the_run(
         os.kill(process, 0)
 
 
-def test_one_that_died_is_started_again(beam: BeamSettings, started: Path) -> None:
-    with ExitStack() as opened:
-        work = BeamExecutor(beam, opened)
-        with work.flags("ExampleGen", "a"):
+def test_a_job_server_that_died_is_started_again(beam: BeamSettings, started: Path) -> None:
+    with ExitStack() as resources:
+        executor = BeamExecutor(beam, resources)
+        with executor.flags("ExampleGen", "a"):
             [process] = _processes(started)
             os.kill(process, signal.SIGKILL)
             os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
-        with work.flags("Transform", "b"):
+        with executor.flags("Transform", "b"):
             assert len(_processes(started)) == 2
 
 
 def test_it_ends_when_a_component_is_interrupted(beam: BeamSettings, started: Path) -> None:
-    with ExitStack() as opened:
-        with pytest.raises(KeyboardInterrupt), BeamExecutor(beam, opened).flags("ExampleGen", "a"):
+    with ExitStack() as resources:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            BeamExecutor(beam, resources).flags("ExampleGen", "a"),
+        ):
             raise KeyboardInterrupt
         [process] = _processes(started)
         with pytest.raises(ProcessLookupError):

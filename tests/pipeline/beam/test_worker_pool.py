@@ -1,4 +1,4 @@
-"""Python workers are started where only this machine reaches them, and never left."""
+"""A worker pool listens on loopback, and ends its workers with itself."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def _pool(port: str, **environment: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-# What a worker runs before Beam: it prints more than a pipe holds, and says when it has.
+# A worker runs this before Beam: it prints more than a pipe holds, and then writes its process id.
 _TALKATIVE = """
 import os, pathlib, sys, time
 if sys.orig_argv[1] == "-c":
     print("x" * 200_000, flush=True)
-    pathlib.Path(os.environ["WENT_ON"]).write_text(str(os.getpid()))
+    pathlib.Path(os.environ["CONTINUED"]).write_text(str(os.getpid()))
     time.sleep(600)
 """
 
@@ -39,7 +39,7 @@ def _start_worker(port: str) -> str:
         return str(stub.StartWorker(request, timeout=30).error)
 
 
-def test_a_pool_listens_on_loopback_alone() -> None:
+def test_a_pool_listens_on_loopback_only() -> None:
     with _pool("0") as pool:
         assert pool.stdout is not None
         host, _, port = pool.stdout.readline().split()[-1].rpartition(":")
@@ -54,15 +54,15 @@ def test_a_pool_listens_on_loopback_alone() -> None:
 
 def test_a_worker_may_print_and_ends_with_its_pool(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(_TALKATIVE)
-    went_on = tmp_path / "went-on"
-    with _pool("0", PYTHONPATH=str(tmp_path), WENT_ON=str(went_on)) as pool:
+    continued = tmp_path / "continued"
+    with _pool("0", PYTHONPATH=str(tmp_path), CONTINUED=str(continued)) as pool:
         assert pool.stdout is not None
         port = pool.stdout.readline().strip().rpartition(":")[2]
         assert _start_worker(port) == ""
         assert pool.stdout.readline() == "x" * 200_000 + "\n"
-        while not went_on.exists() or not went_on.read_text():
+        while not continued.exists() or not continued.read_text():
             time.sleep(0.05)
         pool.send_signal(signal.SIGTERM)
         assert pool.wait(timeout=60) == 0
     with pytest.raises(ProcessLookupError):
-        os.kill(int(went_on.read_text()), 0)
+        os.kill(int(continued.read_text()), 0)

@@ -1,4 +1,4 @@
-"""The section `[beam]`: what it may say, and what is said when it says something else."""
+"""The section `[beam]`: its settings, and the messages about wrong ones."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ def _load(folder: Path, text: str) -> BeamSettings:
     return loading.load(file).beam
 
 
-def test_work_is_done_in_this_process_by_default(tmp_path: Path) -> None:
+def test_the_default_engine_is_local(tmp_path: Path) -> None:
     beam = _load(tmp_path, "")
     assert set(beam.engines.values()) == {"local"}
 
 
-def test_a_component_may_have_an_engine_of_its_own(tmp_path: Path) -> None:
+def test_a_component_may_have_another_engine(tmp_path: Path) -> None:
     beam = _load(tmp_path, '[beam]\ncomponents = { Transform = { engine = "flink" } }\n')
     assert {name for name, engine in beam.engines.items() if engine == "flink"} == {"Transform"}
 
 
-def test_all_work_can_be_called_to_one_place(tmp_path: Path) -> None:
+def test_one_engine_can_be_set_for_all_components(tmp_path: Path) -> None:
     own = 'components = { Transform = { engine = "flink", parallelism = 3 } }'
     beam = _load(tmp_path, f'[beam]\nengine = "spark"\n{own}\n')
     assert set(beam.all_on("local").engines.values()) == {"local"}
     assert beam.all_on("flink").parallelism_of("Transform") == 3
 
 
-def test_work_is_not_called_where_a_component_asks_for_what_is_not_there(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_support_a_component_is_refused(tmp_path: Path) -> None:
     own = "components = { Transform = { parallelism = 4 } }"
     beam = _load(tmp_path, f'[beam]\n{own}\n[beam.spark]\njob_endpoint = "b:1"\n')
     with pytest.raises(ValidationError, match=r"components\.Transform\.parallelism is a setting"):
         beam.all_on("spark")
 
 
-def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None:
+def test_relative_paths_start_from_the_folder_of_the_file(tmp_path: Path) -> None:
     flink = _load(
         tmp_path, '[beam.flink]\nsetup_file = "setup.py"\nstaging = "/s"\njob_server = "j.jar"\n'
     ).flink
@@ -52,7 +52,7 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('engine = "storm"', "beam.engine: Input should be 'local', 'flink' or 'spark' (got "),
         ("components = { Trainer = { parallelism = 2 } }", "beam.components.Trainer"),
@@ -98,7 +98,7 @@ def test_relative_paths_belong_to_the_folder_of_the_file(tmp_path: Path) -> None
         ),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_a_wrong_setting_is_reported(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         _load(tmp_path, f"[beam]\n{text}\n")
-    assert says in raised.value.what
+    assert message in raised.value.what

@@ -1,4 +1,4 @@
-"""A deprecation warning is of our own making when it names one of the project's files."""
+"""Reporting deprecation warnings about the project's own files."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def _log(folder: Path, text: str) -> Path:
     ],
 )
 @pytest.mark.parametrize("before", ["", "WARNING:py.warnings:", "60/60 - 8s \b\b"])
-def test_one_in_a_file_of_the_project_fails_and_is_shown(
+def test_a_warning_about_a_file_of_the_project_is_reported(
     line: str, before: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = _log(tmp_path, f"{_LIBRARY}\n{before}{line}\n  code()\n{line}\n")
     assert own_warnings.main(folder, _CHECKOUT) == 1
-    assert capsys.readouterr().out == f"A warning of our own making: {line}\n"
+    assert capsys.readouterr().out == f"A warning about Taxiway's own code: {line}\n"
 
 
-def test_tensorflow_has_words_of_its_own(tmp_path: Path) -> None:
-    said = f"{_CHECKOUT}/models/trainer.py:12: f (from tensorflow.x) is deprecated and will be"
-    assert own_warnings.main(_log(tmp_path, f"WARNING:tensorflow:From {said}\n"), _CHECKOUT) == 1
+def test_a_warning_in_tensorflows_format_is_reported(tmp_path: Path) -> None:
+    warning = f"{_CHECKOUT}/models/trainer.py:12: f (from tensorflow.x) is deprecated and will be"
+    assert own_warnings.main(_log(tmp_path, f"WARNING:tensorflow:From {warning}\n"), _CHECKOUT) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_tensorflow_has_words_of_its_own(tmp_path: Path) -> None:
         f"{_CHECKOUT}/pipeline/local/runner.py:12: DeprecationWarning: label() is deprecated. Use",
     ],
 )
-def test_what_others_do_is_theirs(line: str, tmp_path: Path) -> None:
+def test_a_warning_about_another_file_is_not_reported(line: str, tmp_path: Path) -> None:
     assert own_warnings.main(_log(tmp_path, f"{line}\n"), _CHECKOUT) == 0
 
 
-def test_nothing_to_look_through_is_no_success(
+def test_a_folder_without_logs_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "set-up.log").touch()
@@ -69,8 +69,8 @@ def test_nothing_to_look_through_is_no_success(
     assert "there is no log of a run" in capsys.readouterr().out
 
 
-def test_what_python_prints_of_a_file_of_this_checkout_is_found(tmp_path: Path) -> None:
-    # As steps.sh has it. The code is compiled under the name of a file of the project.
+def test_a_warning_that_python_prints_about_this_checkout_is_reported(tmp_path: Path) -> None:
+    # steps.sh sets the same variable. The code is compiled under the name of a file of the project.
     file = Path(own_warnings.__file__).parents[2] / "models" / "trainer.py"
     warn = "import warnings; warnings.warn('old', DeprecationWarning)"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where the TFX lines cannot be compared, that is said, and is no failure."""
+"""If the TFX lines cannot be compared, the script states why and does not fail."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import PROJECT
 
 
-def test_a_machine_without_debootstrap_is_told_so() -> None:
-    # Debian keeps it with what only root runs.
+def test_a_machine_without_debootstrap_is_skipped() -> None:
+    # Debian installs debootstrap in a folder of root's programs.
     done = subprocess.run(
         [PROJECT / "scripts" / "lines" / "trixie.sh"],
         env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
@@ -25,7 +25,7 @@ def test_a_machine_without_debootstrap_is_told_so() -> None:
 
 @dataclass(frozen=True)
 class _Machine:
-    """One with root and mount namespaces, whose debootstrap reaches no mirror."""
+    """A machine with root and mount namespaces, whose debootstrap reaches no mirror."""
 
     folder: Path
 
@@ -44,36 +44,36 @@ class _Machine:
         )  # fmt: skip
 
 
-def _command(file: Path, does: str) -> None:
+def _command(file: Path, script: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"#!/bin/sh\n{does}\n")
+    file.write_text(f"#!/bin/sh\n{script}\n")
     file.chmod(0o755)
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> _Machine:
-    made = _Machine(tmp_path)
-    for name, does in (("id", "echo 0"), ("unshare", ""), ("debootstrap", "exit 1")):
-        _command(tmp_path / "bin" / name, does)
-    script = made.project / "scripts" / "lines" / "trixie.sh"
-    script.parent.mkdir(parents=True)
-    shutil.copy(PROJECT / "scripts" / "lines" / "trixie.sh", script)
-    _command(made.project / "scripts" / "setup.sh", "")
-    who = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    for words in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "all")):
-        subprocess.run(["git", "-C", made.project, *words], check=True)
-    _command(made.project / ".venv" / "bin" / "python", "echo 3.10")
-    return made
+    built = _Machine(tmp_path)
+    for name, script in (("id", "echo 0"), ("unshare", ""), ("debootstrap", "exit 1")):
+        _command(tmp_path / "bin" / name, script)
+    copy = built.project / "scripts" / "lines" / "trixie.sh"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(PROJECT / "scripts" / "lines" / "trixie.sh", copy)
+    _command(built.project / "scripts" / "setup.sh", "")
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    for args in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "-m", "all")):
+        subprocess.run(["git", "-C", built.project, *args], check=True)
+    _command(built.project / ".venv" / "bin" / "python", "echo 3.10")
+    return built
 
 
-def test_committed_files_and_the_older_line_are_what_it_takes(machine: _Machine) -> None:
+def test_committed_files_and_the_older_line_are_required(machine: _Machine) -> None:
     done = machine.compare()
     assert "because Debian trixie cannot be downloaded" in done.stdout
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("staged", [False, True])
-def test_changes_that_only_one_line_would_run_are_refused(machine: _Machine, staged: bool) -> None:
+def test_uncommitted_changes_are_refused(machine: _Machine, staged: bool) -> None:
     with (machine.project / "scripts" / "setup.sh").open("a") as out:
         out.write("# changed\n")
     if staged:
