@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from serving.server.servables.batching import Batcher
-from serving.server.servables.session import Session, Tensor
+from serving.server.servables.session_choice import session_type
 
 DEFAULT_SIGNATURE = "serving_default"
 
@@ -36,10 +36,10 @@ class Servable:
         config: Any = None,
         batcher: Batcher | None = None,
     ) -> None:
-        self._session = Session(folder, tags, config or tf.compat.v1.ConfigProto())
+        self._session = session_type()(folder, tags, config or tf.compat.v1.ConfigProto())
         self._batcher = batcher
         self.signatures = self._session.signatures
-        self._tensors: dict[str, Tensor] = {}
+        self._tensors: dict[str, Any] = {}
 
     def run(
         self,
@@ -86,7 +86,7 @@ class Servable:
         self._tensors.clear()
         self._session.close()
 
-    def _tensor(self, name: str) -> Tensor:
+    def _tensor(self, name: str) -> Any:
         found = self._tensors.get(name)
         if found is None:
             found = self._tensors[name] = self._session.tensor(name)
