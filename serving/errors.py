@@ -1,13 +1,13 @@
 """Every error of the version store.
 
 StoreError
- ├─ Unblessed          the model was not found good enough
+ ├─ Unblessed          the model is not blessed
  ├─ DamagedModel       the model's files cannot be served
  ├─ UnreadableManifest a published version has no manifest that can be read
  ├─ UnknownVersion     there is no such version
- ├─ ChangedByHand      the file of aliases is not what was written
- ├─ StoreBusy          another publisher holds the folder
- └─ StoreUnwritable    a disk or folder did not take what was written
+ ├─ ChangedByHand      the content of models.config is not what was written
+ ├─ StoreBusy          another publisher holds the folder's lock
+ └─ StoreUnwritable    a file or folder cannot be written
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """Say what is wrong, where, what was expected, and what to do next.
+    """An error of the version store: the path, the problem and the next step.
 
     Args:
-      where: the file or folder.
-      what: what is wrong with it, and what was expected.
-      next_step: what to do now.
+      where: file or folder that has the problem.
+      what: problem and expectation.
+      next_step: next step, as an imperative.
     """
 
     def __init__(self, where: Path, what: str, next_step: str) -> None:
@@ -32,7 +32,7 @@ class StoreError(Exception):
 
 
 class Unblessed(StoreError):
-    """The model was not found good enough; nothing is published."""
+    """The model is not blessed; nothing is published."""
 
 
 class DamagedModel(StoreError):
@@ -48,12 +48,12 @@ class UnknownVersion(StoreError):
 
 
 class ChangedByHand(StoreError):
-    """The file of aliases is not what was written."""
+    """The content of models.config is not what was written."""
 
 
 class StoreBusy(StoreError):
-    """Another publisher holds the folder; nothing is published."""
+    """Another publisher holds the folder's lock; nothing is published."""
 
 
 class StoreUnwritable(StoreError):
-    """A disk or folder did not take what was written."""
+    """A file or folder cannot be written."""

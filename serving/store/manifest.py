@@ -1,6 +1,6 @@
-"""What is known of a published version, in one file beside its model.
+"""The manifest: one file beside a published model that states its facts.
 
-TF Serving ignores files it does not know, so the truth about a version outlives every database.
+TensorFlow Serving ignores the file, so the facts about a version survive every database.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = "taxiway.json"
 
 
 def _finite(value: float | None) -> float | None:
-    # JSON has no NaN, and a metric of a slice with one class is one.
+    # JSON has no NaN, and a metric of a slice with one class can be NaN.
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -33,8 +33,8 @@ class Spans(FrozenModel):
     """The spans of data behind a model.
 
     Args:
-      train: learned from.
-      eval: judged on.
+      train: spans that the model was trained on.
+      eval: span that the model was evaluated on; None when unknown.
     """
 
     train: tuple[int, ...] = ()
@@ -42,19 +42,24 @@ class Spans(FrozenModel):
 
 
 class SliceMetrics(FrozenModel):
-    """The metrics on one slice of the data; null where a metric is not defined."""
+    """The metrics on one slice of the data.
+
+    Args:
+      slice: name of the slice.
+      metrics: value by metric; None where the metric is not defined.
+    """
 
     slice: str
     metrics: dict[str, Metric]
 
 
 class Blessing(FrozenModel):
-    """What a judge said of a model.
+    """The decision of a component about a model.
 
     Args:
-      blessed: good enough to be published.
-      reasons: why not, or what spoke for it.
-      artifact_uri: where the judge wrote it down.
+      blessed: whether the model may be published.
+      reasons: reasons for the decision.
+      artifact_uri: address of the artifact that states the decision.
     """
 
     blessed: bool
@@ -63,20 +68,20 @@ class Blessing(FrozenModel):
 
 
 class Facts(FrozenModel):
-    """What a publisher knows of a model.
+    """The facts that a publisher states about a model.
 
     Args:
-      name: under which TF Serving serves it.
-      blessing: of the Evaluator.
-      infra_blessing: of the component that really served it, if one did.
-      run_id: of the pipeline run.
-      mlmd: ids in ML Metadata: execution_id, model_artifact_id and others.
-      code_hash: of the code and locked packages that made the model.
-      spans: of data.
-      hyperparameters: it was trained with.
-      metrics: on all evaluation data; null where a metric is not defined.
-      slices: metrics on parts of the evaluation data.
-      published_by: who or what publishes it.
+      name: name under which TensorFlow Serving serves the model.
+      blessing: decision of the Evaluator.
+      infra_blessing: decision of InfraCheck; None when it did not run.
+      run_id: id of the pipeline run.
+      mlmd: ids in ML Metadata, by name: execution_id, model_artifact_id and others.
+      code_hash: hash of the code and the locked packages that made the model.
+      spans: spans of the data.
+      hyperparameters: hyperparameters of the training.
+      metrics: metrics on all evaluation data; None where a metric is not defined.
+      slices: metrics on slices of the evaluation data.
+      published_by: user or program that publishes the model.
     """
 
     name: str
@@ -93,14 +98,14 @@ class Facts(FrozenModel):
 
 
 class Manifest(Facts):
-    """What is known of a published version.
+    """The facts about a published version.
 
     Args:
-      format_version: of the file.
-      version: the folder's number.
-      model_id: hash of the content; the same files have the same id, whatever their version.
-      published_at: UTC, ISO 8601.
-      files: by path relative to the version's folder, all but the manifest itself.
+      format_version: version of the file format.
+      version: number of the version.
+      model_id: hash of the content; the same files have the same id in every version.
+      published_at: time of publication: UTC, ISO 8601.
+      files: size and hash by path relative to the version's folder, without the manifest itself.
     """
 
     format_version: Literal[1] = 1
@@ -110,12 +115,16 @@ class Manifest(Facts):
     files: dict[str, FileEntry]
 
     def to_json(self) -> str:
-        """Return the file's content; the same manifest gives the same bytes."""
+        """Return the content of the file; the same manifest gives the same bytes."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=2) + "\n"
 
 
 def model_id(files: Mapping[str, FileEntry]) -> str:
-    """Return the SHA-256 of a model's sorted file names and hashes."""
+    """Return the SHA-256 of a model's sorted file names and hashes.
+
+    Args:
+      files: size and hash by relative path.
+    """
     lines = (f"{name}\0{entry.sha256}\n" for name, entry in sorted(files.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -124,13 +133,13 @@ def read(version_dir: Path) -> Manifest:
     """Read the manifest of a published version.
 
     Args:
-      version_dir: the version's folder.
+      version_dir: folder of the version.
 
     Returns:
       The manifest.
 
     Raises:
-      UnreadableManifest: it is missing, or not what this release writes.
+      UnreadableManifest: the file is missing, or has another format.
     """
     file = version_dir / NAME
     try:
@@ -143,9 +152,9 @@ def read(version_dir: Path) -> Manifest:
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole file"
+        field = ".".join(map(str, first["loc"])) or "the whole file"
         raise UnreadableManifest(
             file,
-            f"not a manifest of format 1: {place}: {first['msg']}",
+            f"not a manifest of format 1: {field}: {first['msg']}",
             "publish the model again, or read it with the release that wrote it",
         ) from error

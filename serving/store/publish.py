@@ -1,4 +1,4 @@
-"""The folder TF Serving watches: one sub-folder for each published version."""
+"""The folder that TensorFlow Serving watches: one sub-folder per published version."""
 
 from __future__ import annotations
 
@@ -27,44 +27,57 @@ _STAGING = ".publishing-"
 
 
 def versions(base: Path) -> list[int]:
-    """Return the published versions under TF Serving's model base path, oldest first."""
+    """List the published versions of a model.
+
+    Args:
+      base: TensorFlow Serving's model base path.
+
+    Returns:
+      Version numbers, oldest first; none when the folder is missing.
+    """
     if not base.is_dir():
         return []
     return sorted(int(entry.name) for entry in base.iterdir() if entry.name.isdecimal())
 
 
 def manifests(base: Path) -> dict[int, Manifest]:
-    """Return the manifests under TF Serving's model base path, by version.
+    """Read the manifests of the published versions of a model.
 
-    A version whose manifest is missing or damaged is left out; `verify_hashes` says why.
+    A version whose manifest is missing or damaged is left out; `verify_hashes` reports the reason.
+
+    Args:
+      base: TensorFlow Serving's model base path.
+
+    Returns:
+      Manifest by version.
     """
-    found = {}
+    manifests_by_version = {}
     for version in versions(base):
         try:
-            found[version] = manifest.read(base / str(version))
+            manifests_by_version[version] = manifest.read(base / str(version))
         except UnreadableManifest:
             continue
-    return found
+    return manifests_by_version
 
 
 def verify_hashes(version_dir: Path) -> list[str]:
     """Compare the files of a published version with its manifest.
 
     Args:
-      version_dir: the version's folder.
+      version_dir: folder of the version.
 
     Returns:
-      What differs; nothing when the version is as it was published.
+      One text per difference; none when the version is unchanged since it was published.
     """
     try:
-        known = manifest.read(version_dir)
-        found = model_files.hash_files(version_dir)
+        published = manifest.read(version_dir)
+        content = model_files.hash_files(version_dir)
     except StoreError as error:
         return [str(error)]
-    problems = _differences(known.files, found)
-    if str(known.version) != version_dir.name:
-        problems.append(f"{version_dir}: the manifest is of version {known.version}")
-    if manifest.model_id(known.files) != known.model_id:
+    problems = _differences(published.files, content)
+    if str(published.version) != version_dir.name:
+        problems.append(f"{version_dir}: the manifest is of version {published.version}")
+    if manifest.model_id(published.files) != published.model_id:
         problems.append(f"{version_dir}: the manifest's model_id is not that of its files")
     return problems
 
@@ -78,24 +91,33 @@ def publish(
 ) -> Path:
     """Publish a blessed SavedModel as the next version, unless it is the newest version already.
 
-    The copy is made under a name that TF Serving ignores, flushed, verified, and becomes visible
-    in one rename: no server ever sees half a model, or one that cannot be loaded.
+    The copy is made under a name that TensorFlow Serving ignores. It is flushed and verified, and
+    becomes visible in one rename, so no server ever sees an incomplete or unusable model.
 
     Args:
-      model: the SavedModel's folder, or that of an earlier version.
-      base: TF Serving's model base path; created when missing.
-      facts: what is known of the model.
-      verify: raises DamagedModel when the folder it is given holds no good SavedModel.
-      wait: seconds to wait for another publisher.
+      model: folder of the SavedModel, or of an earlier version.
+      base: TensorFlow Serving's model base path; created if missing.
+      facts: facts about the model, for its manifest.
+      verify: function that raises DamagedModel when the given folder is not a usable SavedModel;
+        default: load and call the model in a separate process.
+      wait: seconds to wait for another publisher; default 900.
 
     Returns:
-      The version's folder, whose name is the version.
+      The version's folder, whose name is the version number.
 
     Raises:
-      Unblessed: the facts say so.
+      Unblessed: the facts state that the model is not blessed.
       DamagedModel: the model cannot be served.
-      StoreBusy: another publisher holds the folder.
-      StoreUnwritable: a disk or folder did not take what was written.
+      StoreBusy: another publisher holds the lock.
+      StoreUnwritable: the version cannot be written.
+
+    Example:
+      >>> from pathlib import Path
+      >>> from serving.store.manifest import Blessing, Facts
+      >>> from serving.store.publish import publish
+      >>> facts = Facts(name="flights", blessing=Blessing(blessed=True))
+      >>> publish(Path("exported/model"), Path("models/flights"), facts)
+      PosixPath('models/flights/1')
     """
     _refuse_unblessed(model, facts)
     try:
@@ -104,11 +126,11 @@ def publish(
             _remove_leftovers(base)
             return _publish(model, base, facts, verify)
     except OSError as error:
-        where = Path(error.filename) if isinstance(error.filename, str) else base
+        path = Path(error.filename) if isinstance(error.filename, str) else base
         raise StoreUnwritable(
-            where,
-            f"{error.strerror or error} while a version was published under {base}",
-            "make room or correct the rights, and publish again",
+            path,
+            f"cannot publish a version under {base}: {error.strerror or error}",
+            "free disk space or fix the permissions, and publish again",
         ) from error
 
 
@@ -119,7 +141,7 @@ def _refuse_unblessed(model: Path, facts: Facts) -> None:
             raise Unblessed(
                 model,
                 f"the model is not blessed: {reasons}",
-                "change the model, its data, or the bounds it missed",
+                "change the model, its data, or the bounds that it misses",
             )
 
 
@@ -127,24 +149,24 @@ def _publish(model: Path, base: Path, facts: Facts, verify: Callable[[Path], Non
     number = max(versions(base), default=0)
     newest = base / str(number)
     if _same_content(model, newest):
-        # The publisher that made it may have been killed before it could.
+        # The publisher that made it may have been killed before it flushed the folder.
         local.flush_folder(base)
         return newest
     version = base / str(number + 1)
     staging = base / f"{_STAGING}{number + 1}"
     try:
         content = _stage(model, staging)
-        known = Manifest(
+        facts_of_version = Manifest(
             **dict(facts),
             version=number + 1,
             model_id=manifest.model_id(content),
             published_at=_now(),
             files=content,
         )
-        local.write(staging / manifest.NAME, known.to_json())
+        local.write(staging / manifest.NAME, facts_of_version.to_json())
         _flush_folders(staging)
         verify(staging)
-        # What was verified is what was read, and nothing has touched it since.
+        # The verified files must equal the files that were read, and must be unchanged since.
         problems = _differences(content, model_files.hash_files(staging))
         if problems:
             raise DamagedModel(staging, "; ".join(problems), "publish again, or check the disk")
@@ -157,7 +179,7 @@ def _publish(model: Path, base: Path, facts: Facts, verify: Callable[[Path], Non
 
 
 def _remove_leftovers(base: Path) -> None:
-    """Remove what killed publishers left; the lock says that no living one is at work."""
+    """Remove what killed publishers left; under the lock, no other publisher is running."""
     for staging in base.glob(f"{_STAGING}*"):
         if staging.is_dir() and not staging.is_symlink():
             shutil.rmtree(staging)
@@ -180,18 +202,18 @@ def _flush_folders(staging: Path) -> None:
         local.flush_folder(folder)
 
 
-def _differences(known: Mapping[str, FileEntry], found: Mapping[str, FileEntry]) -> list[str]:
+def _differences(expected: Mapping[str, FileEntry], actual: Mapping[str, FileEntry]) -> list[str]:
     problems = []
-    for name in sorted({*known, *found}):
-        if name not in found:
+    for name in sorted({*expected, *actual}):
+        if name not in actual:
             problems.append(f"{name} is missing")
-        elif name not in known:
+        elif name not in expected:
             problems.append(f"{name} was added")
-        elif found[name] != known[name]:
+        elif actual[name] != expected[name]:
             problems.append(
-                f"{name} was changed: {found[name].bytes} bytes with SHA-256"
-                f" {found[name].sha256[:12]}..., {known[name].bytes} bytes with"
-                f" {known[name].sha256[:12]}... expected"
+                f"{name} was changed: got {actual[name].bytes} bytes with SHA-256"
+                f" {actual[name].sha256[:12]}..., {expected[name].bytes} bytes with"
+                f" {expected[name].sha256[:12]}... expected"
             )
     return problems
 
@@ -205,7 +227,7 @@ def _same_content(model: Path, version: Path) -> bool:
         )
         return same and model_files.hash_files(model) == model_files.hash_files(version)
     except (UnreadableManifest, DamagedModel):
-        return False  # nothing published yet, or not by this store, or damaged since
+        return False  # nothing is published yet, or not by this store, or it was damaged since
 
 
 def _now() -> str:

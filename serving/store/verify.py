@@ -1,7 +1,7 @@
-"""Load a SavedModel as TF Serving would, and call it, before anybody else does.
+"""Verification of a SavedModel: load it as TensorFlow Serving does, and call it.
 
-`python -m serving.store.verify` reads a request from standard input, prints what is wrong with
-the model, and ends with 1 if anything is.
+`python -m serving.store.verify` reads a request from standard input and prints one problem of the
+model per line. Its exit code is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from serving.validation.model_check import REQUIRED, Signature, Signatures, chec
 
 TIMEOUT_SECONDS = 300.0
 
-# Ids of models that this process knows to be good.
+# Ids of models that this process has verified.
 _good: set[str] = set()
 
 
@@ -29,7 +29,7 @@ class _Request(BaseModel):
 
 
 def remember(good_model_id: str) -> None:
-    """Spare a model the verification, because it has just passed a stricter one.
+    """Skip the verification of a model from now on, because it has passed a stricter one.
 
     Args:
       good_model_id: `manifest.model_id` of the files that were loaded.
@@ -40,12 +40,13 @@ def remember(good_model_id: str) -> None:
 def in_worker_process(
     folder: Path, expected: Signatures = REQUIRED, timeout: float = TIMEOUT_SECONDS
 ) -> None:
-    """Verify a SavedModel in a process of its own, which may crash or hang without harm.
+    """Verify a SavedModel in a separate process, which may crash or hang without harm.
 
     Args:
-      folder: the SavedModel's.
-      expected: signatures that it must have, and that must answer.
-      timeout: seconds it may take.
+      folder: folder of the SavedModel.
+      expected: signatures that the model must have and that must answer; default:
+        `serving_default`.
+      timeout: seconds that the verification may take; default 300.
 
     Raises:
       DamagedModel: the model cannot be loaded or called, or an answer is not finite.

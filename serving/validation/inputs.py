@@ -1,4 +1,4 @@
-"""Inputs to try a SavedModel with: its warm-up requests, and made-up ones."""
+"""Inputs to check a SavedModel with: its warm-up requests, and generated ones."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _ROWS = 2
 
 
 def warmup(tf: Any, folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Read the requests that TF Serving would send on loading.
+    """Read the requests that TensorFlow Serving sends when it loads the model.
 
     Args:
-      tf: TensorFlow, which nobody imports before a model is tried.
-      folder: the SavedModel's.
+      tf: the TensorFlow module, which only worker processes import.
+      folder: folder of the SavedModel.
 
     Returns:
-      Each request's signature and inputs.
+      Signature and inputs of every request.
     """
     file = folder / WARMUP
     if not file.exists():
@@ -28,7 +28,7 @@ def warmup(tf: Any, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     from tensorflow_serving.apis import prediction_log_pb2
 
     requests = []
-    # The eager readers do not work beside a graph's session.
+    # TensorFlow's eager readers fail while a graph is the default, so the old one is used.
     for record in tf.compat.v1.io.tf_record_iterator(str(file)):
         log = prediction_log_pb2.PredictionLog.FromString(record)
         if log.HasField("predict_log"):
@@ -38,16 +38,16 @@ def warmup(tf: Any, folder: Path) -> list[tuple[str, dict[str, Any]]]:
     return requests
 
 
-def made_up(tf: Any, info: Any, text: bytes) -> Any:
-    """Make an input of ones, or of a text.
+def generate(tf: Any, info: Any, text: bytes) -> Any:
+    """Generate an input that contains ones, or a text.
 
     Args:
-      tf: TensorFlow.
-      info: what the signature says of the input.
-      text: for an input of text.
+      tf: the TensorFlow module.
+      info: TensorInfo of the input.
+      text: value for an input of type text.
 
     Returns:
-      An array in the declared shape, with two rows.
+      An array of the declared shape, with two rows.
 
     Raises:
       ValueError: the input declares no shape.
@@ -63,17 +63,17 @@ def made_up(tf: Any, info: Any, text: bytes) -> Any:
 
 
 def example(tf: Any, graph_def: Any) -> bytes:
-    """Make a tf.Example with a value for each feature that the graph parses.
+    """Generate a tf.Example with a value for every feature that the graph parses.
 
     Args:
-      tf: TensorFlow.
-      graph_def: the model's graph.
+      tf: the TensorFlow module.
+      graph_def: GraphDef of the model.
 
     Returns:
-      The example, serialized; an empty one when the graph parses none.
+      The serialized example; an empty one when the graph parses no examples.
     """
     example = tf.train.Example()
-    for nodes in (graph_def.node, *(each.node_def for each in graph_def.library.function)):
+    for nodes in (graph_def.node, *(function.node_def for function in graph_def.library.function)):
         constants = {node.name: node for node in nodes if node.op == "Const"}
         for node in nodes:
             if node.op == "ParseExampleV2":
@@ -83,7 +83,7 @@ def example(tf: Any, graph_def: Any) -> bytes:
 
 
 def _parsed(tf: Any, node: Any, constants: Mapping[str, Any]) -> Iterator[tuple[str, Any, int]]:
-    """Yield name, type and number of values of each feature that a ParseExampleV2 reads."""
+    """Yield name, type and number of values of every feature that a ParseExampleV2 reads."""
     types = {"sparse_types": 2, "Tdense": 3, "ragged_value_types": 4}
     for attribute, position in types.items():
         constant = constants.get(node.input[position].split(":")[0])

@@ -1,4 +1,4 @@
-"""Load a SavedModel in this process and call it as TF Serving would."""
+"""Load a SavedModel in this process and call it as TensorFlow Serving does."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from serving.validation import inputs as trial_inputs
 
 
 class Signature(BaseModel):
-    """What a signature must take and return: TensorFlow's names of types, by tensor name.
+    """Inputs and outputs that a signature must have.
 
     Args:
-      inputs: nothing said of them when empty.
-      outputs: nothing said of them when empty.
+      inputs: TensorFlow's type name by tensor name; empty: any inputs.
+      outputs: TensorFlow's type name by tensor name; empty: any outputs.
     """
 
     inputs: dict[str, str] = {}
@@ -26,7 +26,7 @@ class Signature(BaseModel):
 
 Signatures = Mapping[str, Signature]
 
-# What every client of TF Serving calls when it names no signature.
+# Clients of TensorFlow Serving call it when they name no signature.
 REQUIRED: Signatures = {trial_inputs.DEFAULT: Signature()}
 
 
@@ -35,17 +35,19 @@ def check(
     expected: Signatures = REQUIRED,
     further: Callable[[Servable], list[str]] | None = None,
 ) -> list[str]:
-    """Load a SavedModel in this process and call each signature that a made-up input fits.
+    """Load a SavedModel in this process and call every signature that accepts a generated input.
 
-    Warm-up requests that lie in the model are sent too.
+    The model's warm-up requests are sent too.
 
     Args:
-      folder: the SavedModel's.
-      expected: signatures that it must have, and that must answer.
-      further: tries what was loaded in ways of its own, and returns what is wrong.
+      folder: folder of the SavedModel.
+      expected: signatures that the model must have and that must answer; default:
+        `serving_default`.
+      further: function that checks the loaded model further and returns its problems; default:
+        none.
 
     Returns:
-      What is wrong; nothing when the model is good.
+      One text per problem; none when the model is good.
     """
     import tensorflow as tf
 
@@ -54,13 +56,13 @@ def check(
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
         began = time.perf_counter()
         try:
-            # The way TF Serving goes: a session, the graph's own restore and init.
+            # As TensorFlow Serving does: a session, and the graph's own restore and init.
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
             load_seconds = time.perf_counter() - began
             warmup = trial_inputs.warmup(tf, folder)
             problems += _not_numbers(tf, folder)
-        except Exception as error:  # what damaged bytes make TensorFlow raise is without end
-            return [*problems, f"cannot be loaded: {_words(error)}"]
+        except Exception as error:  # damaged bytes make TensorFlow raise errors of any type
+            return [*problems, f"cannot be loaded: {_summary(error)}"]
         servable = Servable(tf, session, loaded, warmup, load_seconds)
         problems += servable.missing(expected)
         called = 0
@@ -70,7 +72,7 @@ def check(
             problems += wrong
             if name in expected and not answered and not wrong:
                 problems.append(
-                    f"{name}: no made-up input fits; put requests of yours in {trial_inputs.WARMUP}"
+                    f"{name}: no generated input is accepted; add requests to {trial_inputs.WARMUP}"
                 )
         if not called and not problems:
             problems.append("no signature could be called")
@@ -83,11 +85,11 @@ class Servable:
     """A loaded SavedModel.
 
     Args:
-      tf: TensorFlow.
-      session: that it was loaded into.
-      loaded: its MetaGraphDef.
-      warmup: requests by signature.
-      load_seconds: that loading took.
+      tf: the TensorFlow module.
+      session: session that the model was loaded into.
+      loaded: MetaGraphDef of the model.
+      warmup: signature and inputs of every warm-up request.
+      load_seconds: seconds that loading took.
     """
 
     def __init__(
@@ -104,7 +106,11 @@ class Servable:
         )
 
     def inputs(self, name: str) -> dict[str, str]:
-        """Return a signature's inputs: TensorFlow's names of types, by tensor name."""
+        """Return TensorFlow's type name by tensor name for the inputs of a signature.
+
+        Args:
+          name: name of the signature.
+        """
         inputs = self._loaded.signature_def[name].inputs
         return {key: _dtype(self._tf, info) for key, info in inputs.items()}
 
@@ -112,11 +118,11 @@ class Servable:
         """Call a signature.
 
         Args:
-          name: of the signature.
-          feed: an array for each of its inputs.
+          name: name of the signature.
+          feed: array by input.
 
         Returns:
-          An array for each output.
+          Array by output.
 
         Raises:
           ValueError: the signature has no such input.
@@ -132,23 +138,35 @@ class Servable:
         )
 
     def missing(self, expected: Signatures) -> Iterator[str]:
-        """Say which of the expected signatures are not there, or take or return something else."""
-        for name, wanted in expected.items():
+        """Report signatures that are missing or have other inputs or outputs.
+
+        Args:
+          expected: signatures that the model must have.
+
+        Yields:
+          One text per problem.
+        """
+        for name, required in expected.items():
             if name not in self.signatures:
                 others = ", ".join(self.signatures) or "no others"
-                yield f"signature {name} is missing, there are {others}"
+                yield f"signature {name} is missing; the model has {others}"
                 continue
-            found = self._loaded.signature_def[name]
-            for kind, types in (("inputs", wanted.inputs), ("outputs", wanted.outputs)):
-                have = {key: _dtype(self._tf, info) for key, info in getattr(found, kind).items()}
-                if types and have != types:
-                    yield f"{name}: {kind} are {_types(have)}, {_types(types)} expected"
+            signature = self._loaded.signature_def[name]
+            for kind, types in (("inputs", required.inputs), ("outputs", required.outputs)):
+                actual = {
+                    key: _dtype(self._tf, info) for key, info in getattr(signature, kind).items()
+                }
+                if types and actual != types:
+                    yield f"{name}: expected {kind} {_types(types)}, got {_types(actual)}"
 
     def try_(self, name: str) -> tuple[bool, list[str]]:
-        """Send a signature its warm-up requests and a made-up one.
+        """Send a signature its warm-up requests and a generated one.
+
+        Args:
+          name: name of the signature.
 
         Returns:
-          Whether it answered, and what is wrong.
+          Whether the signature answered, and one text per problem.
         """
         tf = self._tf
         signature = self._loaded.signature_def[name]
@@ -161,20 +179,20 @@ class Servable:
                 problems += self._answer(name, signature, feed)
                 answered = True
             except (tf.errors.OpError, ValueError, TypeError, KeyError) as error:
-                problems.append(f"{name}: a warm-up request fails: {_words(error)}")
+                problems.append(f"{name}: a warm-up request fails: {_summary(error)}")
         for text in self._texts:
             try:
-                made_up = {
-                    key: trial_inputs.made_up(tf, info, text)
+                generated = {
+                    key: trial_inputs.generate(tf, info, text)
                     for key, info in signature.inputs.items()
                 }
-                problems += self._answer(name, signature, made_up)
+                problems += self._answer(name, signature, generated)
                 answered = True
                 break
             except (tf.errors.InvalidArgumentError, ValueError):
                 continue  # the input is wrong, not the model
             except tf.errors.OpError as error:
-                problems.append(f"{name}: a call fails: {_words(error)}")
+                problems.append(f"{name}: a call fails: {_summary(error)}")
                 break
         return answered, problems
 
@@ -183,12 +201,12 @@ class Servable:
         for key, info in [*signature.inputs.items(), *signature.outputs.items()]:
             declared = _dtype(self._tf, info)
             try:
-                found = graph.get_tensor_by_name(info.name).dtype.name
+                actual = graph.get_tensor_by_name(info.name).dtype.name
             except (KeyError, ValueError):
                 yield f"{name}: there is no tensor {info.name} for {key}"
                 continue
-            if found != declared:
-                yield f"{name}: {key} is {found}, the signature says {declared}"
+            if actual != declared:
+                yield f"{name}: {key} is {actual}, but the signature states {declared}"
 
     def _answer(self, name: str, signature: Any, feed: dict[str, Any]) -> list[str]:
         tf = self._tf
@@ -197,8 +215,8 @@ class Servable:
         for key, value in answer.items():
             declared = tf.TensorShape(signature.outputs[key].tensor_shape)
             if not declared.is_compatible_with(value.shape):
-                problems.append(f"{name}: {key} has shape {value.shape}, {declared} expected")
-            # As float64, because NumPy knows nothing of bfloat16.
+                problems.append(f"{name}: expected shape {declared} of {key}, got {value.shape}")
+            # NumPy does not support bfloat16, so values are compared as float64.
             floating = tf.as_dtype(value.dtype).is_floating
             if floating and not abs(value.astype("float64")).max(initial=0) < float("inf"):
                 problems.append(f"{name}: {key} is not finite")
@@ -206,33 +224,33 @@ class Servable:
 
 
 def _changed_since_export(folder: Path) -> Iterator[str]:
-    """Compare the graph with the fingerprint that TensorFlow wrote beside it."""
+    """Compare the graph with the fingerprint that TensorFlow wrote on export."""
     graph = folder / "saved_model.pb"
     if not (folder / "fingerprint.pb").exists() or not graph.is_file():
         return
-    # How TensorFlow computes it depends on its release, so it does that itself.
+    # The algorithm depends on TensorFlow's release, so TensorFlow computes the fingerprint.
     from tensorflow.core.protobuf.fingerprint_pb2 import FingerprintDef
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
     from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
     try:
         if not SavedModel.FromString(graph.read_bytes()).meta_graphs:
-            raise ValueError  # of which TensorFlow would end the process
-    except Exception:  # whatever stands in a damaged file
-        yield "saved_model.pb holds no graph"
+            raise ValueError  # TensorFlow would end the process
+    except Exception:  # damaged bytes raise errors of any type
+        yield "saved_model.pb contains no graph"
         return
     try:
         written = FingerprintDef.FromString((folder / "fingerprint.pb").read_bytes())
-        found = FingerprintDef.FromString(fingerprinting.CreateFingerprintDef(str(folder)))
+        actual = FingerprintDef.FromString(fingerprinting.CreateFingerprintDef(str(folder)))
     except Exception as error:
-        yield f"fingerprint.pb cannot be read: {_words(error)}"
+        yield f"fingerprint.pb cannot be read: {_summary(error)}"
         return
-    if found.saved_model_checksum != written.saved_model_checksum:
-        yield "saved_model.pb is not what was exported: its fingerprint differs"
+    if actual.saved_model_checksum != written.saved_model_checksum:
+        yield "saved_model.pb was changed after the export: its fingerprint differs"
 
 
 def _not_numbers(tf: Any, folder: Path) -> Iterator[str]:
-    """Find NaN in what was learned, which a made-up input may never meet."""
+    """Report variables with NaN, which a generated input may not reveal."""
     if not (folder / "variables" / "variables.index").exists():
         return
     variables = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
@@ -240,22 +258,22 @@ def _not_numbers(tf: Any, folder: Path) -> Iterator[str]:
         if dtype.is_floating:
             values = variables.get_tensor(name)
             if (values != values).any():
-                yield f"variable {name.partition('/.ATTRIBUTES')[0]} holds NaN"
+                yield f"variable {name.partition('/.ATTRIBUTES')[0]} contains NaN"
 
 
 def _dtype(tf: Any, info: Any) -> str:
     try:
         return str(tf.as_dtype(info.dtype).name)
     except TypeError:
-        return f"type {info.dtype}, which TensorFlow does not know"
+        return f"type {info.dtype}, which TensorFlow does not support"
 
 
 def _types(tensors: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {dtype}" for name, dtype in sorted(tensors.items()))
 
 
-def _words(error: BaseException) -> str:
-    # TensorFlow puts this line before what happened.
+def _summary(error: BaseException) -> str:
+    # TensorFlow puts this line before the actual message.
     return (
         f"{type(error).__name__}: {_first_line(str(error).replace('Graph execution error:', ''))}"
     )

@@ -1,6 +1,6 @@
-"""Requests in a SavedModel that TF Serving sends itself before it answers anybody else.
+"""Warm-up requests in a SavedModel, which TensorFlow Serving sends to itself after loading.
 
-The file and its limit of 1,000 records are TF Serving's:
+TensorFlow Serving defines the file and its limit of 1,000 records:
 https://www.tensorflow.org/tfx/serving/saved_model_warmup
 """
 
@@ -19,11 +19,12 @@ def write(folder: Path, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> in
     """Write the warm-up requests of a SavedModel.
 
     Args:
-      folder: the SavedModel's.
-      requests: signature and an array by input; those past TF Serving's limit are left out.
+      folder: folder of the SavedModel.
+      requests: signature and array by input of every request; requests beyond TensorFlow Serving's
+        limit are left out.
 
     Returns:
-      How many there are.
+      Number of requests that were written.
     """
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
@@ -38,20 +39,20 @@ def write(folder: Path, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> in
             request.model_spec.signature_name = signature
             for name, value in inputs.items():
                 request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-            # The same requests are the same bytes, so that the same model has the same id.
+            # A model's id is a hash of its bytes, so the same requests must give the same bytes.
             writer.write(log.SerializeToString(deterministic=True))
             count += 1
     return count
 
 
 def signature_inputs(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the inputs of each signature of a SavedModel, without loading it.
+    """Read the inputs of every signature of a SavedModel, without loading the model.
 
     Args:
-      folder: the SavedModel's.
+      folder: folder of the SavedModel.
 
     Returns:
-      TensorFlow's name of a type, by signature and input.
+      TensorFlow's type name, by signature and input.
 
     Raises:
       ValueError: the graph cannot be read.
@@ -69,4 +70,4 @@ def signature_inputs(folder: Path) -> dict[str, dict[str, str]]:
             if not name.startswith("__saved_model")
         }
     except (OSError, DecodeError, TypeError) as error:
-        raise ValueError(f"{folder}: no SavedModel: {error}") from error
+        raise ValueError(f"{folder}: not a SavedModel: {error}") from error

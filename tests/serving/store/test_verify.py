@@ -42,7 +42,7 @@ def test_the_command_says_what_is_wrong(saved_model: Path, tmp_path: Path) -> No
     )
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "saved_model.pb is not what was exported: its fingerprint differs"
+        "saved_model.pb was changed after the export: its fingerprint differs"
     ]
 
 
@@ -67,7 +67,7 @@ def test_a_process_that_crashes_is_a_damaged_model(
         verify.in_worker_process(saved_model, {"x" * name_length: model_check.Signature()})
 
 
-def test_a_model_that_passed_a_stricter_look_is_not_verified_again(
+def test_a_model_that_passed_a_stricter_check_is_not_verified_again(
     saved_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     same, changed = tmp_path / "same", tmp_path / "changed"
@@ -104,7 +104,7 @@ def _warm(model: Path, value: float, key: str = "x") -> None:
         file.write(log.SerializeToString())
 
 
-def test_warm_up_requests_stand_in_for_inputs_that_cannot_be_made_up(tmp_path: Path) -> None:
+def test_warm_up_requests_replace_inputs_that_cannot_be_generated(tmp_path: Path) -> None:
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
@@ -114,7 +114,7 @@ def test_warm_up_requests_stand_in_for_inputs_that_cannot_be_made_up(tmp_path: P
 
     model = _export(tmp_path / "model", picky)
     (problem,) = model_check.check(model)
-    assert "no made-up input fits" in problem
+    assert "no generated input is accepted" in problem
     _warm(model, 101.0)
     assert model_check.check(model) == []
     _warm(model, 1.0)
@@ -123,7 +123,7 @@ def test_warm_up_requests_stand_in_for_inputs_that_cannot_be_made_up(tmp_path: P
     assert "a warm-up request fails" in model_check.check(model)[0]
 
 
-def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
+def test_features_of_every_kind_are_generated(tmp_path: Path) -> None:
     import tensorflow as tf
 
     spec = {
@@ -145,7 +145,7 @@ def test_features_of_every_kind_are_made_up(tmp_path: Path) -> None:
     assert model_check.check(_export(tmp_path / "model", parse)) == []
 
 
-def test_half_precision_is_looked_at_too(tmp_path: Path) -> None:
+def test_half_precision_is_checked_too(tmp_path: Path) -> None:
     import tensorflow as tf
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])

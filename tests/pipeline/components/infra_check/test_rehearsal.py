@@ -133,7 +133,7 @@ def test_a_link_out_of_the_model_is_not_followed(
     request = request_(model)
     report = rehearse(request)
     assert report.problems == (
-        f"{model}/assets/secret: a symbolic link; only files and folders are published",
+        f"{model}/assets/secret: expected a file or a folder, got a symbolic link",
     )
     assert not (request.folder / MODEL_FOLDER).exists()
 
