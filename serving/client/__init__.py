@@ -1,4 +1,4 @@
-"""Call a model that TF Serving, or `taxiway serve`, serves."""
+"""Client of models that TensorFlow Serving or `taxiway serve` serves."""
 
 from serving.client.client import Client
 from serving.client.errors import (

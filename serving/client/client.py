@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, TypeVar
 
 from serving.client.errors import BadRequest, ClientError, TooLate, Unreachable
-from serving.client.transport import Model, Transport, Wire
+from serving.client.transport import EncodedRequest, Model, Transport
 
 SIGNATURE = "serving_tensors"
 SCORES = "scores"
@@ -22,11 +22,11 @@ _KINDS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "DT_DOUBLE": (Real, "a number"), "DT_INT64": (Real, "a whole number"),
     "DT_INT32": (Real, "a whole number"),
 }  # fmt: skip
-# Where a column has gaps, pandas makes floats of its whole numbers.
+# pandas turns whole numbers into floats when a column has gaps.
 _WHOLE = frozenset({"DT_INT64", "DT_INT32"})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _POLL_SECONDS = 0.1
-# Of two names, from 0 to 1; a letter too much, too little or another one is above it.
+# Similarity of two names, from 0 to 1; names that differ in one letter are above it.
 _ALIKE = 0.8
 
 Row = Mapping[str, Any]
@@ -34,16 +34,23 @@ T = TypeVar("T")
 
 
 class Client:
-    """Ask a served model for the scores of rows.
+    """Get the scores of rows from a served model.
 
-    A call is tried again when no server answered or it was overloaded: to predict changes nothing.
+    A call is retried when no server answered or the server was overloaded, because a prediction
+    changes nothing.
 
     Args:
-      transport: a way to a server: `Client.rest(...)` and `Client.grpc(...)` make one.
-      model: to call.
-      seconds: for a call, tries included.
-      tries: of a call.
-      validate: says what is wrong with rows before they are sent; None sends them as they are.
+      transport: protocol and address of the server; `Client.rest` and `Client.grpc` create it.
+      model: model to call.
+      seconds: seconds that a call may take, retries included; default 5.
+      tries: maximum number of tries per call; default 4.
+      validate: function that returns the problems of rows before they are sent; default: rows are
+        not validated.
+
+    Example:
+      >>> from serving.client import Client
+      >>> client = Client.rest("http://127.0.0.1:8501", "flights")
+      >>> client.predict([{"carrier": "UA", "distance": 1400.0}])
     """
 
     def __init__(
@@ -73,11 +80,14 @@ class Client:
         """Return a client over REST, which needs no TensorFlow.
 
         Args:
-          address: such as `http://127.0.0.1:8501`.
-          model: its name.
-          version: its number; None for what the server takes by itself.
-          label: instead of a number.
-          options: further ones of Client.
+          address: URL of the server, such as `http://127.0.0.1:8501`.
+          model: name of the model.
+          version: number of the version; default: the server's choice.
+          label: version label, instead of a number; default: none.
+          options: further arguments of `Client`.
+
+        Example:
+          >>> Client.rest("http://127.0.0.1:8501", "flights", label="canary", seconds=2)
         """
         from serving.client.rest import RestTransport
 
@@ -96,27 +106,37 @@ class Client:
         """Return a client over gRPC.
 
         Args:
-          address: such as `127.0.0.1:8500`.
-          model: its name.
-          version: its number; None for what the server takes by itself.
-          label: instead of a number.
-          credentials: of `grpc.ssl_channel_credentials`; None for no encryption.
-          options: further ones of Client.
+          address: host and port of the server, such as `127.0.0.1:8500`.
+          model: name of the model.
+          version: number of the version; default: the server's choice.
+          label: version label, instead of a number; default: none.
+          credentials: result of `grpc.ssl_channel_credentials`; default: no encryption.
+          options: further arguments of `Client`.
+
+        Example:
+          >>> Client.grpc("127.0.0.1:8500", "flights", version=2)
         """
         from serving.client.grpc_transport import GrpcTransport
 
         return cls(GrpcTransport(address, credentials), Model(model, version, label), **options)
 
     def predict(self, rows: Sequence[Row]) -> list[float]:
-        """Return the score of each row.
+        """Return the scores of rows.
 
         Args:
-          rows: values by column; a column that is left out is missing, where the model allows it,
-            and what is no input of the model is left alone.
+          rows: values by column. A column that is left out counts as missing, if the model allows
+            it. Columns that are not inputs of the model are ignored.
+
+        Returns:
+          One score per row.
 
         Raises:
-          BadRequest: a row is not what the model takes.
+          BadRequest: a row does not match the model's inputs.
           ClientError: there was no result.
+
+        Example:
+          >>> client.predict([{"carrier": "UA", "distance": 1400.0}])
+          [0.27]
         """
         if not rows:
             return []
@@ -132,38 +152,58 @@ class Client:
 
         return self._tried(call)
 
-    def wire(self, rows: Sequence[Row]) -> Wire:
-        """Return what `predict` would send, for a load generator.
+    def encode(self, rows: Sequence[Row]) -> EncodedRequest:
+        """Return the request that `predict` would send, for a load generator.
 
         Args:
-          rows: as for `predict`; they are not validated.
+          rows: values by column, as for `predict`; they are not validated.
+
+        Returns:
+          The encoded request.
 
         Raises:
-          BadRequest: a row is not what the model takes.
-          ClientError: the server did not say what the model takes.
+          BadRequest: a row does not match the model's inputs.
+          ClientError: the server did not return the model's inputs.
+
+        Example:
+          >>> client.encode([{"carrier": "UA", "distance": 1400.0}]).url
+          'http://127.0.0.1:8501/v1/models/flights:predict'
         """
         types = self._tried(self._inputs)
-        return self._transport.wire(self._model, SIGNATURE, columns(rows, types), types)
+        return self._transport.encode(self._model, SIGNATURE, columns(rows, types), types)
 
     def states(self) -> dict[int, str]:
-        """Return the state of each version of the model.
+        """Return the states of the model's versions.
+
+        Returns:
+          State, such as `AVAILABLE`, by version.
 
         Raises:
           ClientError: there was no answer.
+
+        Example:
+          >>> client.states()
+          {2: 'AVAILABLE'}
         """
         return self._tried(lambda seconds: self._transport.states(self._model, seconds))
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """Wait until a version of the model answers.
+        """Wait until a version of the model is available.
+
+        Args:
+          seconds: seconds to wait; default 60.
 
         Raises:
-          TooLate: none does within the time.
+          TooLate: no version is available within the time.
+
+        Example:
+          >>> client.wait_ready(seconds=30)
         """
         deadline = time.monotonic() + seconds
         last = "no answer"
-        while (left := deadline - time.monotonic()) > 0:
+        while (remaining := deadline - time.monotonic()) > 0:
             try:
-                states = self._transport.states(self._model, min(left, self._seconds))
+                states = self._transport.states(self._model, min(remaining, self._seconds))
                 if _AVAILABLE in states.values():
                     return
                 last = ", ".join(f"version {key} is {value}" for key, value in states.items())
@@ -173,7 +213,11 @@ class Client:
         raise TooLate(f"model {self._model.name} was not ready within {seconds:g} s: {last}")
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection.
+
+        Example:
+          >>> client.close()
+        """
         self._transport.close()
 
     def _inputs(self, seconds: float) -> dict[str, str]:
@@ -184,13 +228,13 @@ class Client:
     def _tried(self, call: Callable[[float], T]) -> T:
         deadline = time.monotonic() + self._seconds
         pause = _FIRST_PAUSE
-        for left in range(self._tries - 1, -1, -1):
+        for remaining in range(self._tries - 1, -1, -1):
             try:
                 return call(max(0.001, deadline - time.monotonic()))
             except Unreachable:
-                # Spread, so that all who were refused do not come back at the same time.
+                # Random, so that clients that were rejected together do not return together.
                 wait = random.uniform(pause / 2, pause)
-                if not left or time.monotonic() + wait > deadline:
+                if not remaining or time.monotonic() + wait > deadline:
                     raise
                 time.sleep(wait)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -198,61 +242,64 @@ class Client:
 
 
 def columns(rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Return the inputs of a signature: a value a row, by input.
+    """Turn rows into the inputs of a signature.
 
     Args:
       rows: values by column.
-      types: TensorFlow's name of a type, such as `DT_FLOAT`, by input.
+      types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+
+    Returns:
+      One value per row, by input.
 
     Raises:
-      BadRequest: a value is missing that must be there, is none that the input can take, or a
-        column seems to be misspelt.
+      BadRequest: a required value is missing, a value has another type, or a column seems to be
+        misspelled.
     """
-    seen = set()  # most rows have the same columns
-    for place, row in enumerate(rows, 1):
+    checked = set()  # most rows have the same columns
+    for number, row in enumerate(rows, 1):
         names = frozenset(row)
-        if names not in seen and (misspelt := _misspelt(names, types.keys())):
-            raise BadRequest(f"row {place}: {misspelt}")
-        seen.add(names)
+        if names not in checked and (misspelt := _misspelt(names, types.keys())):
+            raise BadRequest(f"row {number}: {misspelt}")
+        checked.add(names)
     return {
-        name: [_value(row, place, name, kind) for place, row in enumerate(rows, 1)]
+        name: [_value(row, number, name, kind) for number, row in enumerate(rows, 1)]
         for name, kind in types.items()
     }
 
 
 def _misspelt(names: Set[str], inputs: Set[str]) -> str:
-    """Say which column would be missing only because its name is written otherwise."""
+    """Report a column that would count as missing only because its name is misspelled."""
     absent = sorted(inputs - names)
     for name in sorted(map(str, names - inputs)) if absent else ():
         if close := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
             return (
-                f"the model has no input {name}; did you mean {close[0]}? Where that is missing, "
-                "give it as null"
+                f"the model has no input {name}; did you mean {close[0]}? If {close[0]} is missing, "
+                "set it to null"
             )
     return ""
 
 
-def _value(row: Row, place: int, name: str, kind: str) -> Any:
+def _value(row: Row, number: int, name: str, kind: str) -> Any:
     value: Any = row.get(name)
     if _is_missing(value):
         if kind not in _MISSING:
-            raise BadRequest(f"row {place}: {name} is missing, and must be there")
+            raise BadRequest(f"row {number}: {name} is required, but missing")
         return _MISSING[kind]
-    of_many = isinstance(value, list | tuple) or (hasattr(value, "ndim") and value.ndim > 0)
-    if kind not in _KINDS or of_many:
+    is_nested = isinstance(value, list | tuple) or (hasattr(value, "ndim") and value.ndim > 0)
+    if kind not in _KINDS or is_nested:
         return value
-    wanted, words = _KINDS[kind]
-    fits = isinstance(value, wanted) and not isinstance(value, bool)
+    expected, description = _KINDS[kind]
+    fits = isinstance(value, expected) and not isinstance(value, bool)
     if not fits or (kind in _WHOLE and value != value // 1):
-        raise BadRequest(f"row {place}: {name} is {value!r}, {words} expected")
+        raise BadRequest(f"row {number}: {name}: expected {description}, got {value!r}")
     return int(value) if kind in _WHOLE else value
 
 
 def _is_missing(value: Any) -> bool:
-    """Return whether it is None, NaN, or what pandas has in their place."""
+    """Return whether a value is None, NaN or pandas' NA."""
     try:
         return value is None or bool(value != value)
-    except TypeError:  # pandas' NA says neither yes nor no
+    except TypeError:  # pandas' NA is neither true nor false
         return True
     except ValueError:  # an array
         return False

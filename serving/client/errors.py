@@ -1,22 +1,22 @@
 """Every error of the client.
 
 ClientError
- ├─ BadRequest     the rows are not what the model takes
+ ├─ BadRequest     the rows do not match the model's inputs
  ├─ ModelNotFound  no such model, version or label is served
- ├─ Unreachable    no server answers, or it is overloaded; trying again may help
+ ├─ Unreachable    no server answers, or it is overloaded; a retry may help
  ├─ TooLate        no answer within the time
- └─ ServerFailed   the server could not do it
+ └─ ServerFailed   the server failed
 """
 
 from __future__ import annotations
 
 
 class ClientError(Exception):
-    """A request got no result; the message says why."""
+    """A request got no result; the message states the reason."""
 
 
 class BadRequest(ClientError):
-    """The rows are not what the model takes."""
+    """The rows do not match the model's inputs."""
 
 
 class ModelNotFound(ClientError):
@@ -24,7 +24,7 @@ class ModelNotFound(ClientError):
 
 
 class Unreachable(ClientError):
-    """No server answers, or it is overloaded; trying again may help."""
+    """No server answers, or it is overloaded; a retry may help."""
 
 
 class TooLate(ClientError):
@@ -32,4 +32,4 @@ class TooLate(ClientError):
 
 
 class ServerFailed(ClientError):
-    """The server could not do it."""
+    """The server failed."""

@@ -1,4 +1,4 @@
-"""TF Serving's gRPC interface."""
+"""Client side of TensorFlow Serving's gRPC interface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serving.client.errors import (
     TooLate,
     Unreachable,
 )
-from serving.client.transport import Columns, Model, Wire
+from serving.client.transport import Columns, EncodedRequest, Model
 
 _CODE = grpc.StatusCode
 _ERRORS: Mapping[Any, type[ClientError]] = {
@@ -44,8 +44,8 @@ class GrpcTransport:
     """Call a server over gRPC.
 
     Args:
-      address: such as `127.0.0.1:8500`.
-      credentials: of `grpc.ssl_channel_credentials`; None for no encryption.
+      address: host and port of the server, such as `127.0.0.1:8500`.
+      credentials: result of `grpc.ssl_channel_credentials`; default: no encryption.
     """
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
@@ -70,43 +70,71 @@ class GrpcTransport:
         types: Mapping[str, str],
         seconds: float,
     ) -> dict[str, list[Any]]:
-        """Call a signature; see Transport."""
+        """Call a signature, as `Transport.predict` describes.
+
+        Args:
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+          seconds: seconds to wait for the answer.
+        """
         request = _request(model, signature, columns, types)
         answer = self._call(self._prediction.Predict, request, seconds)
         return {name: tf.make_ndarray(value).tolist() for name, value in answer.outputs.items()}
 
-    def wire(
+    def encode(
         self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
-    ) -> Wire:
-        """Return what `predict` would send; see Transport."""
+    ) -> EncodedRequest:
+        """Return the request that `predict` would send.
+
+        Args:
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+        """
         message = _request(model, signature, columns, types).SerializeToString()
         headers = {"content-type": "application/grpc", "te": "trailers"}
         # gRPC's frame: not compressed, the length, the message.
         body = struct.pack(">BI", 0, len(message)) + message
-        return Wire(f"http://{self._address}{_PREDICT}", headers, body, http2=True)
+        return EncodedRequest(f"http://{self._address}{_PREDICT}", headers, body, http2=True)
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
-        """Return a signature's inputs; see Transport."""
+        """Return TensorFlow's type name by input of a signature.
+
+        Args:
+          model: model to ask for.
+          signature: name of the signature.
+          seconds: seconds to wait for the answer.
+        """
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         _fill(request.model_spec, model)
         answer = self._call(self._prediction.GetModelMetadata, request, seconds)
-        found = get_model_metadata_pb2.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
-        if signature not in found.signature_def:
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(signatures)
+        if signature not in signatures.signature_def:
             raise BadRequest(f"model {model.name} has no signature {signature}")
-        inputs = found.signature_def[signature].inputs
+        inputs = signatures.signature_def[signature].inputs
         return {name: types_pb2.DataType.Name(info.dtype) for name, info in inputs.items()}
 
     def states(self, model: Model, seconds: float) -> dict[int, str]:
-        """Return the state of each version; see Transport."""
+        """Return the state, such as `AVAILABLE`, by version.
+
+        Args:
+          model: model to ask for.
+          seconds: seconds to wait for the answer.
+        """
         request = get_model_status_pb2.GetModelStatusRequest()
         _fill(request.model_spec, model)
         answer = self._call(self._models.GetModelStatus, request, seconds)
         state = get_model_status_pb2.ModelVersionStatus.State
-        return {each.version: state.Name(each.state) for each in answer.model_version_status}
+        return {
+            version.version: state.Name(version.state) for version in answer.model_version_status
+        }
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._channel.close()
 
     def _call(self, method: Any, request: Any, seconds: float) -> Any:

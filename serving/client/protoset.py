@@ -1,6 +1,6 @@
-"""TF Serving's gRPC interface as one file for clients in other languages.
+"""TensorFlow Serving's gRPC interface as one file, for clients in other languages.
 
-grpcurl takes it with `-protoset`, Node's @grpc/proto-loader, and protoc with `--descriptor_set_in`.
+grpcurl reads it with `-protoset`, protoc with `--descriptor_set_in`, Node with @grpc/proto-loader.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ def descriptors() -> bytes:
     from google.protobuf import descriptor_pb2
     from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
 
-    found = descriptor_pb2.FileDescriptorSet()
-    seen: set[str] = set()
+    descriptor_set = descriptor_pb2.FileDescriptorSet()
+    added: set[str] = set()
 
     def add(file: Any) -> None:
-        if file.name in seen:
+        if file.name in added:
             return
-        seen.add(file.name)
-        # What a file imports comes before it: some readers ask for that.
+        added.add(file.name)
+        # Some readers require that a file's imports precede it.
         for other in file.dependencies:
             add(other)
-        file.CopyToProto(found.file.add())
+        file.CopyToProto(descriptor_set.file.add())
 
     for module in (prediction_service_pb2, model_service_pb2):
         add(module.DESCRIPTOR)
-    return bytes(found.SerializeToString(deterministic=True))
+    return bytes(descriptor_set.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

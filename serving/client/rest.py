@@ -1,4 +1,4 @@
-"""TF Serving's REST interface; needs no TensorFlow."""
+"""Client side of TensorFlow Serving's REST interface; it does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from serving.client.errors import (
     TooLate,
     Unreachable,
 )
-from serving.client.transport import Columns, Model, Wire
+from serving.client.transport import Columns, EncodedRequest, Model
 
 _ERRORS: Mapping[int, type[ClientError]] = {
     400: BadRequest, 404: ModelNotFound, 413: BadRequest, 429: Unreachable, 503: Unreachable,
@@ -31,7 +31,7 @@ class RestTransport:
     """Call a server over REST.
 
     Args:
-      address: such as `http://127.0.0.1:8501`.
+      address: URL of the server, such as `http://127.0.0.1:8501`.
     """
 
     def __init__(self, address: str) -> None:
@@ -46,21 +46,44 @@ class RestTransport:
         types: Mapping[str, str],
         seconds: float,
     ) -> dict[str, list[Any]]:
-        """Call a signature; see Transport."""
+        """Call a signature, as `Transport.predict` describes.
+
+        Args:
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+          seconds: seconds to wait for the answer.
+        """
         path, body = _predict(model, signature, columns)
         outputs = self._call("POST", path, seconds, body)["outputs"]
-        # With a single output TF Serving leaves its name out.
+        # TensorFlow Serving leaves out the name of a single output.
         return outputs if isinstance(outputs, dict) else {"": outputs}
 
-    def wire(
+    def encode(
         self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
-    ) -> Wire:
-        """Return what `predict` would send; see Transport."""
+    ) -> EncodedRequest:
+        """Return the request that `predict` would send.
+
+        Args:
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+        """
         path, body = _predict(model, signature, columns)
-        return Wire(self._address + path, {"content-type": "application/json"}, body, http2=False)
+        return EncodedRequest(
+            self._address + path, {"content-type": "application/json"}, body, http2=False
+        )
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
-        """Return a signature's inputs; see Transport."""
+        """Return TensorFlow's type name by input of a signature.
+
+        Args:
+          model: model to ask for.
+          signature: name of the signature.
+          seconds: seconds to wait for the answer.
+        """
         content = self._call("GET", f"{_path(model)}/metadata", seconds)
         signatures = content["metadata"]["signature_def"]["signature_def"]
         if signature not in signatures:
@@ -68,12 +91,19 @@ class RestTransport:
         return {name: info["dtype"] for name, info in signatures[signature]["inputs"].items()}
 
     def states(self, model: Model, seconds: float) -> dict[int, str]:
-        """Return the state of each version; see Transport."""
+        """Return the state, such as `AVAILABLE`, by version.
+
+        Args:
+          model: model to ask for.
+          seconds: seconds to wait for the answer.
+        """
         content = self._call("GET", _path(model), seconds)
-        return {int(each["version"]): each["state"] for each in content["model_version_status"]}
+        return {
+            int(version["version"]): version["state"] for version in content["model_version_status"]
+        }
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._pool.clear()
 
     def _call(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Any:
@@ -88,14 +118,14 @@ class RestTransport:
         except urllib3.exceptions.HTTPError as error:
             if "BadStatusLine" in str(error):
                 raise ServerFailed(
-                    f"{self._address}: what answers is not HTTP; is this the port of gRPC?"
+                    f"{self._address}: expected an HTTP answer; is this the port of gRPC?"
                 ) from error
             raise Unreachable(f"{self._address}: {error}") from error
         try:
             content = json.loads(answer.data)
         except ValueError as error:
             raise ServerFailed(
-                f"{self._address}{path}: no JSON, but {answer.data[:80]!r}"
+                f"{self._address}{path}: expected JSON, got {answer.data[:80]!r}"
             ) from error
         if answer.status == 200:
             return content
@@ -112,7 +142,7 @@ def _predict(model: Model, signature: str, columns: Columns) -> tuple[str, bytes
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return {"b64": base64.b64encode(value).decode()}
-    # A number or an array of NumPy's; Python has other numbers too.
+    # A number or an array of NumPy, or another number of Python.
     return value.tolist() if hasattr(value, "tolist") else float(value)
 
 

@@ -1,4 +1,4 @@
-"""What both protocols can do."""
+"""The interface that both protocols implement."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Model:
-    """What to call.
+    """The model to call.
 
     Args:
-      name: of the model.
-      version: its number; None for what the server takes by itself.
-      label: instead of a number.
+      name: name of the model.
+      version: number of the version; default: the server's choice.
+      label: version label, instead of a number; default: none.
     """
 
     name: str
@@ -26,14 +26,14 @@ Columns = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class Wire:
-    """A request to predict, as it goes over the network.
+class EncodedRequest:
+    """A prediction request as it is sent over the network.
 
     Args:
-      url: that it is posted to.
-      headers: that it needs.
-      body: of the request.
-      http2: whether it goes over HTTP/2 from the first byte, as gRPC does.
+      url: URL that the body is posted to.
+      headers: HTTP headers of the request.
+      body: body of the request.
+      http2: whether the connection uses HTTP/2 from the first byte, as gRPC does.
     """
 
     url: str
@@ -43,7 +43,7 @@ class Wire:
 
 
 class Transport(Protocol):
-    """A way to a server. Each call raises a ClientError when it fails."""
+    """A protocol and a server's address. Every call raises a ClientError when it fails."""
 
     def predict(
         self,
@@ -56,26 +56,44 @@ class Transport(Protocol):
         """Call a signature.
 
         Args:
-          model: to call.
-          signature: its name.
-          columns: a value a row, by input.
-          types: TensorFlow's name of a type, such as `DT_FLOAT`, by input.
-          seconds: to wait at most.
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+          seconds: seconds to wait for the answer.
 
         Returns:
-          A value a row, by output.
+          One value per row, by output.
         """
 
-    def wire(
+    def encode(
         self, model: Model, signature: str, columns: Columns, types: Mapping[str, str]
-    ) -> Wire:
-        """Return what `predict` would send, for a load generator."""
+    ) -> EncodedRequest:
+        """Return the request that `predict` would send, for a load generator.
+
+        Args:
+          model: model to call.
+          signature: name of the signature.
+          columns: one value per row, by input.
+          types: TensorFlow's type name, such as `DT_FLOAT`, by input.
+        """
 
     def inputs(self, model: Model, signature: str, seconds: float) -> dict[str, str]:
-        """Return a signature's inputs: TensorFlow's name of a type, by name."""
+        """Return TensorFlow's type name by input of a signature.
+
+        Args:
+          model: model to ask for.
+          signature: name of the signature.
+          seconds: seconds to wait for the answer.
+        """
 
     def states(self, model: Model, seconds: float) -> dict[int, str]:
-        """Return the state of each version, such as `AVAILABLE`."""
+        """Return the state, such as `AVAILABLE`, by version.
+
+        Args:
+          model: model to ask for.
+          seconds: seconds to wait for the answer.
+        """
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""

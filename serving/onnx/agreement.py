@@ -1,4 +1,4 @@
-"""Whether ONNX Runtime answers as TensorFlow does."""
+"""Comparison of ONNX Runtime's answers with TensorFlow's."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from serving.onnx.errors import Disagrees
 TOLERANCE = 1e-5
 
 _BATCH = 1024
-# One row, an odd number of rows, and what is left at the end.
+# One row, and an odd number of rows.
 _SMALL = (1, 7)
 _TIMED = 200
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the answers are from each other.
+    """The result of a comparison.
 
     Args:
-      rows: that were compared.
-      difference: the largest, of any output.
-      tensorflow_us: microseconds of a call with one row, the median.
-      onnx_us: of the same call of ONNX Runtime.
+      rows: number of rows that were compared.
+      difference: largest difference of any value.
+      tensorflow_us: median microseconds of a call of TensorFlow with one row.
+      onnx_us: median microseconds of the same call of ONNX Runtime.
     """
 
     rows: int
@@ -47,20 +47,20 @@ def compare(
     rows: Mapping[str, Any],
     tolerance: float = TOLERANCE,
 ) -> Agreement:
-    """Send the same rows to both.
+    """Compare the answers of TensorFlow and ONNX Runtime to the same rows.
 
     Args:
-      folder: the SavedModel's.
-      signature: that was converted.
-      model: the ONNX model.
-      rows: an array by input.
-      tolerance: that no value may differ by more than.
+      folder: folder of the SavedModel.
+      signature: name of the converted signature.
+      model: serialized ONNX model.
+      rows: array by input.
+      tolerance: largest accepted difference of a value; default 1e-5.
 
     Returns:
-      How far the answers are from each other.
+      The result of the comparison.
 
     Raises:
-      Disagrees: further than the tolerance, or in shape.
+      Disagrees: a value differs by more than the tolerance, or a shape differs.
     """
     loaded = tf.saved_model.load(str(folder))
     function = loaded.signatures[signature]
@@ -68,21 +68,21 @@ def compare(
     outputs = [output.name for output in session.get_outputs()]
 
     def by_tensorflow(feed: Mapping[str, Any]) -> dict[str, Any]:
-        found = function(**{name: tf.constant(value) for name, value in feed.items()})
-        return {name: found[name].numpy() for name in outputs}
+        results = function(**{name: tf.constant(value) for name, value in feed.items()})
+        return {name: results[name].numpy() for name in outputs}
 
     def by_onnx(feed: Mapping[str, Any]) -> dict[str, Any]:
         return dict(zip(outputs, session.run(outputs, dict(feed))))
 
     largest = 0.0
     for feed in _batches(rows):
-        expected, got = by_tensorflow(feed), by_onnx(feed)
+        expected, actual = by_tensorflow(feed), by_onnx(feed)
         for name in outputs:
-            largest = max(largest, _difference(name, expected[name], got[name]))
+            largest = max(largest, _difference(name, expected[name], actual[name]))
     if largest > tolerance:
         raise Disagrees(
-            f"{folder}: ONNX Runtime answers up to {largest:.2g} other than TensorFlow, at most "
-            f"{tolerance:g} expected",
+            f"{folder}: ONNX Runtime's answers differ from TensorFlow's by up to {largest:.2g}; "
+            f"the maximum is {tolerance:g}",
             "serve the SavedModel",
         )
     one = {name: value[:1] for name, value in rows.items()}
@@ -100,19 +100,19 @@ def _batches(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {name: value[start : start + _BATCH] for name, value in rows.items()}
 
 
-def _difference(name: str, expected: Any, got: Any) -> float:
+def _difference(name: str, expected: Any, actual: Any) -> float:
     """Return the largest difference; infinity where only one is a number."""
-    if expected.shape != got.shape:
+    if expected.shape != actual.shape:
         raise Disagrees(
-            f"{name}: ONNX Runtime answers with shape {list(got.shape)}, TensorFlow with "
+            f"{name}: ONNX Runtime's answer has shape {list(actual.shape)}, TensorFlow's has "
             f"{list(expected.shape)}",
             "serve the SavedModel",
         )
     if expected.dtype.kind not in "iuf":
-        return 0.0 if np.array_equal(expected, got) else float("inf")
-    if np.array_equal(expected, got, equal_nan=True):
+        return 0.0 if np.array_equal(expected, actual) else float("inf")
+    if np.array_equal(expected, actual, equal_nan=True):
         return 0.0
-    difference = np.abs(expected.astype(np.float64) - got.astype(np.float64))
+    difference = np.abs(expected.astype(np.float64) - actual.astype(np.float64))
     return float(np.nan_to_num(difference, nan=np.inf).max())
 
 

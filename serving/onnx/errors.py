@@ -1,20 +1,20 @@
-"""Why a model was not exported.
+"""Every error of an export.
 
 ExportError
- ├─ NotConvertible  the signature has what ONNX does not
- ├─ Disagrees       ONNX Runtime answers other than TensorFlow
- └─ Taken           the folder holds another export
+ ├─ NotConvertible  the signature uses operations that ONNX does not have
+ ├─ Disagrees       ONNX Runtime's answers differ from TensorFlow's
+ └─ Taken           the folder contains another export
 """
 
 from __future__ import annotations
 
 
 class ExportError(Exception):
-    """Say what is wrong, and what to do next.
+    """An error of an export: the problem and the next step.
 
     Args:
-      what: is wrong, and where.
-      next_step: what to do now.
+      what: problem, with the path that has it.
+      next_step: next step, as an imperative.
     """
 
     def __init__(self, what: str, next_step: str) -> None:
@@ -24,12 +24,12 @@ class ExportError(Exception):
 
 
 class NotConvertible(ExportError):
-    """The signature has what ONNX does not; nothing is written."""
+    """The signature uses operations that ONNX does not have; nothing is written."""
 
 
 class Disagrees(ExportError):
-    """ONNX Runtime answers other than TensorFlow; nothing is written."""
+    """ONNX Runtime's answers differ from TensorFlow's; nothing is written."""
 
 
 class Taken(ExportError):
-    """The folder holds another export; nothing is written."""
+    """The folder contains another export; nothing is written."""

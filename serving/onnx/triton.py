@@ -1,4 +1,4 @@
-"""A folder of models as NVIDIA's Triton Inference Server reads it.
+"""A model repository of NVIDIA's Triton Inference Server.
 
 https://docs.nvidia.com/deeplearning/triton-inference-server/user-guide/docs/user_guide/model_repository.html
 """
@@ -38,8 +38,8 @@ def config(name: str, model: bytes) -> str:
     """Return Triton's configuration of a model.
 
     Args:
-      name: of the model.
-      model: in ONNX, with the rows as each tensor's first dimension.
+      name: name of the model.
+      model: serialized ONNX model; the rows are the first dimension of its tensors.
     """
     graph = onnx.load_from_string(model).graph
     parts = [
@@ -48,7 +48,7 @@ def config(name: str, model: bytes) -> str:
         f"max_batch_size: {_MAX_BATCH}",
         *(f"input {{ {_tensor(value)} }}" for value in graph.input),
         *(f"output {{ {_tensor(value)} }}" for value in graph.output),
-        "# Requests that come at the same time run as one.",
+        "# Requests that arrive at the same time run as one.",
         "dynamic_batching {",
         *(f"  preferred_batch_size: {size}" for size in _PREFERRED),
         f"  max_queue_delay_microseconds: {_MAX_DELAY_US}",
@@ -61,48 +61,48 @@ def config(name: str, model: bytes) -> str:
 def write(
     repository: Path, name: str, version: int, model: bytes, facts: Mapping[str, Any]
 ) -> bool:
-    """Write a version of a model, whole or not at all.
+    """Write a version of a model to a repository, completely or not at all.
 
     Args:
-      repository: the folder of models; created when missing.
-      name: of the model.
-      version: its number.
-      model: in ONNX.
-      facts: where it comes from; the same facts are the same export.
+      repository: folder of models; created if missing.
+      name: name of the model.
+      version: number of the version.
+      model: serialized ONNX model.
+      facts: origin of the model; exports with the same facts are the same export.
 
     Returns:
-      Whether there is anything new: an export that is there stays as it is.
+      Whether the version was written; false when the same export exists already.
 
     Raises:
-      Taken: the folder holds another export of that version, or its models take other tensors.
-      OSError: the disk did not take it.
+      Taken: the folder contains another export of that version, or models with other tensors.
+      OSError: a file cannot be written.
     """
     base = repository / name
     local.make_folder(base)
     with lock.exclusive(base, _WAIT_SECONDS):
-        known = base / str(version)
+        target = base / str(version)
         content = config(name, model)
-        if known.exists():
-            if _facts(known) == dict(facts):
+        if target.exists():
+            if _facts(target) == dict(facts):
                 return False
-            raise Taken(f"{known}: there is another export", "choose another --output")
-        told = base / CONFIG
-        if told.exists() and told.read_text(encoding="utf-8") != content:
+            raise Taken(f"{target}: another export exists", "choose another --output")
+        config_file = base / CONFIG
+        if config_file.exists() and config_file.read_text(encoding="utf-8") != content:
             raise Taken(
-                f"{told}: it is of a model with other tensors, or was changed",
+                f"{config_file}: the file describes a model with other tensors, or was changed",
                 "choose another --output",
             )
         staging = base / f"{_STAGING}{version}"
-        shutil.rmtree(staging, ignore_errors=True)  # of a process that was killed
+        shutil.rmtree(staging, ignore_errors=True)  # a killed process may have left it
         try:
             staging.mkdir()
             local.write(staging / MODEL, model)
             local.write(staging / FACTS, json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
             local.flush_folder(staging)
-            if not told.exists():
-                local.remove_unfinished(told)
-                local.replace_file(told, content)
-            staging.rename(known)
+            if not config_file.exists():
+                local.remove_unfinished(config_file)
+                local.replace_file(config_file, content)
+            staging.rename(target)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
@@ -120,7 +120,7 @@ def _facts(folder: Path) -> Any:
 def _tensor(value: Any) -> str:
     kind = value.type.tensor_type
     sizes = [dim.dim_value or -1 for dim in kind.shape.dim[1:]]
-    # A row without dimensions of its own is written as one value, and told to be none.
+    # Triton requires a dimension per row, so a scalar is declared as one value and reshaped.
     reshape = "" if sizes else " reshape { shape: [ ] }"
     return (
         f"name: {json.dumps(value.name)} data_type: {_TYPES[kind.elem_type]} "
