@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.sizing.measurement.load import Answered, Running
 from serving.sizing.measurement.load import Load as Sent
 
@@ -32,7 +32,7 @@ class Load:
     p99_ms: float
 
 
-def drive(wire: Wire, clients: int, seconds: float) -> Load:
+def drive(wire: EncodedRequest, clients: int, seconds: float) -> Load:
     """Send a request repeatedly; every client waits for the answer before its next request.
 
     Args:
@@ -68,7 +68,7 @@ def median(loads: Sequence[Load]) -> Load:
     )
 
 
-def _sent(wire: Wire, requests: int, clients: int, seconds: float) -> Answered:
+def _sent(wire: EncodedRequest, requests: int, clients: int, seconds: float) -> Answered:
     running = Running(Sent(wire, requests, clients), sorted(os.sched_getaffinity(0)), seconds)
     try:
         while not running.wait(_POLL_SECONDS):

@@ -20,7 +20,7 @@ import grpc
 import numpy as np
 
 from scripts.bench import load
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.ports import free_port
 
 FASTAPI, REST, EAGER, GRPC = "FastAPI", "Taxiway, REST", "gRPC, eager", "Taxiway, gRPC"
@@ -127,14 +127,16 @@ def _running(command: list[str], ports: list[int]) -> Iterator[float]:
         process.wait()
 
 
-def _request(name: str, port: int, model: str, rows: Mapping[str, Any], batch: int) -> Wire:
+def _request(
+    name: str, port: int, model: str, rows: Mapping[str, Any], batch: int
+) -> EncodedRequest:
     """Return a request to a contender, after it was answered with one score for every row."""
     arrays = _batch(rows, batch)
     if name in (EAGER, GRPC):
         body, scores = _request_grpc(port, model, arrays)
         _check(scores, batch, name)
         url = f"http://127.0.0.1:{port}/tensorflow.serving.PredictionService/Predict"
-        return Wire(url, _GRPC, body, http2=True)
+        return EncodedRequest(url, _GRPC, body, http2=True)
     columns = {key: [_plain(value) for value in array] for key, array in arrays.items()}
     if name == FASTAPI:
         url, body = f"http://127.0.0.1:{port}/predict", json.dumps(_nulls(columns)).encode()
@@ -143,7 +145,7 @@ def _request(name: str, port: int, model: str, rows: Mapping[str, Any], batch: i
         body = json.dumps({"signature_name": _SIGNATURE, "inputs": columns}).encode()
     answer = _post(url, body)
     _check(len(answer.get("predictions") or answer["outputs"]), batch, name)
-    return Wire(url, _JSON, body, http2=False)
+    return EncodedRequest(url, _JSON, body, http2=False)
 
 
 def _request_grpc(port: int, model: str, arrays: Mapping[str, Any]) -> tuple[bytes, int]:

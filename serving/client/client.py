@@ -273,8 +273,8 @@ def _misspelt(names: Set[str], inputs: Set[str]) -> str:
     for name in sorted(map(str, names - inputs)) if absent else ():
         if close := difflib.get_close_matches(name, absent, n=1, cutoff=_ALIKE):
             return (
-                f"the model has no input {name}; did you mean {close[0]}? If {close[0]} is missing, "
-                "set it to null"
+                f"the model has no input {name}; did you mean {close[0]}? "
+                f"If {close[0]} is missing, set it to null"
             )
     return ""
 

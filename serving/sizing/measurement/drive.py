@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.sizing.errors import NotServed
 from serving.sizing.measurement import machine
 from serving.sizing.measurement.load import Answered, Load, Running
@@ -69,7 +69,7 @@ def drive(
     return of_answers(answered, load.ramp).model_copy(update=known)
 
 
-def answer_bytes(wire: Wire, cpus: Sequence[int]) -> int:
+def answer_bytes(wire: EncodedRequest, cpus: Sequence[int]) -> int:
     """Return the length of the answer to a request.
 
     Args:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.sizing.errors import NotServed, ToolMissing
 from serving.sizing.measurement import machine
 
@@ -53,7 +53,7 @@ class Load:
       answer_bytes: of a right answer; None to go by the status alone.
     """
 
-    wire: Wire
+    wire: EncodedRequest
     requests: int
     clients: int
     rate: float | None = None
@@ -86,7 +86,7 @@ class Answered:
 
 
 def steady(
-    wire: Wire, rate: float, seconds: float, patience: float, answer_bytes: int | None
+    wire: EncodedRequest, rate: float, seconds: float, patience: float, answer_bytes: int | None
 ) -> Load:
     """Return a load whose requests fall due at a fixed rate, spread evenly.
 

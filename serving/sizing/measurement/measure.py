@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.sizing.measurement import answers
 from serving.sizing.measurement.answers import Row
 from serving.sizing.measurement.drive import answer_bytes, drive
@@ -149,7 +149,7 @@ class Bench:
         self._rates[key] = figures.per_second
         return figures
 
-    def _full(self, wire: Wire, key: tuple[str, int, int], seconds: float) -> Figures:
+    def _full(self, wire: EncodedRequest, key: tuple[str, int, int], seconds: float) -> Figures:
         clients = key[2]
         fewest = max(_FEWEST_REQUESTS, _PILOT_REQUESTS * clients)
         requests = max(fewest, round(self._rates[key] * seconds))
@@ -201,11 +201,11 @@ class Bench:
             )
         return figures.errors
 
-    def _steady(self, wire: Wire, rate: float, seconds: float) -> Load:
+    def _steady(self, wire: EncodedRequest, rate: float, seconds: float) -> Load:
         patience = _PATIENCE * self.wanted.target_ms / 1e3
         return steady(wire, rate, seconds, patience, self._answer_bytes(wire))
 
-    def _load(self, wire: Wire, requests: int, clients: int) -> Load:
+    def _load(self, wire: EncodedRequest, requests: int, clients: int) -> Load:
         return Load(wire, requests, clients, answer_bytes=self._answer_bytes(wire))
 
     def _drive(
@@ -213,12 +213,12 @@ class Bench:
     ) -> Figures:
         return drive(load, self.cpus, seconds, self.target.watch, meanwhile)
 
-    def _wire(self, protocol: str, batch: int, turn: int) -> Wire:
+    def _wire(self, protocol: str, batch: int, turn: int) -> EncodedRequest:
         """Return a request with other rows for each turn."""
         start = turn * batch % max(1, len(self.rows) - batch + 1)
-        return self.target.clients[protocol].wire(self.rows[start : start + batch])
+        return self.target.clients[protocol].encode(self.rows[start : start + batch])
 
-    def _answer_bytes(self, wire: Wire) -> int | None:
+    def _answer_bytes(self, wire: EncodedRequest) -> int | None:
         if not wire.http2:
             return None  # a REST error has a status
         if wire.body not in self._bytes:

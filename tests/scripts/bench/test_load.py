@@ -12,7 +12,7 @@ from shutil import which
 import pytest
 
 from scripts.bench import load
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 
 _HAS_H2LOAD = pytest.mark.skipif(which("h2load") is None, reason="h2load is missing")
 
@@ -44,7 +44,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 @_HAS_H2LOAD
 def test_answered_requests_are_counted(address: str) -> None:
-    result = load.drive(Wire(f"{address}/page", {}, b"here", http2=False), 2, 0.2)
+    result = load.drive(EncodedRequest(f"{address}/page", {}, b"here", http2=False), 2, 0.2)
     assert result.per_second > 1
     assert 0 < result.p50_ms <= result.p99_ms
 
@@ -52,7 +52,7 @@ def test_answered_requests_are_counted(address: str) -> None:
 @_HAS_H2LOAD
 def test_a_failed_request_ends_the_measurement(address: str) -> None:
     with pytest.raises(RuntimeError, match="8 of 8 requests failed"):
-        load.drive(Wire(f"{address}/other", {}, b"here", http2=False), 2, 0.2)
+        load.drive(EncodedRequest(f"{address}/other", {}, b"here", http2=False), 2, 0.2)
 
 
 def test_the_median_of_every_figure_is_returned() -> None:

@@ -121,7 +121,7 @@ def test_a_model_without_a_graph_is_found(request_: MakeRequest, tmp_path: Path)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "fingerprint.pb").touch()
     report = rehearse(request_(tmp_path / "model"))
-    assert "no SavedModel" in report.problems[0]
+    assert "not a SavedModel" in report.problems[0]
 
 
 def test_a_link_out_of_the_model_is_not_followed(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from serving.client.transport import Wire
+from serving.client.transport import EncodedRequest
 from serving.sizing.errors import NotServed, ToolMissing
 from serving.sizing.measurement import drive, load
 from serving.sizing.measurement.load import Answered, Load
@@ -17,7 +17,7 @@ needs_h2load = pytest.mark.skipif(
     shutil.which("h2load") is None, reason="h2load is not installed (nghttp2-client)"
 )
 
-_WIRE = Wire("http://127.0.0.1:8500/p", {"te": "trailers"}, b"rows", http2=True)
+_WIRE = EncodedRequest("http://127.0.0.1:8500/p", {"te": "trailers"}, b"rows", http2=True)
 _LOAD = Load(_WIRE, requests=4, clients=2, answer_bytes=63)
 
 # What h2load 1.52 printed of a gRPC server, in part.

@@ -123,7 +123,7 @@ def test_errors_of_grpc_are_counted_although_their_status_is_200(
     served: Callable[..., ModelServer],
 ) -> None:
     found = served()
-    good = Client.grpc(f"127.0.0.1:{found.port}", "tiny").wire(ROWS[:4])
+    good = Client.grpc(f"127.0.0.1:{found.port}", "tiny").encode(ROWS[:4])
     length = drive.answer_bytes(good, ())
     figures = drive.drive(Load(good, 20, 2, answer_bytes=length), (), 0.1, None)
     assert (figures.requests, figures.errors) == (20, 0)
