@@ -108,8 +108,11 @@ def _continued(workspace: Path, span: int) -> Iterator[str]:
 
 
 def _runs(workspace: Path) -> list[RunRecord]:
-    runs = list(records.newest_first(workspace / "runs"))
-    return [record for record in reversed(runs) if isinstance(record, RunRecord)]
+    # The ids of earlier releases have local time, and the root may have another time zone.
+    runs = records.newest_first(workspace / "runs")
+    return sorted(
+        (record for record in runs if isinstance(record, RunRecord)), key=lambda run: run.began
+    )
 
 
 def _number(metric: float | None) -> float:
