@@ -40,7 +40,7 @@ def promote(
     as_json: bool,
 ) -> None:
     """Point an alias at VERSION, after a check that the version loads and answers."""
-    from pipeline.registry import promotion
+    from pipeline.components.pusher import promotion
     from pipeline.workspace import Workspace
     from serving.store import aliases
 
@@ -77,7 +77,7 @@ def rollback(
 
     The next blessed model becomes stable as usual, unless publish.promote is false.
     """
-    from pipeline.registry import promotion
+    from pipeline.components.pusher import promotion
     from pipeline.workspace import Workspace
     from serving.store import aliases, model_config
 
@@ -136,8 +136,9 @@ def gc(
         target.exclusive(),
         lock.exclusive(target.model_base.parent, versions.WAIT_SECONDS),
     ):
+        from pipeline.components.pusher import promotion
         from pipeline.orchestration import recovery
-        from pipeline.registry import promotion, retention
+        from pipeline.registry import retention
 
         store = metadata.open_store(settings)
         metadata.claim(store, settings)

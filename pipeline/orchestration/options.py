@@ -10,9 +10,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.components.names import Variant
 from pipeline.errors import UsageError
-from pipeline.settings.base import Frozen
+from pipeline.settings.base import Frozen, explain
 from pipeline.settings.engines import Engine
-from pipeline.settings.explain import explain
 from pipeline.settings.sections import Settings
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
-from pipeline.settings.explain import explain
+from pipeline.settings.base import explain
 from pipeline.settings.sections import Settings
 
 if TYPE_CHECKING:

@@ -1,10 +1,11 @@
-"""What all sections of the settings share."""
+"""What all sections share: the frozen model, and explanations of its validation errors."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import difflib
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -14,3 +15,34 @@ class Frozen(BaseModel):
 
     # Names such as model_id are ours, not pydantic's.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Describe wrong values by their keys, unknown keys with the nearest valid key.
+
+    Args:
+      error: what pydantic raised.
+      model: model that the values were validated with.
+
+    Returns:
+      One clause per wrong value, separated by semicolons.
+    """
+    return "; ".join(_explain(dict(details), model) for details in error.errors())
+
+
+def _explain(details: dict[str, Any], model: type[BaseModel]) -> str:
+    path = [str(part) for part in details["loc"]]
+    if details["type"] != "extra_forbidden":
+        message = details["msg"].removeprefix("Value error, ")
+        return f"{'.'.join(path)}: {message} (got {details['input']!r})"
+    keys = _keys(path[:-1], model)
+    nearest = difflib.get_close_matches(path[-1], keys, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else f"valid keys: {', '.join(keys)}"
+    return f"unknown key {'.'.join(path)}; {hint}"
+
+
+def _keys(section: list[str], model: Any) -> list[str]:
+    for name in section:
+        values = get_args(model)[1:] if get_origin(model) is dict else ()
+        model = values[0] if values else model.model_fields[name].annotation
+    return list(model.model_fields)

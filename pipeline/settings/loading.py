@@ -9,8 +9,8 @@ import tomli
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
+from pipeline.settings.base import explain
 from pipeline.settings.beam import resolve_paths as resolve_beam_paths
-from pipeline.settings.explain import explain
 from pipeline.settings.sections import Settings
 
 DEFAULT_FILE = "taxiway.toml"

@@ -14,9 +14,9 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from pipeline.components.evaluator import results
+from pipeline.components.pusher import promotion
 from pipeline.metadata import artifacts as metadata
 from pipeline.metadata import properties
-from pipeline.registry import promotion
 from pipeline.settings.publish import PublishSettings
 from serving.store import aliases, manifest
 from serving.store import publish as store

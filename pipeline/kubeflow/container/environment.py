@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import UsageError
 from pipeline.kubeflow import names
-from pipeline.settings.explain import explain
+from pipeline.settings.base import explain
 from pipeline.settings.metadata import MetadataSettings
 
 _FIELDS = {

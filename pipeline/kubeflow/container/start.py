@@ -14,7 +14,7 @@ from pipeline.orchestration.options import RunOptions
 from pipeline.orchestration.steps import lay_out_data
 from pipeline.project import files as project
 from pipeline.project.files import Project
-from pipeline.settings.explain import explain
+from pipeline.settings.base import explain
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 
