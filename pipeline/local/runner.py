@@ -213,10 +213,10 @@ class _Run:
         from pipeline.components.infra_check import component, process
 
         if name == names.TRANSFORM:
-            process.prepare()
+            process.start_worker()
         if name == names.TRAINER:
             model = self._outputs[names.TRAINER]["model"].uri
             examples = self._outputs[names.EXAMPLE_GEN]["examples"].uri
-            process.begin(
+            process.start(
                 component.candidate(model, examples, project.features, self._settings.infra)
             )

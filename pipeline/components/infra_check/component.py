@@ -20,7 +20,7 @@ from models.features import Features
 from models.tasks import binary_metrics
 from pipeline.components.evaluator import results as evaluation
 from pipeline.components.infra_check import docker, process
-from pipeline.components.infra_check.rehearsal import ANSWERS_FILE, MODEL_FOLDER, Candidate
+from pipeline.components.infra_check.dry_run import ANSWERS_FILE, MODEL_FOLDER, Candidate
 from pipeline.components.infra_check.report import (
     CURVES_FILE,
     REPORT_FILE,
@@ -35,14 +35,14 @@ EVAL_SPLIT = "eval"
 
 _DOCKER_ROWS = 100
 
-# Metrics of the same rows in batches of another size: float32 scores differ in the last digit.
+# Batches of another size change the last digit of float32 scores, so metrics differ slightly.
 _TOLERANCE = 1e-4
 
 
 class InfraCheckExecutor(BaseExecutor):
-    """Serve the candidate in a process of its own, and send it real rows.
+    """Serve the candidate in a separate process and send it real rows.
 
-    TFX's InfraValidator needs Docker or Kubernetes, sends a few rows and looks at no answer.
+    TFX's InfraValidator needs Docker or Kubernetes, sends few rows and does not check the outputs.
     """
 
     def Do(  # noqa: N802 (TFX's name)
@@ -54,9 +54,10 @@ class InfraCheckExecutor(BaseExecutor):
         """Write TFX's InfraBlessing, a report, and the candidate with warm-up requests.
 
         Args:
-          input_dict: `model`, `examples`, and `evaluation` to compare scores with.
-          output_dict: `blessing`.
-          exec_properties: `features` and `settings`, as JSON.
+          input_dict: artifacts `model` and `examples`; also `evaluation`, if the served scores are
+            compared with the Evaluator's metrics.
+          output_dict: artifact `blessing`.
+          exec_properties: `features` and `settings` as JSON.
         """
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         folder = Path(blessing.uri)
@@ -64,47 +65,44 @@ class InfraCheckExecutor(BaseExecutor):
         (model,) = input_dict["model"]
         (examples,) = input_dict["examples"]
         features = Features.model_validate_json(exec_properties["features"])
-        rehearsal = process.take(candidate(model.uri, examples.uri, features, settings))
+        dry_run = process.claim(candidate(model.uri, examples.uri, features, settings))
         try:
-            found = rehearsal.finish()
+            report = dry_run.finish()
             stamped = Path(path_utils.stamped_model_path(str(folder)))
             folder.mkdir(parents=True, exist_ok=True)
-            _write_curves(folder, rehearsal.folder / ANSWERS_FILE)
-            if found.passed:
-                shutil.copytree(rehearsal.folder / MODEL_FOLDER, stamped)
-                answers = np.load(rehearsal.folder / ANSWERS_FILE)
-                found = found.but_for(
-                    *_against_evaluator(answers, input_dict.get("evaluation", [])),
-                    *_copied(stamped, found),
+            _write_curves(folder, dry_run.folder / ANSWERS_FILE)
+            if report.passed:
+                shutil.copytree(dry_run.folder / MODEL_FOLDER, stamped)
+                answers = np.load(dry_run.folder / ANSWERS_FILE)
+                report = report.with_problems(
+                    *_metric_problems(answers, input_dict.get("evaluation", [])),
+                    *_copy_problems(stamped, report),
                 )
-            if found.passed and settings.docker_image:
-                rows = _first_rows(rehearsal.candidate)
+            if report.passed and settings.docker_image:
+                rows = _first_rows(dry_run.candidate)
                 scores = answers["scores"][: len(rows)]
-                found = docker.check(stamped, rows, scores, found, settings.docker_image)
+                report = docker.check(stamped, rows, scores, report, settings.docker_image)
         finally:
-            rehearsal.end()
-        (folder / REPORT_FILE).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (folder / ("INFRA_BLESSED" if found.passed else "INFRA_NOT_BLESSED")).touch()
-        blessing.set_int_custom_property(properties.BLESSED, int(found.passed))
-        # The Evaluator's blessing says it so too: what was judged.
+            dry_run.close()
+        (folder / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / ("INFRA_BLESSED" if report.passed else "INFRA_NOT_BLESSED")).touch()
+        blessing.set_int_custom_property(properties.BLESSED, int(report.passed))
+        # The Evaluator's blessing names its model by the same property.
         blessing.set_int_custom_property(properties.CURRENT_MODEL_ID, model.id)
-        if found.passed:
+        if report.passed:
             blessing.set_int_custom_property(properties.HAS_MODEL, 1)
-            # Pusher publishes these very files.
-            verify.remember(found.model_id)
+            # Pusher publishes the same files, so it need not load them again.
+            verify.remember(report.model_id)
 
 
 def candidate(model: str, examples: str, features: Features, settings: InfraSettings) -> Candidate:
-    """Say what to rehearse.
+    """Return the candidate of a dry run.
 
     Args:
       model: uri of the Trainer's artifact.
       examples: uri of ExampleGen's artifact.
-      features: what the model learns from.
-      settings: of the check.
-
-    Returns:
-      What `process` takes.
+      features: label and inputs of the model.
+      settings: settings of the check.
     """
     split = Path(examples, f"Split-{EVAL_SPLIT}")
     return Candidate(
@@ -122,7 +120,7 @@ def candidate(model: str, examples: str, features: Features, settings: InfraSett
 
 
 def _write_curves(folder: Path, answers_file: Path) -> None:
-    """Write what the report draws, also of a model that was too slow or too large to serve."""
+    """Write the curves for the run's report, also for a model that is too slow or too large."""
     if not answers_file.exists():
         return
     answers = np.load(answers_file)
@@ -132,17 +130,17 @@ def _write_curves(folder: Path, answers_file: Path) -> None:
         (folder / CURVES_FILE).write_text(json.dumps(curves), encoding="utf-8")
 
 
-def _against_evaluator(answers: Any, evaluations: list[Any]) -> list[str]:
-    """Compare what was served with what the Evaluator measured on the same rows."""
+def _metric_problems(answers: Any, evaluations: list[Any]) -> list[str]:
+    """Compare the metrics of the served scores with the Evaluator's on the same rows."""
     if not evaluations or not answers["scores"].size:
         return []
-    judged = evaluation.load(evaluations[0].uri).candidate[evaluation.OVERALL]
+    evaluated = evaluation.load(evaluations[0].uri).candidate[evaluation.OVERALL]
     served = binary_metrics.measure(answers["labels"], answers["scores"])
     return [
         f"served scores have {name} {served[name]:.6g} on the eval split, "
-        f"the Evaluator measured {judged[name]:.6g}"
-        for name in sorted(served.keys() & judged.keys())
-        if not np.isclose(served[name], judged[name], rtol=_TOLERANCE, atol=0, equal_nan=True)
+        f"the Evaluator measured {evaluated[name]:.6g}"
+        for name in sorted(served.keys() & evaluated.keys())
+        if not np.isclose(served[name], evaluated[name], rtol=_TOLERANCE, atol=0, equal_nan=True)
     ]
 
 
@@ -150,9 +148,9 @@ def _first_rows(candidate: Candidate) -> list[bytes]:
     return list(tfrecords.read(candidate.examples[:1], _DOCKER_ROWS))
 
 
-def _copied(stamped: Path, found: Report) -> list[str]:
-    same = manifest.model_id(model_files.hash_files(stamped)) == found.model_id
-    return [] if same else [f"{stamped} is not what was served; look at the disk"]
+def _copy_problems(stamped: Path, report: Report) -> list[str]:
+    same = manifest.model_id(model_files.hash_files(stamped)) == report.model_id
+    return [] if same else [f"{stamped} differs from the files that were served; check the disk"]
 
 
 class _InfraCheckSpec(ComponentSpec):
@@ -169,14 +167,15 @@ class _InfraCheckSpec(ComponentSpec):
 
 
 class InfraCheck(BaseComponent):
-    """Find out whether a candidate can really be served, before Pusher publishes it.
+    """Check that a candidate can be served before Pusher publishes it.
 
     Args:
-      model: of the Trainer.
-      examples: of ExampleGen; the rows of the eval split are sent.
-      evaluation: of the Evaluator, whose metrics what is served must have too; None for none.
-      features: what the model learns from.
-      settings: rows and limits.
+      model: channel of the Trainer.
+      examples: channel of ExampleGen; InfraCheck sends the rows of the eval split.
+      evaluation: channel of the Evaluator, whose metrics the served scores must match; None to skip
+        the comparison.
+      features: label and inputs of the model.
+      settings: number of rows and limits.
     """
 
     SPEC_CLASS = _InfraCheckSpec

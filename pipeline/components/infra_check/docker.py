@@ -1,4 +1,4 @@
-"""Serve a candidate with the real TensorFlow Serving, where there is a Docker engine."""
+"""Serve a candidate with the real TensorFlow Serving if a Docker engine is available."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.components.infra_check.rehearsal import SCORES, TOLERANCE
+from pipeline.components.infra_check.dry_run import SCORES, TOLERANCE
 from pipeline.components.infra_check.report import Report
 from serving.validation.inputs import DEFAULT
 
@@ -25,7 +25,7 @@ _NAME = "candidate"
 _REST_PORT = "8501"
 _POLL_SECONDS = 0.2
 
-# TensorFlow Serving's own, without any model.
+# TensorFlow Serving needs this much memory without a model.
 _SERVER_MEMORY_BYTES = 512 * 10**6
 
 
@@ -34,25 +34,27 @@ class _Problem(Exception):
 
 
 def check(
-    model: Path, rows: Sequence[bytes], scores: npt.NDArray[Any], found: Report, image: str
+    model: Path, rows: Sequence[bytes], scores: npt.NDArray[Any], report: Report, image: str
 ) -> Report:
-    """Let TensorFlow Serving load a candidate and answer real rows.
+    """Load a candidate in TensorFlow Serving and compare its scores for real rows.
 
     Args:
-      model: the SavedModel's folder.
+      model: folder of the SavedModel.
       rows: serialized examples.
-      scores: what a session answered to them.
-      found: the report so far.
-      image: of tensorflow/serving.
+      scores: a TensorFlow session's scores for the rows.
+      report: the report so far.
+      image: name of a tensorflow/serving image.
 
     Returns:
-      The report with what came of it; it says so when there is no Docker engine.
+      The report with the server's problems; without a Docker engine it states that there is none.
     """
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "info"], capture_output=True).returncode != 0:
-        return found.model_copy(update={"server": f"{found.server}; no Docker engine for {image}"})
-    deadline = time.monotonic() + found.limits.seconds
-    memory = found.limits.memory_bytes + _SERVER_MEMORY_BYTES
+        return report.model_copy(
+            update={"server": f"{report.server}; no Docker engine for {image}"}
+        )
+    deadline = time.monotonic() + report.limits.seconds
+    memory = report.limits.memory_bytes + _SERVER_MEMORY_BYTES
     try:
         with _container(docker, model, image, memory) as (container, address):
             _wait(docker, container, address, deadline)
@@ -62,16 +64,18 @@ def check(
             }
             answer = _call(f"{address}:predict", deadline, body)
     except (_Problem, OSError, ValueError) as error:
-        return found.but_for(f"{image}: {error}")
-    found = found.model_copy(update={"server": image})
+        return report.with_problems(f"{image}: {error}")
+    report = report.model_copy(update={"server": image})
     served = np.array(_scores(answer.get("outputs")), np.float64).reshape(-1)
     if served.shape != scores.shape or not np.allclose(served, scores, rtol=0, atol=TOLERANCE):
-        return found.but_for(f"{image}: its scores differ from those of a TensorFlow session")
-    return found
+        return report.with_problems(
+            f"{image}: its scores differ from those of a TensorFlow session"
+        )
+    return report
 
 
 def _scores(outputs: Any) -> Any:
-    # With a single output TF Serving leaves its name out.
+    # TensorFlow Serving omits the name of a single output.
     return outputs.get(SCORES, []) if isinstance(outputs, dict) else outputs
 
 
@@ -91,16 +95,16 @@ def _container(docker: str, model: Path, image: str, memory: int) -> Iterator[tu
         subprocess.run([docker, "rm", "--force", container], capture_output=True, check=False)
 
 
-def _run(docker: str, *words: str) -> str:
-    done = subprocess.run([docker, *words], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise _Problem(f"docker {words[0]} failed: {lines[-1]}")
-    return done.stdout.strip()
+def _run(docker: str, *args: str) -> str:
+    result = subprocess.run([docker, *args], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        lines = result.stderr.strip().splitlines() or ["no message"]
+        raise _Problem(f"docker {args[0]} failed: {lines[-1]}")
+    return result.stdout.strip()
 
 
 def _wait(docker: str, container: str, address: str, deadline: float) -> None:
-    """Wait until the model can be called."""
+    """Wait until the model is available."""
     while time.monotonic() < deadline:
         try:
             (status,) = _call(address, deadline)["model_version_status"]
@@ -108,7 +112,7 @@ def _wait(docker: str, container: str, address: str, deadline: float) -> None:
                 return
             if status["status"].get("error_code", "OK") != "OK":
                 raise _Problem(f"the model cannot be loaded: {status['status']['error_message']}")
-        except (OSError, KeyError):  # the server is not there yet, or has not seen the model
+        except (OSError, KeyError):  # the server has not started, or has not listed the model
             if _run(docker, "inspect", "--format", "{{.State.Running}}", container) != "true":
                 last = _run(docker, "logs", "--tail", "1", container)
                 raise _Problem(f"the server ended: {last}") from None
@@ -120,8 +124,10 @@ def _call(address: str, deadline: float, body: Any = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
     try:
-        with urllib.request.urlopen(request, timeout=max(0.1, deadline - time.monotonic())) as got:
-            return dict(json.load(got))
+        with urllib.request.urlopen(
+            request, timeout=max(0.1, deadline - time.monotonic())
+        ) as reply:
+            return dict(json.load(reply))
     except urllib.error.HTTPError as error:
         if body is None:
             raise

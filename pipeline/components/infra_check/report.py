@@ -1,4 +1,4 @@
-"""What InfraCheck found, and the limits that it held a model to."""
+"""InfraCheck's report and the limits of a model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pydantic import Field
 from pipeline.settings.base import Frozen
 
 REPORT_FILE = "report.json"
-# Of the served scores, for drawing: what `models.tasks.binary_metrics.curves` returns.
+# Curves of the served scores for the run's report, from `models.tasks.binary_metrics.curves`.
 CURVES_FILE = "curves.json"
 
 # Of the InfraBlessing, as TFX's InfraValidator has them and as Pusher reads them.
 
 
 class Limits(Frozen):
-    """What a model may take.
+    """The limits of a model that is served.
 
     Args:
-      load_seconds: to be loaded.
-      memory_bytes: that loading and calling it add to a process.
-      latency_ms: 99th percentile of a request with one row.
-      seconds: for the whole rehearsal.
+      load_seconds: maximum seconds to load the model.
+      memory_bytes: maximum bytes that loading and calling the model adds to a process.
+      latency_ms: maximum 99th percentile of the milliseconds for a request with one row.
+      seconds: maximum seconds of the whole dry run.
     """
 
     load_seconds: float
@@ -32,26 +32,31 @@ class Limits(Frozen):
 
 
 class Latency(Frozen):
-    """Milliseconds that a request with one row takes: median and 99th percentile."""
+    """The milliseconds that a request with one row takes.
+
+    Args:
+      p50: median.
+      p99: 99th percentile.
+    """
 
     p50: float
     p99: float
 
 
 class Report(Frozen):
-    """What came of a rehearsal.
+    """The result of a dry run.
 
     Args:
-      problems: why the model is not fit to serve; none when it is.
-      model_id: of the files that were loaded, warm-up requests included.
-      rows: of the eval split, all sent to `serving_default`.
-      rows_each: of these, sent to every other signature too.
-      load_seconds: that loading took.
-      memory_bytes: that loading and calling it added to the process.
-      latency_ms: by signature.
-      warmup_requests: that were written into the model.
-      limits: that the model was held to.
-      server: what served it.
+      problems: reasons why the model is not fit to serve; default none.
+      model_id: hash of the loaded files, warm-up requests included; default "".
+      rows: number of rows of the eval split, all sent to `serving_default`; default 0.
+      rows_each: number of these rows that were sent to every other signature too; default 0.
+      load_seconds: seconds that loading took; default 0.
+      memory_bytes: bytes that loading and calling added to the process; default 0.
+      latency_ms: latency by signature; default none.
+      warmup_requests: number of warm-up requests written into the model; default 0.
+      limits: limits of the model.
+      server: name of the server; default a TensorFlow session.
     """
 
     problems: tuple[str, ...] = ()
@@ -70,16 +75,20 @@ class Report(Frozen):
         """Whether the model is fit to serve."""
         return not self.problems
 
-    def but_for(self, *problems: str) -> Report:
-        """Return the report with further problems."""
+    def with_problems(self, *problems: str) -> Report:
+        """Return the report with further problems.
+
+        Args:
+          *problems: reasons why the model is not fit to serve.
+        """
         return self.model_copy(update={"problems": (*self.problems, *problems)})
 
     def in_words(self) -> str:
-        """Say what was found, in a line."""
+        """Return the report as one line."""
         if self.problems:
             more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
             return f"not fit to serve: {self.problems[0]}{more}"
-        slowest = max((each.p99 for each in self.latency_ms.values()), default=0.0)
+        slowest = max((latency.p99 for latency in self.latency_ms.values()), default=0.0)
         return (
             f"{self.rows:,} rows served, {self.rows_each:,} by all "
             f"{len(self.latency_ms)} signatures; "
@@ -89,5 +98,9 @@ class Report(Frozen):
 
 
 def read(folder: Path) -> Report:
-    """Read the report in the folder of an InfraBlessing that InfraCheck wrote."""
+    """Read InfraCheck's report.
+
+    Args:
+      folder: folder of an InfraBlessing artifact, or of a dry run.
+    """
     return Report.model_validate_json((folder / REPORT_FILE).read_bytes())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.features import Features
-from pipeline.components.infra_check.rehearsal import Candidate, Request
+from pipeline.components.infra_check.dry_run import Candidate, Request
 from pipeline.components.infra_check.report import Limits
 from tests.serving.tiny import export
 
@@ -40,10 +40,10 @@ MakeRequest = Callable[..., Request]
 
 @pytest.fixture
 def request_(examples: tuple[Path, ...], tmp_path: Path) -> MakeRequest:
-    """Make a request to rehearse a model."""
+    """Make the request for a dry run of a model."""
 
     def make(model: Path, **limits: float) -> Request:
-        folder = tmp_path / "rehearsal"
+        folder = tmp_path / "dry_run"
         folder.mkdir()
         return Request(**dict(candidate(model, examples, **limits)), folder=folder)
 
@@ -51,7 +51,7 @@ def request_(examples: tuple[Path, ...], tmp_path: Path) -> MakeRequest:
 
 
 def candidate(model: Path, examples: tuple[Path, ...], **limits: float) -> Candidate:
-    """Say what to rehearse."""
+    """Return the candidate of a dry run."""
     return Candidate(
         model=model,
         examples=examples,
@@ -63,7 +63,7 @@ def candidate(model: Path, examples: tuple[Path, ...], **limits: float) -> Candi
 
 @pytest.fixture(scope="session")
 def good_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small SavedModel without a fault."""
+    """A small correct SavedModel."""
     return export(tmp_path_factory.mktemp("good") / "model")
 
 

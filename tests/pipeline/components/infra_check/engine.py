@@ -1,7 +1,8 @@
-"""A stand-in for the `docker` command: containers that are processes of this machine.
+"""A stand-in for the `docker` command: its containers are processes of this machine.
 
-It takes the words that Taxiway says to Docker, and serves the mounted model over the part of TF
-Serving's REST interface that it calls. State is a folder named by TAXIWAY_TEST_ENGINE.
+It accepts the arguments that Taxiway passes to Docker, and serves the mounted model over the part
+of TensorFlow Serving's REST interface that Taxiway calls. TAXIWAY_TEST_ENGINE names the folder of
+its state.
 """
 
 from __future__ import annotations
@@ -21,41 +22,41 @@ from typing import Any
 STATE = "TAXIWAY_TEST_ENGINE"
 
 
-def _main(words: list[str]) -> int:
+def _main(args: list[str]) -> int:
     state = Path(os.environ[STATE])
-    command = words[0]
+    command = args[0]
     if command == "info":
         return int((state / "down").exists())
     if command == "run":
-        (state / "words.json").write_text(json.dumps(words))
-        if words[-1].endswith(":missing"):
+        (state / "args.json").write_text(json.dumps(args))
+        if args[-1].endswith(":missing"):
             print("Unable to find image", file=sys.stderr)
             return 125
-        options = {word: words[place + 1] for place, word in enumerate(words[:-1])}
+        options = {arg: args[index + 1] for index, arg in enumerate(args[:-1])}
         mount = dict(part.partition("=")[::2] for part in options["--mount"].split(","))
         assert mount["target"] == "/models/candidate/1" and "readonly" in mount
         assert options["--env"] == "MODEL_NAME=candidate"
         log = (state / "log").open("w")
         server = subprocess.Popen(
-            [sys.executable, __file__, "serve", mount["source"], words[-1]],
+            [sys.executable, __file__, "serve", mount["source"], args[-1]],
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         print(server.pid)
     elif command == "serve":
-        _serve(state, Path(words[1]), words[2])
+        _serve(state, Path(args[1]), args[2])
     elif command == "port":
         while not (state / "port").exists():
             time.sleep(0.01)
         print(f"127.0.0.1:{(state / 'port').read_text()}")
     elif command == "inspect":
-        lines = Path(f"/proc/{words[-1]}/stat")
+        lines = Path(f"/proc/{args[-1]}/stat")
         print(str(lines.exists() and lines.read_text().split()[2] != "Z").lower())
     elif command == "logs":
         print((state / "log").read_text().splitlines()[-1])
     elif command == "rm":
         (state / "port").unlink()
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(words[-1]), signal.SIGKILL)
+            os.kill(int(args[-1]), signal.SIGKILL)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What InfraCheck makes of a run's real candidate."""
+"""InfraCheck's decision on the candidate of a run."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from tests.conftest import PROJECT, Run, taxiway
 
 
 def test_every_row_was_served_and_some_by_every_signature(flights_run: Run) -> None:
-    found = report.read(flights_run.artifact("InfraCheck", "blessing"))
-    assert (found.problems, found.rows, found.rows_each) == ((), 23_611, 1_000)
-    assert sorted(found.latency_ms) == [
+    result = report.read(flights_run.artifact("InfraCheck", "blessing"))
+    assert (result.problems, result.rows, result.rows_each) == ((), 23_611, 1_000)
+    assert sorted(result.latency_ms) == [
         "serving_default", "serving_tensors", "transform_features", "transformed",
     ]  # fmt: skip
     decisions = {step["name"]: step["decision"] for step in flights_run.result["steps"]}
-    said = "23,611 rows served, 1,000 by all 4 signatures; loads in "
-    assert decisions["InfraCheck"].startswith(said)
+    summary = "23,611 rows served, 1,000 by all 4 signatures; loads in "
+    assert decisions["InfraCheck"].startswith(summary)
 
 
 def test_what_was_checked_is_what_is_published(flights_run: Run) -> None:
-    found = report.read(flights_run.artifact("InfraCheck", "blessing"))
+    result = report.read(flights_run.artifact("InfraCheck", "blessing"))
     published = Path(flights_run.result["model_dir"])
     manifest = json.loads((published / "taxiway.json").read_text())
-    assert manifest["model_id"] == found.model_id
+    assert manifest["model_id"] == result.model_id
     assert manifest["infra_blessing"]["blessed"] is True
     import tensorflow as tf
 
-    assert len(inputs.warmup(tf, published)) == found.warmup_requests == 6
+    assert len(inputs.warmup(tf, published)) == result.warmup_requests == 6
 
 
 def _artifact(kind: Any, uri: Path) -> list[Any]:
@@ -90,11 +90,11 @@ def test_a_model_past_a_limit_is_not_published(flights_run: Run, tmp_path: Path)
         f'workspace = "{flights_run.workspace}"\nfeatures = "{PROJECT}/models/flights.toml"\n'
         f'schema_file = "{PROJECT}/schema/schema.pbtxt"\n[infra]\nmax_latency_ms = 0.001\n'
     )
-    words = ("run", "--span", "201302", "--window", "1", "--settings", tmp_path / "taxiway.toml")
-    refused = taxiway(*words)
+    args = ("run", "--span", "201302", "--window", "1", "--settings", tmp_path / "taxiway.toml")
+    refused = taxiway(*args)
     assert refused.returncode == 4, refused.stdout + refused.stderr
     assert re.search(r"  transformed: 1 in 100 requests takes [\d.]+ ms", refused.stderr)
-    assert "wanted (infra.max_latency_ms)\n" in refused.stderr
+    assert "; the maximum is 0.001 ms (infra.max_latency_ms)\n" in refused.stderr
     assert "Next   correct the model, or change the limits under [infra]\n" in refused.stderr
     assert "Stopped: the model cannot be served, nothing was published:\n" in refused.stderr
     [page] = re.findall(r"^Report (.*)$", refused.stderr, re.MULTILINE)

@@ -16,7 +16,7 @@ from pipeline.components.infra_check.report import Report
 from tests.pipeline.components.infra_check import engine
 from tests.pipeline.components.infra_check.conftest import LIMITS
 
-_FOUND = Report(limits=LIMITS.model_copy(update={"seconds": 30}))
+_REPORT = Report(limits=LIMITS.model_copy(update={"seconds": 30}))
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def scores(good_model: Path, rows: list[bytes]) -> np.ndarray:
 def test_the_server_answers_as_a_session_does(
     good_model: Path, rows: list[bytes], scores: np.ndarray, state: Path
 ) -> None:
-    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.19.1")
-    assert (found.problems, found.server) == ((), "tensorflow/serving:2.19.1")
-    words = json.loads((state / "words.json").read_text())
-    assert words[words.index("--publish") + 1] == "127.0.0.1::8501"
-    assert words[words.index("--memory") + 1] == "1512000000b"
+    report = docker.check(good_model, rows, scores, _REPORT, "tensorflow/serving:2.19.1")
+    assert (report.problems, report.server) == ((), "tensorflow/serving:2.19.1")
+    args = json.loads((state / "args.json").read_text())
+    assert args[args.index("--publish") + 1] == "127.0.0.1::8501"
+    assert args[args.index("--memory") + 1] == "1512000000b"
     assert not (state / "port").exists(), "the container is removed"
 
 
@@ -76,14 +76,14 @@ def test_what_the_server_refuses_is_a_problem(
     state: Path,
 ) -> None:
     image = f"tensorflow/serving:{tag}"
-    found = docker.check(good_model, rows, scores, _FOUND, image)
-    assert found.problems == (f"{image}: {problem}",)
+    report = docker.check(good_model, rows, scores, _REPORT, image)
+    assert report.problems == (f"{image}: {problem}",)
 
 
 def test_without_an_engine_the_report_says_so(
     good_model: Path, rows: list[bytes], scores: np.ndarray, state: Path
 ) -> None:
     (state / "down").touch()
-    found = docker.check(good_model, rows, scores, _FOUND, "tensorflow/serving:2.19.1")
-    assert found.passed
-    assert found.server == "TensorFlow session; no Docker engine for tensorflow/serving:2.19.1"
+    report = docker.check(good_model, rows, scores, _REPORT, "tensorflow/serving:2.19.1")
+    assert report.passed
+    assert report.server == "TensorFlow session; no Docker engine for tensorflow/serving:2.19.1"

@@ -1,4 +1,4 @@
-"""Serving a candidate with real rows before anybody else does."""
+"""Dry runs of candidates with real rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.components.infra_check import process
-from pipeline.components.infra_check.rehearsal import ANSWERS_FILE, MODEL_FOLDER, rehearse
+from pipeline.components.infra_check.dry_run import ANSWERS_FILE, MODEL_FOLDER, run
 from serving.store import manifest, model_files
 from serving.validation import inputs, model_check
 from tests.pipeline.components.infra_check.conftest import (
@@ -26,11 +26,11 @@ from tests.serving.tiny import export, hang
 
 def test_a_good_model_passes(good_model: Path, request_: MakeRequest) -> None:
     request = request_(good_model)
-    report = rehearse(request)
+    report = run(request)
     assert (report.problems, report.passed, report.rows) == ((), True, 40)
     # `transformed` needs what `transform_features` returns, and this model has none.
     assert list(report.latency_ms) == ["serving_default", "serving_tensors"]
-    assert all(0 < each.p50 <= each.p99 for each in report.latency_ms.values())
+    assert all(0 < latency.p50 <= latency.p99 for latency in report.latency_ms.values())
     assert report.load_seconds > 0
     answers = np.load(request.folder / ANSWERS_FILE)
     assert answers["labels"].tolist() == [0, 1] * 20
@@ -43,7 +43,7 @@ def test_a_good_model_gets_warm_up_requests_of_real_rows(
     import tensorflow as tf
 
     request = request_(good_model)
-    report = rehearse(request)
+    report = run(request)
     model = request.folder / MODEL_FOLDER
     warmup = inputs.warmup(tf, model)
     assert report.warmup_requests == len(warmup) == 4
@@ -87,7 +87,7 @@ def test_a_bad_answer_to_real_rows_is_found(
     request_: MakeRequest,
     tmp_path: Path,
 ) -> None:
-    report = rehearse(request_(export(tmp_path / "model", finish=finish)))
+    report = run(request_(export(tmp_path / "model", finish=finish)))
     assert not report.passed
     assert re.match(problem, report.problems[0])
     assert report.in_words().startswith(f"not fit to serve: {report.problems[0]}")
@@ -113,14 +113,14 @@ def test_an_unknown_operation_is_found(
     graph = (model / "saved_model.pb").read_bytes()
     (model / "saved_model.pb").write_bytes(graph.replace(b"Sigmoid", b"Sigmund"))
     (model / "fingerprint.pb").unlink()
-    report = rehearse(request_(model))
+    report = run(request_(model))
     assert "Op type not registered 'Sigmund'" in report.problems[0]
 
 
 def test_a_model_without_a_graph_is_found(request_: MakeRequest, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "fingerprint.pb").touch()
-    report = rehearse(request_(tmp_path / "model"))
+    report = run(request_(tmp_path / "model"))
     assert "not a SavedModel" in report.problems[0]
 
 
@@ -131,7 +131,7 @@ def test_a_link_out_of_the_model_is_not_followed(
     shutil.copytree(good_model, model)
     (model / "assets" / "secret").symlink_to("/etc/hostname")
     request = request_(model)
-    report = rehearse(request)
+    report = run(request)
     assert report.problems == (
         f"{model}/assets/secret: expected a file or a folder, got a symbolic link",
     )
@@ -143,12 +143,12 @@ def test_a_link_out_of_the_model_is_not_followed(
     [
         (
             "load_seconds",
-            r"loading takes \d+\.\d s, at most 1e-06 s wanted \(infra\.max_load_seconds\)",
+            r"loading takes \d+\.\d s; the maximum is 1e-06 s \(infra\.max_load_seconds\)",
         ),
         (
             "latency_ms",
-            r"serving_tensors: 1 in 100 requests takes \d+\.\d ms or longer, "
-            r"at most 1e-06 ms wanted \(infra\.max_latency_ms\)",
+            r"serving_tensors: 1 in 100 requests takes \d+\.\d ms or longer; "
+            r"the maximum is 1e-06 ms \(infra\.max_latency_ms\)",
         ),
     ],
     ids=["loading", "answering"],
@@ -156,7 +156,7 @@ def test_a_link_out_of_the_model_is_not_followed(
 def test_a_model_past_a_limit_is_refused(
     limit: str, problem: str, good_model: Path, request_: MakeRequest
 ) -> None:
-    report = rehearse(request_(good_model, **{limit: 1e-6}))
+    report = run(request_(good_model, **{limit: 1e-6}))
     assert re.fullmatch(problem, report.problems[-1])
     assert not report.passed
 
@@ -164,18 +164,20 @@ def test_a_model_past_a_limit_is_refused(
 def test_a_model_past_the_limit_of_memory_is_refused(
     good_model: Path, examples: tuple[Path, ...]
 ) -> None:
-    rehearsal = process.take(candidate(good_model, examples, memory_bytes=1))
-    problems = rehearsal.finish().problems
-    rehearsal.end()
-    assert any("it takes more than 0 MB of memory (infra.max_memory_mb)" in p for p in problems)
+    dry_run = process.claim(candidate(good_model, examples, memory_bytes=1))
+    problems = dry_run.finish().problems
+    dry_run.close()
+    assert any(
+        "the model takes more than 0 MB of memory (infra.max_memory_mb)" in p for p in problems
+    )
 
 
 def test_a_model_that_hangs_is_refused(examples: tuple[Path, ...], tmp_path: Path) -> None:
     model = export(tmp_path / "model", finish=hang)
-    rehearsal = process.take(candidate(model, examples, seconds=0.3))
-    problems = rehearsal.finish().problems
-    folder = rehearsal.folder
-    rehearsal.end()
+    dry_run = process.claim(candidate(model, examples, seconds=0.3))
+    problems = dry_run.finish().problems
+    folder = dry_run.folder
+    dry_run.close()
     assert problems == ("the model cannot be served: not loaded and called within 0.3 s",)
     assert not folder.exists()
 
@@ -191,25 +193,25 @@ def test_a_model_that_takes_the_machines_memory_is_stopped(
         return {"scores": scores * tf.reduce_min(tf.sort(wide))}
 
     model = export(tmp_path / "model", finish=finish)
-    rehearsal = process.take(candidate(model, examples, memory_bytes=300 * 10**6))
-    problems = rehearsal.finish().problems
-    rehearsal.end()
-    assert problems == ("it takes more than 300 MB of memory (infra.max_memory_mb)",)
+    dry_run = process.claim(candidate(model, examples, memory_bytes=300 * 10**6))
+    problems = dry_run.finish().problems
+    dry_run.close()
+    assert problems == ("the model takes more than 300 MB of memory (infra.max_memory_mb)",)
 
 
-def test_a_rehearsal_that_goes_on_is_taken_for_the_same_candidate(
+def test_a_started_dry_run_is_claimed_for_the_same_candidate(
     good_model: Path, examples: tuple[Path, ...], request_: MakeRequest
 ) -> None:
-    asked = candidate(good_model, examples)
-    process.begin(asked)
-    [under_way] = process._under_way
-    other = process.take(candidate(good_model, examples[:1], seconds=0.1))
-    other.end()
-    assert other is not under_way
-    assert process.take(asked) is under_way
-    assert process._under_way == []
-    report = under_way.finish()
+    same = candidate(good_model, examples)
+    process.start(same)
+    [started] = process._dry_runs
+    other = process.claim(candidate(good_model, examples[:1], seconds=0.1))
+    other.close()
+    assert other is not started
+    assert process.claim(same) is started
+    assert process._dry_runs == []
+    report = started.finish()
     assert report.passed
-    assert report.model_id == rehearse(request_(good_model)).model_id, "the same in each process"
-    assert json.loads((under_way.folder / "report.json").read_text())["rows"] == 40
-    under_way.end()
+    assert report.model_id == run(request_(good_model)).model_id, "the same in every process"
+    assert json.loads((started.folder / "report.json").read_text())["rows"] == 40
+    started.close()

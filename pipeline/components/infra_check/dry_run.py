@@ -1,8 +1,8 @@
-"""Serve a candidate with real rows, in this process.
+"""Serve a candidate with real rows in this process.
 
-`python -m pipeline.components.infra_check.rehearsal` reads a request from standard input, copies
-the model, writes warm-up requests into the copy, loads it as TF Serving would, and sends rows
-through each signature.
+`python -m pipeline.components.infra_check.dry_run` reads a request from standard input, copies the
+model, writes warm-up requests into the copy, loads it as TensorFlow Serving does, and sends rows to
+every signature.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ANSWERS_FILE = "answers.npz"
 
 SCORES = "scores"
 
-# Scores of the same row, float32 from 0 to 1, by another way through the same graph.
+# Another signature computes the same float32 score in another way, so the last digits differ.
 TOLERANCE = 1e-5
 
 _BATCH = 1024
@@ -44,14 +44,14 @@ _LOOK_SECONDS = 0.02
 
 
 class Candidate(BaseModel):
-    """What to rehearse.
+    """A model and the rows to send to it.
 
     Args:
-      model: the candidate's folder.
+      model: folder of the candidate.
       examples: TFRecord files of the eval split.
-      features: what the model learns from.
-      rows: that go through every signature; all go through `serving_default`.
-      limits: for the model.
+      features: label and inputs of the model.
+      rows: number of rows for every signature; `serving_default` gets all rows.
+      limits: limits of the model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -64,35 +64,37 @@ class Candidate(BaseModel):
 
 
 class Request(Candidate):
-    """What to rehearse, and where.
+    """A candidate and the folder for the results.
 
     Args:
-      folder: where the copy of the model, the report and the answers go.
+      folder: folder for the copy of the model, the report and the scores.
     """
 
     folder: Path
 
 
-class _Rehearsal:
+class _Calls:
+    """The calls of a loaded model with real rows."""
+
     def __init__(self, request: Request, rows: _Rows, servable: model_check.Servable) -> None:
         self._request = request
         self._rows = rows
         self._servable = servable
-        self._few = rows.first(request.rows)
+        self._first_rows = rows.first(request.rows)
         self.latency: dict[str, Latency] = {}
         self.scores: npt.NDArray[Any] = np.empty(0, np.float32)
 
     def problems(self) -> Iterator[str]:
-        """Send rows through each signature, and yield what is wrong with the answers."""
+        """Send rows to every signature, and yield the problems of its outputs."""
         expected: npt.NDArray[Any] | None = None
         for name, feed in self._feeds():
-            answers = self._servable.answer(name, feed)
-            wrong = list(_of_rows(name, answers, len(self._few)))
+            outputs = self._servable.answer(name, feed)
+            problems = list(_shape_problems(name, outputs, len(self._first_rows)))
             self.latency[name], singles = self._one_by_one(name, feed)
-            scores = answers[SCORES].reshape(-1) if SCORES in answers else np.empty(0)
-            wrong += _of_scores(name, scores)
-            yield from wrong
-            if wrong or SCORES not in answers:
+            scores = outputs[SCORES].reshape(-1) if SCORES in outputs else np.empty(0)
+            problems += _score_problems(name, scores)
+            yield from problems
+            if problems or SCORES not in outputs:
                 continue
             yield from _differences(f"{name} of one row", singles[SCORES], scores)
             if expected is None:
@@ -103,57 +105,57 @@ class _Rehearsal:
             yield from self._all_rows()
 
     def _feeds(self) -> Iterator[tuple[str, Mapping[str, npt.NDArray[Any]]]]:
-        """Yield each signature that rows fit, `serving_default` first, with its inputs."""
+        """Yield the signatures that real rows fit with their inputs, `serving_default` first."""
         features, columns = self._request.features, None
         for name in sorted(self._servable.signatures, key=lambda name: (name != DEFAULT, name)):
             inputs = self._servable.inputs(name)
             if inputs.keys() == {requests.EXAMPLES}:
-                feed = requests.examples(self._few)
+                feed = requests.examples(self._first_rows)
                 if name == "transform_features":
                     columns = self._servable.answer(name, feed)
                 yield name, feed
             elif inputs.keys() <= set(features.inputs):
-                yield name, requests.tensors(self._few, inputs)
+                yield name, requests.tensors(self._first_rows, inputs)
             elif name == "transformed" and columns is not None:
                 yield name, requests.matrix(columns, features)
 
     def _one_by_one(
         self, name: str, feed: Mapping[str, npt.NDArray[Any]]
     ) -> tuple[Latency, dict[str, npt.NDArray[Any]]]:
-        milliseconds, answers = [], []
-        for row in range(min(_SINGLE_ROWS, len(self._few))):
+        milliseconds, outputs = [], []
+        for row in range(min(_SINGLE_ROWS, len(self._first_rows))):
             one = {key: value[row : row + 1] for key, value in feed.items()}
             began = time.perf_counter()
-            answers.append(self._servable.answer(name, one))
+            outputs.append(self._servable.answer(name, one))
             milliseconds.append((time.perf_counter() - began) * 1e3)
         p50, p99 = np.percentile(milliseconds, [50, 99])
-        together = {
-            key: np.concatenate([answer[key].reshape(-1) for answer in answers])
-            for key in answers[0]
+        joined = {
+            key: np.concatenate([output[key].reshape(-1) for output in outputs])
+            for key in outputs[0]
         }
-        return Latency(p50=p50, p99=p99), together
+        return Latency(p50=p50, p99=p99), joined
 
     def _all_rows(self) -> Iterator[str]:
-        """Send all rows through `serving_default`, for the comparison with the Evaluator."""
-        found = []
+        """Send all rows to `serving_default`, for the comparison with the Evaluator."""
+        scores = []
         for batch in self._rows.batches():
-            answers = self._servable.answer(DEFAULT, requests.examples(batch))
-            if SCORES not in answers:
+            outputs = self._servable.answer(DEFAULT, requests.examples(batch))
+            if SCORES not in outputs:
                 return
-            found.append(answers[SCORES].reshape(-1))
-        self.scores = np.concatenate(found)
-        yield from _of_scores(DEFAULT, self.scores)
+            scores.append(outputs[SCORES].reshape(-1))
+        self.scores = np.concatenate(scores)
+        yield from _score_problems(DEFAULT, self.scores)
 
 
-def _of_rows(name: str, answers: Mapping[str, Any], rows: int) -> Iterator[str]:
-    for key, value in answers.items():
+def _shape_problems(name: str, outputs: Mapping[str, Any], rows: int) -> Iterator[str]:
+    for key, value in outputs.items():
         if value.shape[:1] != (rows,):
             yield f"{name}: {key} has shape {value.shape} for {rows} rows"
         elif np.issubdtype(value.dtype, np.floating) and not np.isfinite(value).all():
             yield f"{name}: {key} is not finite for some real rows"
 
 
-def _of_scores(name: str, scores: npt.NDArray[Any]) -> Iterator[str]:
+def _score_problems(name: str, scores: npt.NDArray[Any]) -> Iterator[str]:
     outside = scores[~((scores >= 0) & (scores <= 1))]
     if outside.size:
         yield f"{name}: {outside.size:,} scores are not from 0 to 1, such as {outside[0]:g}"
@@ -169,7 +171,7 @@ def _differences(name: str, scores: npt.NDArray[Any], expected: npt.NDArray[Any]
 
 
 class _Rows:
-    """The rows of a split, read again each time, for no split is too large."""
+    """The rows of a split; a split may exceed memory, so every pass reads the files again."""
 
     def __init__(self, tf: Any, files: Sequence[Path]) -> None:
         self._tf = tf
@@ -188,19 +190,21 @@ class _Rows:
         with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
             examples = tf.compat.v1.placeholder(tf.string, [None])
             parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64)})
-            found = [session.run(parsed[name], {examples: batch}) for batch in self.batches()]
-        return np.concatenate(found)
+            labels = [session.run(parsed[name], {examples: batch}) for batch in self.batches()]
+        return np.concatenate(labels)
 
 
-def rehearse(request: Request) -> Report:
+def run(request: Request) -> Report:
     """Serve a candidate with real rows.
 
+    The request's folder then contains the copy of the model with warm-up requests, and the scores
+    and labels of all rows.
+
     Args:
-      request: what to rehearse.
+      request: the candidate and the folder.
 
     Returns:
-      What came of it. The copy of the model, with its warm-up requests, is then in the request's
-      folder, and so are the scores of all rows with their labels.
+      The report.
     """
     import tensorflow as tf
 
@@ -213,79 +217,79 @@ def rehearse(request: Request) -> Report:
         limits=request.limits,
     )
     try:
-        model_files.list_files(request.model)  # no links, which a copy would follow
+        model_files.list_files(request.model)  # refuses links, which a copy would follow
         shutil.copytree(request.model, model)
         report = report.model_copy(
             update={"warmup_requests": _write_warmup(model, rows.first(max(_WARMUP_BATCHES)))}
         )
     except DamagedModel as error:
-        return report.but_for(f"{error.where}: {error.what}")
+        return report.with_problems(f"{error.where}: {error.what}")
     except ValueError as error:
-        return report.but_for(str(error))
+        return report.with_problems(str(error))
     report = report.model_copy(
         update={"model_id": manifest.model_id(model_files.hash_files(model))}
     )
     before = _resident_bytes()
-    found: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
 
     def further(servable: model_check.Servable) -> list[str]:
-        rehearsal = _Rehearsal(request, rows, servable)
+        calls = _Calls(request, rows, servable)
         try:
-            problems = list(rehearsal.problems())
+            problems = list(calls.problems())
         except (tf.errors.OpError, ValueError) as error:
             problems = [f"a request with real rows fails: {error}".splitlines()[0]]
-        found.update(load_seconds=servable.load_seconds, latency_ms=rehearsal.latency)
-        np.savez(request.folder / ANSWERS_FILE, scores=rehearsal.scores, labels=labels)
+        measured.update(load_seconds=servable.load_seconds, latency_ms=calls.latency)
+        np.savez(request.folder / ANSWERS_FILE, scores=calls.scores, labels=labels)
         return problems
 
     problems = model_check.check(model, further=further)
-    found["memory_bytes"] = max(0, _peak_bytes() - before)
-    report = report.model_copy(update=found)
-    return report.but_for(*problems, *_past_limits(report))
+    measured["memory_bytes"] = max(0, _peak_bytes() - before)
+    report = report.model_copy(update=measured)
+    return report.with_problems(*problems, *_past_limits(report))
 
 
 def _write_warmup(model: Path, rows: Sequence[bytes]) -> int:
-    """Write requests of real rows for what clients call, so that nobody waits for the first."""
-    found: list[tuple[str, Mapping[str, Any]]] = []
+    """Write warm-up requests of real rows, because the first call of a signature is slow."""
+    feeds: list[tuple[str, Mapping[str, Any]]] = []
     for name, inputs in sorted(warmup.signature_inputs(model).items()):
         for size in _WARMUP_BATCHES:
             if inputs.keys() == {requests.EXAMPLES}:
-                found.append((name, requests.examples(rows[:size])))
+                feeds.append((name, requests.examples(rows[:size])))
             elif name == "serving_tensors":
-                found.append((name, requests.tensors(rows[:size], inputs)))
-    return warmup.write(model, found)
+                feeds.append((name, requests.tensors(rows[:size], inputs)))
+    return warmup.write(model, feeds)
 
 
 def _past_limits(report: Report) -> Iterator[str]:
     limits = report.limits
     if report.load_seconds > limits.load_seconds:
         yield (
-            f"loading takes {report.load_seconds:.1f} s, "
-            f"at most {limits.load_seconds:g} s wanted (infra.max_load_seconds)"
+            f"loading takes {report.load_seconds:.1f} s; "
+            f"the maximum is {limits.load_seconds:g} s (infra.max_load_seconds)"
         )
     if report.memory_bytes > limits.memory_bytes:
         yield _too_much_memory(limits.memory_bytes)
     for name, latency in sorted(report.latency_ms.items()):
         if latency.p99 > limits.latency_ms:
             yield (
-                f"{name}: 1 in 100 requests takes {latency.p99:.1f} ms or longer, "
-                f"at most {limits.latency_ms:g} ms wanted (infra.max_latency_ms)"
+                f"{name}: 1 in 100 requests takes {latency.p99:.1f} ms or longer; "
+                f"the maximum is {limits.latency_ms:g} ms (infra.max_latency_ms)"
             )
 
 
 def _too_much_memory(limit: int) -> str:
-    return f"it takes more than {limit / 1e6:,.0f} MB of memory (infra.max_memory_mb)"
+    return f"the model takes more than {limit / 1e6:,.0f} MB of memory (infra.max_memory_mb)"
 
 
 def _watch_memory(request: Request) -> None:
-    """End this process when it grows by more than a limit, before it takes the whole machine."""
+    """End this process if it exceeds the memory limit, before the machine runs out of memory."""
     limit = request.limits.memory_bytes
     allowed = _resident_bytes() + limit
 
     def watch() -> None:
         while _resident_bytes() <= allowed:
             time.sleep(_LOOK_SECONDS)
-        _write(request, Report(limits=request.limits).but_for(_too_much_memory(limit)))
+        _write(request, Report(limits=request.limits).with_problems(_too_much_memory(limit)))
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -308,9 +312,9 @@ def _status(field: str) -> int:
 def _main() -> int:
     request = Request.model_validate_json(worker_process.recv())
     worker_process.limit(request.limits.seconds)
-    # What TensorFlow itself takes is not the model's.
+    # The model's limit does not include TensorFlow's own memory.
     _watch_memory(request)
-    _write(request, rehearse(request))
+    _write(request, run(request))
     return 0
 
 
