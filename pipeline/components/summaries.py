@@ -191,7 +191,7 @@ def infra_check(outputs: Outputs) -> str:
     Args:
       outputs: outputs of the node.
     """
-    return report.read(Path(outputs["blessing"].uri)).in_words()
+    return report.read(Path(outputs["blessing"].uri)).summary()
 
 
 def pusher(outputs: Outputs) -> str:

@@ -12,19 +12,6 @@ from pipeline.metadata import properties
 from serving.store import publish
 
 
-def sibling_uri(uri: str, output: str) -> str:
-    """Return the URI of another output of the execution that wrote an artifact.
-
-    TFX writes all outputs of an execution under NODE/OUTPUT/EXECUTION.
-
-    Args:
-      uri: URI of the artifact.
-      output: name of the other output.
-    """
-    execution = Path(uri)
-    return str(execution.parents[1] / output / execution.name)
-
-
 def discard_outdated(
     store: metadata_store.MetadataStore, artifacts: Iterable[mlmd.Artifact]
 ) -> list[mlmd.Artifact]:

@@ -1,7 +1,8 @@
-"""Names of types and properties in ML Metadata, TFX's and Taxiway's, and how to read them."""
+"""Names of types and properties in ML Metadata, TFX's and Taxiway's, and the layout of URIs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,3 +65,16 @@ def number(artifact: mlmd.Artifact, name: str) -> int:
     """
     properties = artifact.custom_properties
     return int(properties[name].int_value) if name in properties else 0
+
+
+def sibling_uri(uri: str, output: str) -> str:
+    """Return the URI of another output of the execution that wrote an artifact.
+
+    TFX writes all outputs of an execution under NODE/OUTPUT/EXECUTION.
+
+    Args:
+      uri: URI of the artifact.
+      output: name of the other output.
+    """
+    execution = Path(uri)
+    return str(execution.parents[1] / output / execution.name)

@@ -9,8 +9,8 @@ from ml_metadata import metadata_store
 from models import warm_start
 from models.features import Features
 from pipeline.errors import UsageError
-from pipeline.metadata.artifacts import sibling_uri
 from pipeline.metadata.blessed import latest_blessed_model
+from pipeline.metadata.properties import sibling_uri
 from pipeline.settings.sections import Settings
 
 

@@ -83,7 +83,7 @@ class Report(Frozen):
         """
         return self.model_copy(update={"problems": (*self.problems, *problems)})
 
-    def in_words(self) -> str:
+    def summary(self) -> str:
         """Return the report as one line."""
         if self.problems:
             more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""

@@ -15,7 +15,6 @@ from tfx.utils import io_utils, proto_utils
 
 from pipeline.components.evaluator import results
 from pipeline.components.pusher import promotion
-from pipeline.metadata import artifacts as metadata
 from pipeline.metadata import properties
 from pipeline.settings.publish import PublishSettings
 from serving.store import aliases, manifest
@@ -144,7 +143,7 @@ def _run_fields(config: dict[str, Any]) -> dict[str, Any]:
 
 def _training_fields(models: list[Any]) -> dict[str, Any]:
     """Return the Trainer's hyperparameters; empty if the user's run_fn does not write them."""
-    file = Path(metadata.sibling_uri(models[0].uri, "model_run"), "hyperparameters.json")
+    file = Path(properties.sibling_uri(models[0].uri, "model_run"), "hyperparameters.json")
     if not file.is_file():
         return {}
     return {"hyperparameters": json.loads(file.read_text(encoding="utf-8"))}
@@ -152,7 +151,7 @@ def _training_fields(models: list[Any]) -> dict[str, Any]:
 
 def _evaluation_fields(blessings: list[Any]) -> dict[str, Any]:
     """Return the Evaluator's metrics; empty if another component wrote the blessing."""
-    folder = metadata.sibling_uri(blessings[0].uri, "evaluation") if blessings else ""
+    folder = properties.sibling_uri(blessings[0].uri, "evaluation") if blessings else ""
     if not Path(folder, "metrics-00000-of-00001.tfrecord").is_file():
         return {}
     candidate = results.load(folder).candidate

@@ -90,7 +90,7 @@ def test_a_bad_answer_to_real_rows_is_found(
     report = run(request_(export(tmp_path / "model", finish=finish)))
     assert not report.passed
     assert re.match(problem, report.problems[0])
-    assert report.in_words().startswith(f"not fit to serve: {report.problems[0]}")
+    assert report.summary().startswith(f"not fit to serve: {report.problems[0]}")
 
 
 def _zero_above(scores: Any, bound: float) -> Any:
