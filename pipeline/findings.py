@@ -8,8 +8,6 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from serving.storage import local
-
 # Kinds of findings that a change of the schema could let pass.
 SCHEMA_KINDS = frozenset({"missing_column", "new_column", "type", "presence", "domain", "range"})
 
@@ -100,6 +98,9 @@ def write_quarantine(file: Path, rows: Iterable[RejectedRow]) -> None:
       file: the CSV file to write; its folder is created when missing.
       rows: the rejected rows.
     """
+    # It imports pydantic, which `taxiway --help` must not wait for.
+    from serving.storage import local
+
     file.parent.mkdir(parents=True, exist_ok=True)
     with (
         local.replacement(file) as temporary,

@@ -305,7 +305,7 @@ def test_overrides_reach_the_runner(tmp_path: Path) -> None:
 def test_a_search_and_a_warm_start_exclude_each_other() -> None:
     done = taxiway("run", "--tune", "--warm-start")
     assert done.returncode == 2
-    assert done.stderr.startswith("Stopped: --tune and --warm-start exclude each other: ")
+    assert done.stderr.startswith("Stopped: --tune and --warm-start exclude each other because ")
 
 
 def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
     report.parent.write_text("a file in the folder's place")
     again = taxiway("run", cwd=tmp_path)
     assert again.returncode == 3  # the outcome stands
-    assert "✗ Report                0.0 s  not written; the log says why\n" in again.stdout
+    assert "✗ Report                0.0 s  not written; read the log\n" in again.stdout
 
 
 @pytest.mark.parametrize(
