@@ -1,4 +1,4 @@
-"""One analysis phase gives what one analyzer a feature gives."""
+"""One analysis phase gives the result of one analyzer for every feature."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def _transform(fn: Callable[..., Any], folder: Path) -> tuple[list[dict[str, Any
     return rows, tft.TFTransformOutput(str(folder / "graph")).vocabulary_by_name("carrier")
 
 
-def _one_by_one(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Prepare the same features the usual way."""
+def _by_feature(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Prepare the same features with one analyzer each."""
     del custom_config
 
     def scaled(value: Any) -> tf.Tensor:
@@ -82,36 +82,39 @@ def _one_by_one(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    """Rows and vocabulary of ours and of the usual way."""
+    """Rows and vocabulary of one analysis phase, and of one analyzer for every feature."""
     return (
-        _transform(preprocessing.preprocessing_fn, tmp_path_factory.mktemp("ours")),
-        _transform(_one_by_one, tmp_path_factory.mktemp("usual")),
+        _transform(preprocessing.preprocessing_fn, tmp_path_factory.mktemp("one-phase")),
+        _transform(_by_feature, tmp_path_factory.mktemp("by-feature")),
     )
 
 
 def test_vocabularies_are_the_same(both: tuple[Any, Any]) -> None:
-    (_, ours), (_, usual) = both
-    assert ours == usual
-    assert b"OO" in ours
-    assert b"HA" not in ours, "seen less than three times"
+    (_, one_phase), (_, by_feature) = both
+    assert one_phase == by_feature
+    assert b"OO" in one_phase
+    assert b"HA" not in one_phase, "it occurs less than three times"
 
 
 @pytest.mark.parametrize("column", ["distance_xf", "temp_xf", "carrier_xf"])
 def test_columns_are_the_same(both: tuple[Any, Any], column: str) -> None:
-    (ours, _), (usual, _) = both
+    (one_phase, _), (by_feature, _) = both
     np.testing.assert_allclose(
-        [row[column] for row in ours], [row[column] for row in usual], rtol=1e-5, atol=1e-6
+        [row[column] for row in one_phase],
+        [row[column] for row in by_feature],
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
 def test_a_missing_number_is_the_mean(both: tuple[Any, Any]) -> None:
-    (ours, _), _ = both
+    (one_phase, _), _ = both
     missing = [not row["temp"] for row in _rows()]
     assert any(missing)
-    assert all(row["temp_xf"] == 0 for row, gone in zip(ours, missing) if gone)
+    assert all(row["temp_xf"] == 0 for row, is_missing in zip(one_phase, missing) if is_missing)
 
 
-def test_an_impossible_bucket_is_one_of_its_own(both: tuple[Any, Any]) -> None:
-    (ours, _), _ = both
-    for row, raw in zip(ours, _rows()):
+def test_an_invalid_bucket_has_a_separate_position(both: tuple[Any, Any]) -> None:
+    (one_phase, _), _ = both
+    for row, raw in zip(one_phase, _rows()):
         assert row["hour_xf"] == (raw["hour"] if 0 <= raw["hour"] < 24 else 24)

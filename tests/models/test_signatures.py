@@ -1,4 +1,4 @@
-"""The four signatures of a published model agree, and transform as training did."""
+"""The four signatures of a published model agree, and transform rows as in training."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def scores(model: Any, examples: tf.Tensor) -> np.ndarray:
     return model.signatures["serving_default"](examples=examples)["scores"].numpy()
 
 
-def test_scores_are_probabilities_of_each_row(scores: np.ndarray) -> None:
+def test_every_row_has_a_probability(scores: np.ndarray) -> None:
     assert scores.shape == (ROWS,)
     assert scores.dtype == np.float32
     assert 0 < scores.min() < scores.mean() < scores.max() < 1
 
 
-def test_a_session_restores_what_the_signatures_read(
+def test_a_session_restores_the_variables_of_the_signatures(
     flights_run: Run, features: features_module.Features
 ) -> None:
-    """TF Serving loads a model so; `tf.saved_model.load` restores by another way."""
+    """TensorFlow Serving loads a model in a session; `tf.saved_model.load` does not."""
     expected = {
         "serving_default": Signature(inputs={"examples": "string"}, outputs=SCORES),
         "serving_tensors": Signature(outputs=SCORES),
@@ -73,10 +73,10 @@ def test_transformed_agrees_with_serving_default(
     np.testing.assert_allclose(other, scores, rtol=0, atol=1e-6)
 
 
-def test_a_graph_session_serves_what_eager_code_does(
+def test_a_graph_session_agrees_with_eager_code(
     flights_run: Run, model: Any, examples: tf.Tensor
 ) -> None:
-    """TF Serving restores a model into a session, which finds variables by another way."""
+    """TensorFlow Serving restores a model into a session, which resolves variables differently."""
     rows = examples[:100]
     matrix = np.zeros((3, model.signatures["transformed"].inputs[0].shape[1]), np.float32)
     fed = {
@@ -107,24 +107,24 @@ def test_serving_tensors_agrees_with_serving_default(
 ) -> None:
     (file,) = flights_run.workspace.glob("data/*/window-1/201302/eval/*.parquet")
     rows = pq.read_table(file).slice(0, ROWS).to_pandas()
-    wanted = model.signatures["serving_tensors"].structured_input_signature[1]
-    assert sorted(wanted) == sorted(features.inputs)
+    specs = model.signatures["serving_tensors"].structured_input_signature[1]
+    assert sorted(specs) == sorted(features.inputs)
     tensors = {
         name: tf.constant(
             rows[name].fillna("") if spec.dtype == tf.string else rows[name].to_numpy(),
             dtype=spec.dtype,
         )
-        for name, spec in wanted.items()
+        for name, spec in specs.items()
     }
-    ours = model.signatures["serving_tensors"](**tensors)["scores"].numpy()
-    serialized = tf.constant([_example(row, wanted) for row in rows.to_dict("records")])
-    theirs = model.signatures["serving_default"](examples=serialized)["scores"].numpy()
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
+    by_tensors = model.signatures["serving_tensors"](**tensors)["scores"].numpy()
+    serialized = tf.constant([_example(row, specs) for row in rows.to_dict("records")])
+    by_examples = model.signatures["serving_default"](examples=serialized)["scores"].numpy()
+    np.testing.assert_allclose(by_tensors, by_examples, rtol=0, atol=1e-6)
 
 
-def _example(row: dict[str, Any], wanted: dict[str, tf.TensorSpec]) -> bytes:
+def _example(row: dict[str, Any], specs: dict[str, tf.TensorSpec]) -> bytes:
     example = tf.train.Example()
-    for name in wanted:
+    for name in specs:
         value, feature = row[name], example.features.feature[name]
         if value is None or value != value:
             continue
@@ -150,7 +150,7 @@ def test_the_served_transform_is_bit_equal_to_the_training_transform(
     assert owner is not None
 
 
-def test_normalised_numbers_are_what_numpy_computes(
+def test_normalized_numbers_are_those_of_numpy(
     model: Any, flights_run: Run, examples: tf.Tensor
 ) -> None:
     (train,) = flights_run.workspace.glob("data/*/window-1/201302/train/*.parquet")

@@ -1,4 +1,4 @@
-"""Every row of a batch is counted, whatever it lacks."""
+"""Every row of a batch counts, even without values."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ _BOUNDS = {
     "min_slice_rows": 100,
     "decision_threshold": 0.4,
 }
-_FOUND: list[dict[str, Any]] = []
+_BATCHES: list[dict[str, Any]] = []
 
 
 def _keep(part: dict[str, Any]) -> None:
-    _FOUND.append(part)
+    _BATCHES.append(part)
 
 
 def _sparse(rows: list[list[Any]]) -> VarLenTensorValue:
-    """Return a column as it comes when the schema gives it no shape."""
-    places = [(row, at) for row, values in enumerate(rows) for at in range(len(values))]
+    """Return a column in the form that it has without a shape in the schema."""
+    indices = [(row, index) for row, values in enumerate(rows) for index in range(len(values))]
     return VarLenTensorValue(
         values=np.array([value for values in rows for value in values]),
-        indices=np.array(places, np.int64).reshape(-1, 2),
+        indices=np.array(indices, np.int64).reshape(-1, 2),
         dense_shape=np.array([len(rows), max(map(len, rows))]),
     )
 
 
 def _divided(origin: list[list[str]]) -> dict[tuple[Any, ...], list[float]]:
     """Return the labels of a batch by slice."""
-    learned = features.Features(label="late", numeric=["distance"], slices=["origin"])
+    flights = features.Features(label="late", numeric=["distance"], slices=["origin"])
     batch = {
         tfma.constants.LABELS_KEY: _sparse([[0], [1], [1]]),
         tfma.constants.PREDICTIONS_KEY: np.array([[0.1], [0.2], [0.3]]),
         tfma.constants.FEATURES_KEY: {"origin": _sparse(origin)},
     }
-    _FOUND.clear()
+    _BATCHES.clear()
     with beam.Pipeline() as pipeline:
         _ = (
             pipeline
             | beam.Create([batch])
-            | slices.divide(evaluation.eval_config(learned, _BOUNDS)).ptransform
+            | slices.divide(evaluation.eval_config(flights, _BOUNDS)).ptransform
             | beam.Map(_keep)
         )
     return {
-        tuple(each[tfma.constants.SLICE_KEY_TYPES_KEY][0]): np.ravel(
-            each[tfma.constants.LABELS_KEY]
+        tuple(part[tfma.constants.SLICE_KEY_TYPES_KEY][0]): np.ravel(
+            part[tfma.constants.LABELS_KEY]
         ).tolist()
-        for each in _FOUND
+        for part in _BATCHES
     }
 
 
@@ -71,9 +71,9 @@ def _divided(origin: list[list[str]]) -> dict[tuple[Any, ...], list[float]]:
 def test_every_row_counts_overall(
     origin: list[list[str]], slice_: tuple[Any, ...] | None, labels: list[float] | None
 ) -> None:
-    found = _divided(origin)
-    assert found[()] == [0, 1, 1]
+    by_slice = _divided(origin)
+    assert by_slice[()] == [0, 1, 1]
     if slice_ is None:
-        assert found.keys() == {()}
+        assert by_slice.keys() == {()}
     else:
-        assert found[slice_] == labels
+        assert by_slice[slice_] == labels

@@ -1,4 +1,4 @@
-"""Metrics by batch and slice are what TFMA measures row by row."""
+"""Metrics of batches and slices equal those that TFMA computes row by row."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from models import evaluation, features, slices
 from models.tasks import binary_metrics
 from pipeline.sources.layout import Layout
 
-_OF_TFMA = {
+_TFMA_METRICS = {
     "AUC": {},
     "Calibration": {},
     "ExampleCount": {},
     "Precision": {"thresholds": 0.4},
     "Recall": {"thresholds": 0.4},
 }
-_OURS = {
+_BATCH_METRICS = {
     "BatchAUC": {},
     "BatchCalibration": {},
     "BatchExampleCount": {},
@@ -38,7 +38,7 @@ _OURS = {
 
 @pytest.fixture(scope="module")
 def scored(flights: Layout) -> pd.DataFrame:
-    """3,000 real flights, scored by a rule of thumb: late in the day is late."""
+    """3,000 real flights, scored by a simple rule: flights late in the day arrive late."""
     [file] = sorted((flights.base / str(flights.span) / "eval").glob("*.parquet"))
     rows = pq.read_table(file).to_pandas().sample(3000, random_state=1)
     scores = 1 / (1 + np.exp(3 - rows["hour"] / 6 - rows["distance"] / 9000))
@@ -73,35 +73,37 @@ _SLICING = [
 
 
 @pytest.mark.slow
-def test_values_are_those_of_tfma(scored: pd.DataFrame) -> None:
+def test_values_equal_those_of_tfma(scored: pd.DataFrame) -> None:
     rows = scored[["late", "prediction", "origin", "carrier"]]
-    theirs, ours = (
+    expected, actual = (
         tfma.analyze_raw_data(rows, config).get_metrics_for_all_slices()
         for config in (
-            _config(_OF_TFMA, "", _SLICING),
-            _config(_OURS, "models.tasks.binary_metrics", _SLICING),
+            _config(_TFMA_METRICS, "", _SLICING),
+            _config(_BATCH_METRICS, "models.tasks.binary_metrics", _SLICING),
         )
     )
-    assert len(theirs) > 20
-    assert set(ours) == set(theirs)
-    for key, values in theirs.items():
-        for name, value in values.items():
-            got, wanted = float(ours[key][name]["doubleValue"]), float(value["doubleValue"])
-            if name == "auc" and math.isnan(got):
-                wanted = math.nan if wanted == 0 else wanted  # TFMA's word for one label only
-            assert got == pytest.approx(wanted, abs=1e-4, nan_ok=True), (key, name)
+    assert len(expected) > 20
+    assert set(actual) == set(expected)
+    for key, values in expected.items():
+        for name in values:
+            batch_value, row_value = (
+                float(metrics[key][name]["doubleValue"]) for metrics in (actual, expected)
+            )
+            if name == "auc" and math.isnan(batch_value) and row_value == 0:
+                row_value = math.nan  # TFMA reports 0 if all labels are equal
+            assert batch_value == pytest.approx(row_value, abs=1e-4, nan_ok=True), (key, name)
 
 
-def test_the_standard_error_is_delongs(scored: pd.DataFrame) -> None:
+def test_the_standard_error_is_that_of_delong(scored: pd.DataFrame) -> None:
     config = _config(
         {"BatchAUCStandardError": {}}, "models.tasks.binary_metrics", [config_pb2.SlicingSpec()]
     )
-    ours = tfma.analyze_raw_data(scored[["late", "prediction"]], config).get_metrics_for_slice()
+    metrics = tfma.analyze_raw_data(scored[["late", "prediction"]], config).get_metrics_for_slice()
     scores, late = scored["prediction"].to_numpy(), scored["late"].to_numpy() == 1
-    # Every positive beside every negative: 1 where it is ranked above, half for a tie.
+    # Every positive with every negative: 1 if it is ranked above, 0.5 for a tie.
     above = np.sign(scores[late][:, np.newaxis] - scores[~late]) / 2 + 0.5
     variances = [above.mean(axis=axis).var(ddof=1) / above.shape[1 - axis] for axis in (0, 1)]
-    assert float(ours["auc_standard_error"]["doubleValue"]) == pytest.approx(
+    assert float(metrics["auc_standard_error"]["doubleValue"]) == pytest.approx(
         math.sqrt(sum(variances)), rel=1e-2
     )
 
@@ -128,8 +130,7 @@ def _extracts(scored: pd.DataFrame, sizes: list[int]) -> list[dict[str, Any]]:
 def _evaluate(
     extracts: list[dict[str, Any]], config: config_pb2.EvalConfig, extractors: list[Any]
 ) -> dict[Any, Any]:
-    found: list[Any] = []
-    _FOUND.append(found)
+    _OUTPUTS.append([])
     with beam.Pipeline() as pipeline:
         outputs = (
             pipeline
@@ -139,15 +140,15 @@ def _evaluate(
                 evaluators=[tfma.evaluators.MetricsPlotsAndValidationsEvaluator(config)],
             )
         )
-        outputs[tfma.METRICS_KEY] | beam.Map(lambda of_slice: _FOUND[-1].append(of_slice))
-    return dict(_FOUND.pop())
+        outputs[tfma.METRICS_KEY] | beam.Map(lambda metrics: _OUTPUTS[-1].append(metrics))
+    return dict(_OUTPUTS.pop())
 
 
-_FOUND: list[list[Any]] = []
+_OUTPUTS: list[list[Any]] = []
 
 
 @pytest.mark.slow
-def test_a_batch_by_slice_gives_what_rows_give(scored: pd.DataFrame) -> None:
+def test_batches_by_slice_have_the_metrics_of_rows(scored: pd.DataFrame) -> None:
     config = evaluation.eval_config(
         features.Features(label="late", numeric=["distance"], slices=["origin", "hour"]),
         {
@@ -182,11 +183,11 @@ def test_a_batch_by_slice_gives_what_rows_give(scored: pd.DataFrame) -> None:
 
 
 def test_other_metrics_get_rows(scored: pd.DataFrame) -> None:
-    standard = _config(_OF_TFMA, "", [config_pb2.SlicingSpec()])
-    ours = _config(_OURS, "models.tasks.binary_metrics", [config_pb2.SlicingSpec()])
+    standard = _config(_TFMA_METRICS, "", [config_pb2.SlicingSpec()])
+    batches = _config(_BATCH_METRICS, "models.tasks.binary_metrics", [config_pb2.SlicingSpec()])
     names = [
         [extractor.stage_name for extractor in evaluation.custom_extractors(None, config, None)]
-        for config in (standard, ours)
+        for config in (standard, batches)
     ]
     assert "ExtractUnbatchedInputs" in names[0]
     assert "ExtractUnbatchedInputs" not in names[1]
@@ -200,7 +201,7 @@ def _histogram(labels: list[int], scores: list[float]) -> binary_metrics.Histogr
     return histogram
 
 
-def test_a_slice_falls_short_only_with_enough_rows() -> None:
+def test_a_slice_has_a_shortfall_only_with_enough_rows() -> None:
     histogram = _histogram([0, 1, 0, 1], [0.6, 0.2, 0.1, 0.7])  # AUC .75
     assert binary_metrics._auc_shortfall(histogram, min_auc=0.8, min_rows=4) == pytest.approx(0.05)
     assert binary_metrics._auc_shortfall(histogram, min_auc=0.8, min_rows=5) == 0
@@ -213,10 +214,10 @@ def test_a_slice_with_one_label_has_no_auc_and_no_shortfall() -> None:
     assert binary_metrics._auc_shortfall(histogram, min_auc=0.8, min_rows=1) == 0
 
 
-def test_curves_are_those_of_the_scores() -> None:
-    draw = np.random.default_rng(1)
-    scores = draw.uniform(size=5000)
-    labels = (draw.uniform(size=5000) < scores).astype(np.int64)
+def test_curves_follow_from_the_scores() -> None:
+    random = np.random.default_rng(1)
+    scores = random.uniform(size=5000)
+    labels = (random.uniform(size=5000) < scores).astype(np.int64)
     curves = binary_metrics.curves(labels, scores)
     roc = np.array(curves["roc"])
     assert roc[0].tolist() == [0, 0] and roc[-1].tolist() == [1, 1]

@@ -1,11 +1,11 @@
-"""The embedded flights: only what is known before departure."""
+"""The bundled flights have only columns that are available before departure."""
 
 import duckdb
 import pytest
 
 from pipeline.sources.layout import Layout
 
-KNOWN_ONLY_AFTER_DEPARTURE = {
+ONLY_AFTER_DEPARTURE = {
     "dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "tailnum", "flight",
 }  # fmt: skip
 
@@ -19,8 +19,8 @@ def test_every_flight_that_arrived_is_a_row(rows: duckdb.DuckDBPyRelation) -> No
     assert rows.aggregate("count(*)").fetchall() == [(327_346,)]
 
 
-def test_no_column_is_known_only_after_departure(rows: duckdb.DuckDBPyRelation) -> None:
-    assert not KNOWN_ONLY_AFTER_DEPARTURE & set(rows.columns)
+def test_every_column_is_available_before_departure(rows: duckdb.DuckDBPyRelation) -> None:
+    assert not ONLY_AFTER_DEPARTURE & set(rows.columns)
 
 
 def test_no_single_column_predicts_the_label_as_a_leak_would(
@@ -58,7 +58,7 @@ def test_weather_is_at_least_one_and_at_most_seven_hours_old(
     assert oldest <= 7 * 3600
 
 
-def test_weather_is_the_youngest_there_was(rows: duckdb.DuckDBPyRelation) -> None:
+def test_weather_is_mostly_the_newest_observation(rows: duckdb.DuckDBPyRelation) -> None:
     (share,) = rows.aggregate(
         "avg((scheduled_departure - weather_time < 2 * 3600)::INT)"
     ).fetchall()[0]

@@ -1,4 +1,4 @@
-"""A user's own files."""
+"""Reading a user's own files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.folder import FolderSource
 
 
-def test_taxi_rides_are_cut_by_their_time(taxi_csv: Path, tmp_path: Path) -> None:
+def test_taxi_rides_are_divided_by_their_time(taxi_csv: Path, tmp_path: Path) -> None:
     source = FolderSource(taxi_csv, "trip_start_timestamp", "year")
     assert source.spans() == [2013, 2014, 2015, 2016]
     rows = 0
@@ -60,7 +60,7 @@ def test_times_are_timestamps_dates_or_seconds(tmp_path: Path, time: str, span: 
     assert FolderSource(tmp_path, "at", "day").spans() == [span]
 
 
-def test_changed_files_are_another_state(tmp_path: Path) -> None:
+def test_changed_files_have_another_fingerprint(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a\n1\n")
     before = FolderSource(tmp_path, None, "month").fingerprint()
     (tmp_path / "2.csv").write_text("a\n2\n")
@@ -106,7 +106,7 @@ HEADER = b"a,b,c\n"
 
 
 @pytest.mark.parametrize(
-    ("content", "row", "column", "found"),
+    ("content", "row", "column", "actual"),
     [
         (HEADER + b"1,2,x\n3,4\n", "line 3", "c", "missing columns"),
         (HEADER + b"1,2,x\n3,4,y,z\n", "line 3", "", "too many columns"),
@@ -120,23 +120,30 @@ HEADER = b"a,b,c\n"
         ("a,b,c\n1,2,x\n".encode("utf-16"), "header", "", "text in another encoding"),
     ],
 )
-def test_malformed_csv_is_refused_with_its_place(
-    tmp_path: Path, content: bytes, row: str, column: str, found: str
+def test_malformed_csv_is_refused_with_its_row(
+    tmp_path: Path, content: bytes, row: str, column: str, actual: str
 ) -> None:
     (tmp_path / "1.csv").write_bytes(content)
     with pytest.raises(DataRefused) as refused:
         FolderSource(tmp_path, None, "month").spans()
-    [bad] = refused.value.rows
-    assert (bad.file, bad.row, bad.column, bad.actual) == ("1.csv", row, column, found)
-    assert bad.expected
+    [rejected] = refused.value.rows
+    assert (rejected.file, rejected.row, rejected.column, rejected.actual) == (
+        "1.csv",
+        row,
+        column,
+        actual,
+    )
+    assert rejected.expected
 
 
 @pytest.mark.parametrize("content", [b"PAR1 no", b"", b"PAR1" + b"\0" * 100 + b"PAR1"])
-def test_what_is_not_parquet_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_parquet_is_refused_with_its_name(
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "1.parquet").write_bytes(content)
     with pytest.raises(DataRefused, match=r"1\.parquet: not a readable Parquet file") as refused:
         FolderSource(tmp_path, None, "month").spans()
-    assert [bad.file for bad in refused.value.rows] == ["1.parquet"]
+    assert [rejected.file for rejected in refused.value.rows] == ["1.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +161,7 @@ def test_what_is_not_parquet_is_refused_with_its_name(tmp_path: Path, content: b
         (b'a\n"x\ny"\n', ["x\ny"]),
     ],
 )
-def test_well_formed_csv_is_read_as_it_is(tmp_path: Path, content: bytes, a: list[object]) -> None:
+def test_well_formed_csv_is_read_unchanged(tmp_path: Path, content: bytes, a: list[object]) -> None:
     (tmp_path / "1.csv").write_bytes(content)
     FolderSource(tmp_path, None, "month").write(1, tmp_path / "out")
     assert pq.read_table(tmp_path / "out")["a"].to_pylist() == a
@@ -170,7 +177,7 @@ def test_well_formed_csv_is_read_as_it_is(tmp_path: Path, content: bytes, a: lis
         ("x", "FLOAT", "x"),
     ],
 )
-def test_the_schemas_type_holds_where_no_value_is_lost(
+def test_the_type_of_the_schema_is_used_if_no_value_is_lost(
     tmp_path: Path, cell: str, kind: str, value: object
 ) -> None:
     (tmp_path / "1.csv").write_text(f"a\n{cell}\n")
@@ -178,7 +185,7 @@ def test_the_schemas_type_holds_where_no_value_is_lost(
     assert pq.read_table(tmp_path / "out")["a"].to_pylist() == [value]
 
 
-def test_floats_that_a_library_made_of_whole_numbers_with_gaps_are_whole_again(
+def test_floats_of_whole_numbers_with_gaps_become_whole_numbers(
     tmp_path: Path,
 ) -> None:
     pq.write_table(pa.table({"a": [1.0, None]}), tmp_path / "1.parquet")
@@ -191,12 +198,12 @@ def test_floats_that_a_library_made_of_whole_numbers_with_gaps_are_whole_again(
 
 
 @pytest.mark.parametrize("time", ["2013", "-1", "20139999", "soon", ""])
-def test_what_is_no_time_is_refused_with_its_place(tmp_path: Path, time: str) -> None:
+def test_an_invalid_time_is_refused_with_its_row(tmp_path: Path, time: str) -> None:
     (tmp_path / "rows.csv").write_text(f"at,a\n{time},1\n")
     with pytest.raises(DataRefused, match="1 rows have no readable at") as refused:
         FolderSource(tmp_path, "at", "day").spans()
-    [bad] = refused.value.rows
-    assert (bad.file, bad.row, bad.column, bad.actual) == (
+    [rejected] = refused.value.rows
+    assert (rejected.file, rejected.row, rejected.column, rejected.actual) == (
         "rows.csv",
         "1",
         "at",
@@ -217,7 +224,7 @@ def test_whole_numbers_of_any_width_are_whole(
     assert pq.read_schema(tmp_path / "out").field("a").type == pa.int64()
 
 
-def test_columns_may_have_the_names_that_readers_like_to_use(tmp_path: Path) -> None:
+def test_columns_may_have_names_that_readers_use(tmp_path: Path) -> None:
     table = pa.table({"span": [1], "filename": ["x"]})
     pq.write_table(table, tmp_path / "1.parquet")
     FolderSource(tmp_path, None, "month").write(1, tmp_path / "out")

@@ -1,4 +1,4 @@
-"""Spans on disk."""
+"""Choosing spans, and writing them as files."""
 
 from pathlib import Path
 
@@ -27,7 +27,9 @@ def _names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir())
 
 
-def test_newest_span_is_evaluated_and_the_window_before_it_trained_on(tmp_path: Path) -> None:
+def test_the_newest_span_is_evaluated_on_and_the_window_before_it_trained_on(
+    tmp_path: Path,
+) -> None:
     layout = lay_out(_ThreeSpans(), tmp_path, None, 2)
     assert layout == Layout(3, (1, 2), tmp_path / "0123456789ab" / "window-2")
     assert _names(layout.base / "3" / "train") == ["1.parquet", "2.parquet"]
@@ -43,7 +45,7 @@ def test_each_span_is_written_once_and_linked(tmp_path: Path) -> None:
     assert (layout.base / "3" / "train" / "1.parquet").samefile(original)
 
 
-def test_a_shorter_past_is_a_shorter_window(tmp_path: Path) -> None:
+def test_fewer_earlier_spans_are_a_shorter_window(tmp_path: Path) -> None:
     assert lay_out(_ThreeSpans(), tmp_path, 2, 9).train_spans == (1,)
 
 
@@ -59,7 +61,7 @@ def test_an_interrupted_write_is_written_again(tmp_path: Path) -> None:
     assert (layout.base / "2" / "train" / "1.parquet").read_text() == "1"
 
 
-def test_an_unknown_span_names_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_span_is_an_error_with_the_range_of_spans(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no span 7; the source has 1 to 3"):
         lay_out(_ThreeSpans(), tmp_path, 7, 1)
 
@@ -70,7 +72,7 @@ def test_the_first_span_has_nothing_to_train_on(tmp_path: Path) -> None:
     assert refused.value.next_step == "taxiway run --span 2"
 
 
-def test_a_single_span_is_not_told_to_try_itself_again(tmp_path: Path) -> None:
+def test_the_next_step_for_a_single_span_is_to_add_another(tmp_path: Path) -> None:
     class OneSpan(_ThreeSpans):
         def spans(self) -> list[int]:
             return [1]

@@ -1,4 +1,4 @@
-"""Logged requests of every kind become the statistics of their rows."""
+"""Statistics of logged requests of every kind."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _write(file: Path, log: prediction_log_pb2.PredictionLog) -> None:
 
 def _common(statistics: Any, name: str) -> Any:
     [dataset] = statistics.datasets
-    [feature] = [each for each in dataset.features if each.path.step[0] == name]
+    [feature] = [column for column in dataset.features if column.path.step[0] == name]
     return getattr(feature, feature.WhichOneof("stats")).common_stats
 
 
@@ -80,7 +80,9 @@ def test_the_rows_of_a_request_are_measured(tmp_path: Path, request_: Any, name:
         1,
         1,
     )
-    [origin] = [each for each in measured.datasets[0].features if each.path.step[0] == "origin"]
+    [origin] = [
+        column for column in measured.datasets[0].features if column.path.step[0] == "origin"
+    ]
     assert {bucket.label for bucket in origin.string_stats.rank_histogram.buckets} == {
         "EWR",
         "JFK",
@@ -88,13 +90,13 @@ def test_the_rows_of_a_request_are_measured(tmp_path: Path, request_: Any, name:
 
 
 @pytest.mark.parametrize("content", [b"", b"no records at all", b"\0" * 40])
-def test_what_is_no_log_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_log_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "requests").write_bytes(content)
     with pytest.raises(DataRefused, match=r"not a prediction log of|no logged requests"):
         request_logs.statistics(tmp_path, schema_pb2.Schema())
 
 
-def test_new_logs_are_another_state(tmp_path: Path) -> None:
+def test_new_logs_have_another_fingerprint(tmp_path: Path) -> None:
     before = request_logs.fingerprint(tmp_path)
     (tmp_path / "requests").write_bytes(b"x")
     assert request_logs.fingerprint(tmp_path) != before
