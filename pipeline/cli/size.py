@@ -129,11 +129,11 @@ def size(
     from pipeline.deploy import sizing
     from pipeline.registry.errors import as_cli_errors
     from serving.sizing.results import files
-    from serving.sizing.results.result import Wanted
+    from serving.sizing.results.result import SizingRequest
 
     settings = load(settings_file, workspace)
     target = sizing.Target(rest, grpc, pid, backend, cpus)
-    request = Wanted(
+    request = SizingRequest(
         protocols=_protocols(protocol, target),
         batches=tuple(sorted(batch)),
         concurrencies=tuple(sorted(concurrency)),

@@ -20,7 +20,7 @@ from serving.sizing.measurement import answers, load, machine, server
 from serving.sizing.measurement.measure import Bench, now
 from serving.sizing.measurement.observer import Observer, step
 from serving.sizing.results.caveats import caveats, others_cpus
-from serving.sizing.results.result import Sizing, Wanted
+from serving.sizing.results.result import Sizing, SizingRequest
 from serving.storage.local import make_folder
 from serving.store import model_config, publish
 
@@ -76,7 +76,7 @@ def measure(
     target: Target,
     model: str | None,
     file: Path | None,
-    request: Wanted,
+    request: SizingRequest,
     folder: Path,
     force: bool,
     observer: Observer,
@@ -119,7 +119,7 @@ def measure(
         version=None if target.addresses else version,
         server=str(target),
         at=now(),
-        wanted=request,
+        request=request,
         server_cpus=server_cpus,
         generator_cpus=generator_cpus,
         cells=(),
@@ -148,7 +148,7 @@ def _load_rows(
     settings: Settings,
     version: int | None,
     file: Path | None,
-    request: Wanted,
+    request: SizingRequest,
     observer: Observer,
 ) -> tuple[list[row_sources.Row], list[float] | None]:
     """Return rows, and their scores when the model is published here."""

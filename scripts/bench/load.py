@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.client.transport import EncodedRequest
-from serving.sizing.measurement.load import Answered, Running
 from serving.sizing.measurement.load import Load as Sent
+from serving.sizing.measurement.load import LoadResult, Running
 
 _POLL_SECONDS = 0.1
 _PILOT_REQUESTS = 4
@@ -68,7 +68,7 @@ def median(loads: Sequence[Load]) -> Load:
     )
 
 
-def _sent(wire: EncodedRequest, requests: int, clients: int, seconds: float) -> Answered:
+def _sent(wire: EncodedRequest, requests: int, clients: int, seconds: float) -> LoadResult:
     running = Running(Sent(wire, requests, clients), sorted(os.sched_getaffinity(0)), seconds)
     try:
         while not running.wait(_POLL_SECONDS):
@@ -78,7 +78,7 @@ def _sent(wire: EncodedRequest, requests: int, clients: int, seconds: float) -> 
         running.end()
 
 
-def _figures(result: Answered) -> Load:
+def _figures(result: LoadResult) -> Load:
     if result.errors:
         raise RuntimeError(f"{result.errors} of {result.requests} requests failed")
     duration = float((result.began + result.took).max() - result.began.min())

@@ -2,7 +2,7 @@
 
 SizingError
  ├─ ToolMissing     the load generator is not installed
- ├─ MachineBusy     others use the machine, so nothing can be measured on it
+ ├─ MachineBusy     other processes use the machine, so figures would not be reliable
  ├─ NotServed       no server answers, or it ended
  └─ WrongAnswers    the answers are not those of the model
 """
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 
 class SizingError(Exception):
-    """Say what is wrong, where, what was expected, and what to do next.
+    """An error of a sizing: the problem and the next step.
 
     Args:
-      what: one sentence.
-      next_step: what to do now.
+      what: problem, as one sentence.
+      next_step: next step, as an imperative.
     """
 
     def __init__(self, what: str, next_step: str) -> None:
@@ -29,7 +29,7 @@ class ToolMissing(SizingError):
 
 
 class MachineBusy(SizingError):
-    """Others use the machine, so nothing can be measured on it."""
+    """Other processes use the machine, so figures would not be reliable."""
 
 
 class NotServed(SizingError):

@@ -42,7 +42,7 @@ def _table(sizing: Sizing) -> Table:
     for cell in sizing.cells:
         best = _is_recommended(cell, sizing.recommendation)
         table.add_row(
-            "→" if best else "✓" if cell.worst_p99_ms <= sizing.wanted.target_ms else "",
+            "→" if best else "✓" if cell.worst_p99_ms <= sizing.request.target_ms else "",
             cell.protocol, str(cell.batch), str(cell.concurrency), f"{cell.rows_per_second:,.0f}",
             f"{cell.spread:.0%}", f"{cell.p50_ms:.1f}", f"{cell.p95_ms:.1f}", f"{cell.p99_ms:.1f}",
             f"{cell.worst_p99_ms:.1f}", f"{cell.errors:,}", _number(cell.cpu_ms),
@@ -59,7 +59,7 @@ def _is_recommended(cell: Cell, recommendation: Recommendation | None) -> bool:
 
 
 def _conclusions(sizing: Sizing) -> list[str]:
-    best, memory, request = sizing.recommendation, sizing.memory, sizing.wanted
+    best, memory, request = sizing.recommendation, sizing.memory, sizing.request
     if best is None or sizing.refused:
         return []
     lines = [
@@ -83,7 +83,7 @@ def _conclusions(sizing: Sizing) -> list[str]:
         )
     lines.append(
         f"Verified {best.full.ratio:.2f} of the capacity in a later test at full rate, "
-        f"{best.steady.ratio:.2f} of the replica's rate, p99 {best.steady.found.p99_ms:.1f} ms"
+        f"{best.steady.ratio:.2f} of the replica's rate, p99 {best.steady.measured.p99_ms:.1f} ms"
     )
     return lines
 

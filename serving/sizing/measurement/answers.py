@@ -1,4 +1,4 @@
-"""Are the answers those of the model?"""
+"""Check of a server's answers against the model."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from serving.client import Client, ClientError
 from serving.client.client import SCORES, SIGNATURE, columns
 from serving.sizing.errors import NotServed, WrongAnswers
 
-# Scores from 0 to 1 of the same rows by the same graph.
+# Largest accepted difference of two scores of the same row by the same graph.
 TOLERANCE = 1e-6
 
 Row = Mapping[str, Any]
 
 
 def in_process(model: Path, rows: Sequence[Row]) -> list[float]:
-    """Return the scores that a SavedModel gives rows, without any server.
+    """Compute the scores of rows in this process, without a server.
 
     Args:
-      model: the SavedModel's folder.
+      model: folder of the SavedModel.
       rows: values by column.
 
+    Returns:
+      One score per row.
+
     Raises:
-      BadRequest: a row is not what the model takes.
+      BadRequest: a row does not match the model's inputs.
     """
     import tensorflow as tf
     from tensorflow.core.framework import types_pb2
@@ -45,10 +48,17 @@ def in_process(model: Path, rows: Sequence[Row]) -> list[float]:
 
 
 def ask(client: Client, rows: Sequence[Row]) -> list[float]:
-    """Return the scores that a server gives rows.
+    """Get the scores of rows from a server.
+
+    Args:
+      client: client of the server.
+      rows: values by column.
+
+    Returns:
+      One score per row.
 
     Raises:
-      NotServed: it gives none.
+      NotServed: the server does not answer.
     """
     try:
         return client.predict(rows)
@@ -57,28 +67,28 @@ def ask(client: Client, rows: Sequence[Row]) -> list[float]:
 
 
 def check(client: Client, rows: Sequence[Row], expected: Sequence[float], when: str) -> None:
-    """Hold a server's answers to what they must be.
+    """Check that a server's answers are the expected ones.
 
     Args:
-      client: to ask with.
-      rows: to ask for.
-      expected: the score of each.
-      when: for the error.
+      client: client of the server.
+      rows: values by column.
+      expected: expected scores, one per row.
+      when: moment of the check, for the error.
 
     Raises:
       NotServed: there is no answer.
-      WrongAnswers: a score is another.
+      WrongAnswers: a score differs.
     """
-    found = ask(client, rows)
-    if len(found) != len(expected):
-        raise _wrong(f"{len(found)} scores for {len(expected)} rows", when)
-    worst = float(np.abs(np.subtract(found, expected)).max(initial=0.0))
+    scores = ask(client, rows)
+    if len(scores) != len(expected):
+        raise _wrong(f"{len(scores)} scores for {len(expected)} rows", when)
+    worst = float(np.abs(np.subtract(scores, expected)).max(initial=0.0))
     if not worst <= TOLERANCE:
-        raise _wrong(f"a score is {worst:.2g} off, at most {TOLERANCE:g} expected", when)
+        raise _wrong(f"a score differs by {worst:.2g}; the maximum is {TOLERANCE:g}", when)
 
 
 def _wrong(what: str, when: str) -> WrongAnswers:
     return WrongAnswers(
         f"The answers {when} are not those of the model: {what}.",
-        "look which version is served with taxiway status, or name its workspace",
+        "run `taxiway status` to see which version is served, or pass its --workspace",
     )

@@ -1,4 +1,4 @@
-"""Drive a server, and say what came of it."""
+"""Send load to a server and compute the figures."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from serving.client.transport import EncodedRequest
 from serving.sizing.errors import NotServed
 from serving.sizing.measurement import machine
-from serving.sizing.measurement.load import Answered, Load, Running
+from serving.sizing.measurement.load import Load, LoadResult, Running
 from serving.sizing.measurement.watch import Watch
 from serving.sizing.results.result import Figures
 
-# Of a load's time at each end, in which not all clients are at work.
+# Share of a load's time at both ends, in which not all clients are active.
 _RAMP = 0.1
 _LOOK_SECONDS = 0.05
 
@@ -31,11 +31,14 @@ def drive(
     """Send a load.
 
     Args:
-      load: what to send.
-      cpus: for the generator.
-      seconds: that it should take.
-      watch: of the server's process, when that is known.
-      meanwhile: done again and again; the server's memory is looked at in between.
+      load: requests to send.
+      cpus: CPUs of the load generator.
+      seconds: expected duration.
+      watch: CPU and memory of the server's process; None when the process is unknown.
+      meanwhile: function that is called repeatedly during the load; default: none.
+
+    Returns:
+      The figures.
 
     Raises:
       NotServed: no server answered, or it ended.
@@ -51,65 +54,65 @@ def drive(
             if watch:
                 memory = max(memory, watch.memory())
             meanwhile()
-        answered = running.answered()
+        result = running.answered()
     finally:
         running.end()
     wall = time.monotonic() - began
     generator = _children_cpu_seconds() - generator
-    known: dict[str, float | int] = {"generator_cpus": generator / wall}
+    more: dict[str, float | int] = {"generator_cpus": generator / wall}
     if watch:
         used = watch.cpu_seconds() - used
         own = _own_cpu_seconds() - own
         others = machine.busy_seconds() - busy - used - own - generator
-        known |= {
-            "cpu_ms": 1e3 * used / answered.requests,
+        more |= {
+            "cpu_ms": 1e3 * used / result.requests,
             "memory_bytes": max(memory, watch.memory()),
             "others_cpus": max(0.0, others / wall),
         }
-    return of_answers(answered, load.ramp).model_copy(update=known)
+    return figures_from(result, load.ramp).model_copy(update=more)
 
 
-def answer_bytes(wire: EncodedRequest, cpus: Sequence[int]) -> int:
+def answer_bytes(encoded: EncodedRequest, cpus: Sequence[int]) -> int:
     """Return the length of the answer to a request.
 
     Args:
-      wire: the request.
-      cpus: for the generator.
+      encoded: request to send.
+      cpus: CPUs of the load generator.
 
     Raises:
       NotServed: there was no answer, or an error.
       ToolMissing: there is no load generator.
     """
-    running = Running(Load(wire, 1, 1), cpus, 0.0)
+    running = Running(Load(encoded, 1, 1), cpus, 0.0)
     try:
         while not running.wait(_LOOK_SECONDS):
             pass
-        found = running.answered().data_bytes
+        length = running.answered().data_bytes
     finally:
         running.end()
-    if not found:
-        raise NotServed(f"{wire.url} answers with an error.", "taxiway status")
-    return found
+    if not length:
+        raise NotServed(f"{encoded.url} answers with an error.", "taxiway status")
+    return length
 
 
-def of_answers(answered: Answered, ramp: float = 0.0) -> Figures:
-    """Return rate and percentiles, ramps at both ends left out.
+def figures_from(result: LoadResult, ramp: float = 0.0) -> Figures:
+    """Compute rate and percentiles, without the ramps at both ends.
 
     Args:
-      answered: what came back.
-      ramp: seconds in which the clients began; a tenth of the time, if that is longer.
+      result: outcome of a load.
+      ramp: seconds in which the clients started; at least a tenth of the duration.
     """
-    ended = answered.began + answered.took
-    first, last = answered.began.min(), ended.max()
+    ended = result.began + result.took
+    first, last = result.began.min(), ended.max()
     ramp = max(ramp, _RAMP * (last - first))
     inside = (ended >= first + ramp) & (ended <= last - ramp)
     if not inside.any():
         inside[:] = True
-    p50, p95, p99 = np.percentile(answered.took[inside] * 1e3, [50, 95, 99])
+    p50, p95, p99 = np.percentile(result.took[inside] * 1e3, [50, 95, 99])
     length = max(last - first - 2 * ramp, 1e-6)
     return Figures(
-        requests=answered.requests,
-        errors=answered.errors,
+        requests=result.requests,
+        errors=result.errors,
         per_second=float(inside.sum() / length),
         p50_ms=float(p50),
         p95_ms=float(p95),
@@ -123,6 +126,6 @@ def _own_cpu_seconds() -> float:
 
 
 def _children_cpu_seconds() -> float:
-    """Return the CPU time of the generators that ended."""
+    """Return the CPU time of the load generators that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,8 +1,8 @@
-"""Load from h2load, which comes with nghttp2.
+"""Load from h2load, which is part of nghttp2.
 
-It drives both protocols, faster than any server of ours can answer, and writes down every request.
-Of gRPC's errors it knows nothing: their HTTP status is 200. But an error has no body, and the
-answers to one request are all of the same length, so what is missing in bytes is what failed.
+It drives both protocols faster than a model server can answer, and logs every request. It does not
+detect gRPC's errors, because their HTTP status is 200. But an error has no body, and all answers to
+one request have the same length, so missing bytes show the number of errors.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from serving.sizing.measurement import machine
 
 _TOOL = "h2load"
 _SILENCE = "10s"
-# Beyond the time that a load should take.
+# Seconds that a load may take beyond its expected time.
 _GRACE_SECONDS = 60.0
 _CLIENTS = 1000
 
-# Of a steady load: the longest time between two clients, how near it must come to the rate, and
-# the time between two requests of a client.
+# For a steady load: the longest time between the starts of two clients in milliseconds, the largest
+# relative deviation from the rate, and the limits of the time between two requests of a client.
 _APART = 50
 _NEAR = 0.005
 _SHORTEST, _LONGEST = 0.02, 0.2
@@ -42,18 +42,18 @@ _TRAFFIC = re.compile(r"^traffic: .*\((\d+)\) data$", re.M)
 
 @dataclass(frozen=True)
 class Load:
-    """What to send.
+    """The requests to send.
 
     Args:
-      wire: one request, sent again and again.
-      requests: how many.
-      clients: each waits for its answer before it asks again.
-      rate: requests a second that fall due, answered or not; None for as many as get through.
-      apart: milliseconds from one client's begin to the next one's; 0 for all at once.
-      answer_bytes: of a right answer; None to go by the status alone.
+      encoded: request that is sent repeatedly.
+      requests: number of requests.
+      clients: number of clients; every client waits for its answer before its next request.
+      rate: requests per second that become due, answered or not; default: as many as possible.
+      apart: milliseconds between the starts of two clients; default 0: all start at once.
+      answer_bytes: length of a correct answer; default: only the status is checked.
     """
 
-    wire: EncodedRequest
+    encoded: EncodedRequest
     requests: int
     clients: int
     rate: float | None = None
@@ -62,20 +62,20 @@ class Load:
 
     @property
     def ramp(self) -> float:
-        """Seconds until all clients are at work."""
+        """Seconds until all clients have started."""
         return self.clients * self.apart / 1e3
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What came back.
+class LoadResult:
+    """The outcome of a load.
 
     Args:
-      requests: that were sent.
-      errors: of them.
-      data_bytes: of all answers' bodies.
-      began: when each request was sent, in seconds; in no order.
-      took: how long each took, in seconds.
+      requests: number of requests that were sent.
+      errors: number of requests that failed.
+      data_bytes: total length of the answers' bodies.
+      began: start time of the answered requests, in seconds; in no order.
+      took: duration of the answered requests, in seconds.
     """
 
     requests: int
@@ -86,21 +86,21 @@ class Answered:
 
 
 def steady(
-    wire: EncodedRequest, rate: float, seconds: float, patience: float, answer_bytes: int | None
+    encoded: EncodedRequest, rate: float, seconds: float, patience: float, answer_bytes: int | None
 ) -> Load:
-    """Return a load whose requests fall due at a fixed rate, spread evenly.
+    """Return a load whose requests become due at a fixed rate, spread evenly.
 
-    h2load's clients look at the clock every 10 ms at best, and then send all that fell due. Many
-    slow clients that begin one after another keep the requests apart. They begin `apart`
-    milliseconds after each other, and by then `due` requests are: with a number of clients that
-    has no factor in common with `due`, no two of them ever send at the same time.
+    h2load's clients check the clock every 10 ms at best, and then send all requests that are due.
+    Many slow clients that start one after another keep the requests apart. They start `apart`
+    milliseconds after each other, and `due` requests become due in that time. The number of clients
+    has no factor in common with `due`, so no two clients ever send at the same time.
 
     Args:
-      wire: the request.
-      rate: requests a second; h2load's whole milliseconds change it by a hundredth or so.
-      seconds: to last, without the time in which clients begin and end.
-      patience: seconds that an answer can take without the next request having to wait.
-      answer_bytes: as in Load.
+      encoded: request to send.
+      rate: requests per second; h2load's whole milliseconds change it by about 1 %.
+      seconds: duration, without the time in which clients start and end.
+      patience: seconds that an answer may take before the next request has to wait.
+      answer_bytes: length of a correct answer; None: only the status is checked.
     """
     apart = min(range(1, max(_APART, math.ceil(1e3 / rate)) + 1), key=lambda ms: _off(ms, rate))
     due = max(1, round(apart * rate / 1e3))
@@ -111,24 +111,24 @@ def steady(
         clients += 1
     ramp = clients * apart / 1e3
     requests = max(2 * clients, round(rate * (seconds + ramp)))
-    return Load(wire, requests, clients, rate, apart, answer_bytes)
+    return Load(encoded, requests, clients, rate, apart, answer_bytes)
 
 
 def _off(apart: int, rate: float) -> float:
-    """Return how far a number of milliseconds is from the time of whole requests."""
+    """Return the relative deviation from the rate that a number of milliseconds causes."""
     due = round(apart * rate / 1e3)
     off = abs(due * 1e3 / apart / rate - 1)
-    # What is near enough is as good as the best, and the shortest of these is taken.
+    # Small deviations count as none, so that the shortest time with one is chosen.
     return off if off > _NEAR else 0.0
 
 
 class Running:
-    """A load under way.
+    """A load that is being sent.
 
     Args:
-      load: what is sent.
-      cpus: for the generator.
-      seconds: that it should take.
+      load: requests to send.
+      cpus: CPUs of the load generator.
+      seconds: expected duration.
 
     Raises:
       ToolMissing: h2load is not installed.
@@ -143,37 +143,37 @@ class Running:
         folder = Path(self._folder.name)
         self._log, self._out = folder / "requests.tsv", folder / "out"
         body = folder / "body"
-        body.write_bytes(load.wire.body)
+        body.write_bytes(load.encoded.body)
         with self._out.open("wb") as out, machine.bound(cpus):
             self._process = subprocess.Popen(
                 _command(load, body, self._log, len(cpus)), stdout=out, stderr=out
             )
 
     def wait(self, seconds: float) -> bool:
-        """Wait a little.
+        """Wait for the end of the load.
 
         Args:
-          seconds: at most.
+          seconds: seconds to wait.
 
         Returns:
-          Whether it is done.
+          Whether the load has ended.
 
         Raises:
-          NotServed: it takes much longer than it should.
+          NotServed: the load takes much longer than expected.
         """
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             return True
         if time.monotonic() > self._deadline:
             raise NotServed(
-                f"{self._load.wire.url} answers too slowly: {self._load.requests:,} requests took "
-                f"longer than {self._seconds:.0f} s.",
+                f"{self._load.encoded.url} answers too slowly: "
+                f"{self._load.requests:,} requests took longer than {self._seconds:.0f} s.",
                 "give the server more CPUs, or lower --batch and --concurrency",
             )
         return False
 
-    def answered(self) -> Answered:
-        """Return what came back, once it is done.
+    def answered(self) -> LoadResult:
+        """Return the outcome of a load that has ended.
 
         Raises:
           NotServed: no server answered.
@@ -190,7 +190,7 @@ class Running:
 
 
 def require_tool() -> None:
-    """Find the load generator.
+    """Check that the load generator is installed.
 
     Raises:
       ToolMissing: h2load is not installed.
@@ -202,13 +202,16 @@ def require_tool() -> None:
         )
 
 
-def parse(out: str, lines: str, load: Load) -> Answered:
-    """Read what h2load says.
+def parse(out: str, lines: str, load: Load) -> LoadResult:
+    """Parse the output of h2load.
 
     Args:
-      out: it printed.
-      lines: of its log: microseconds since 1970, status, microseconds taken.
-      load: that was sent.
+      out: h2load's standard output.
+      lines: lines of its log: microseconds since 1970, status, duration in microseconds.
+      load: requests that were sent.
+
+    Returns:
+      The outcome of the load.
 
     Raises:
       NotServed: no request was answered.
@@ -217,16 +220,16 @@ def parse(out: str, lines: str, load: Load) -> Answered:
     log = np.array([line.split("\t")[:3] for line in lines.splitlines()], dtype=np.float64)
     answered = log[log[:, 1] > 0] if log.size else log
     if counts is None or traffic is None or not answered.size:
-        said = next((line for line in out.splitlines() if "rror" in line or "fail" in line), "")
+        message = next((line for line in out.splitlines() if "rror" in line or "fail" in line), "")
         raise NotServed(
-            f"{load.wire.url} gives no answer. {said}".strip(), "start the server, and try again"
+            f"{load.encoded.url} gives no answer. {message}".strip(), "start the server, and retry"
         )
     total, succeeded, data = int(counts[1]), int(counts[2]), int(traffic[1])
     if load.answer_bytes is not None:
-        # Rounded down: a shorter answer is as wrong as none. A longer one is too.
+        # Rounded down, because a shorter or longer answer is an error.
         whole = data // load.answer_bytes if data <= succeeded * load.answer_bytes else 0
         succeeded = min(succeeded, whole)
-    return Answered(total, total - succeeded, data, answered[:, 0] / 1e6, answered[:, 2] / 1e6)
+    return LoadResult(total, total - succeeded, data, answered[:, 0] / 1e6, answered[:, 2] / 1e6)
 
 
 def _command(load: Load, body: Path, log: Path, cpus: int) -> list[str]:
@@ -235,9 +238,9 @@ def _command(load: Load, body: Path, log: Path, cpus: int) -> list[str]:
         "--max-concurrent-streams=1", f"--data={body}", f"--log-file={log}",
         f"--connection-inactivity-timeout={_SILENCE}",
     ]  # fmt: skip
-    if not load.wire.http2:
+    if not load.encoded.http2:
         command.append("--h1")
-    for name, value in load.wire.headers.items():
+    for name, value in load.encoded.headers.items():
         command.append(f"--header={name}: {value}")
     if load.rate is None:
         command.append(f"--threads={max(1, min(cpus, load.clients))}")
@@ -245,4 +248,4 @@ def _command(load: Load, body: Path, log: Path, cpus: int) -> list[str]:
         command += [
             f"--rps={load.rate / load.clients:.6f}", "--rate=1", f"--rate-period={load.apart}ms",
         ]  # fmt: skip
-    return [*command, load.wire.url]
+    return [*command, load.encoded.url]

@@ -10,7 +10,7 @@ import psutil
 
 from serving.sizing.errors import MachineBusy
 
-# CPUs that others may keep busy. More, and the generator or the server waits for them.
+# Number of CPUs that other processes may keep busy without slowing the generator or the server.
 MAX_OTHERS = 0.25
 
 _LOOK_SECONDS = 1.0
@@ -22,19 +22,19 @@ def split(
     """Divide the CPUs between server and load generator.
 
     Args:
-      cpus: that this process may use.
-      server: how many the server gets; by default all but a quarter, one at least.
+      cpus: CPUs that this process may use.
+      server: number of CPUs for the server; default: all but a quarter, at least one.
 
     Returns:
-      Those of the server and those of the generator; the same one when there is only one.
+      The server's CPUs and the generator's; both the same one when there is only one.
 
     Raises:
-      ValueError: there are not so many.
+      ValueError: there are not enough CPUs.
     """
     if server is not None and not 1 <= server <= max(1, len(cpus) - 1):
         raise ValueError(
-            f"{server} CPUs for the server, but there are {len(cpus)}, "
-            "and the load generator needs one"
+            f"cannot use {server} CPUs for the server, because there are {len(cpus)} "
+            "and the load generator requires one"
         )
     if len(cpus) == 1:
         return tuple(cpus), tuple(cpus)
@@ -49,10 +49,10 @@ def usable() -> list[int]:
 
 @contextmanager
 def bound(cpus: Sequence[int]) -> Iterator[None]:
-    """Let processes that are started meanwhile use only some CPUs.
+    """Bind the processes that the block starts to some CPUs.
 
     Args:
-      cpus: their numbers; empty for those that this process may use.
+      cpus: numbers of the CPUs; empty: all that this process may use.
     """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus or before)
@@ -63,21 +63,21 @@ def bound(cpus: Sequence[int]) -> Iterator[None]:
 
 
 def busy_seconds() -> float:
-    """Return the seconds that all CPUs together worked since the machine started."""
+    """Return the total busy seconds of all CPUs since the machine started."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
 
 
 def refuse_if_busy() -> None:
-    """Refuse to measure beside others.
+    """Refuse to measure while other processes are busy.
 
     Raises:
-      MachineBusy: others keep more than a quarter of a CPU busy.
+      MachineBusy: other processes keep more than a quarter of a CPU busy.
     """
     used = psutil.cpu_percent(_LOOK_SECONDS) / 100 * (psutil.cpu_count() or 1)
     if used > MAX_OTHERS:
         raise MachineBusy(
             f"Other processes use {used:.1f} of {psutil.cpu_count()} CPUs; "
-            f"above {MAX_OTHERS:g} the figures cannot be trusted.",
+            f"above {MAX_OTHERS:g} the figures are not reliable.",
             "end the other processes, or pass --force",
         )

@@ -1,4 +1,4 @@
-"""Measure a server, step by step."""
+"""Measurement of a server, step by step."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from serving.sizing.results.result import (
     Memory,
     Recommendation,
     Sizing,
-    Wanted,
+    SizingRequest,
 )
 
-# The first guess of a cell's rate, and what warms it up.
+# A short pilot run estimates a cell's rate and warms the server up.
 _PILOT_SECONDS = 0.3
 _PILOT_REQUESTS = 4
 _FEWEST_REQUESTS = 50
 
-# An answer may take so many times the target in a steady test before the next request has to wait.
+# In a steady test, an answer may take this many times the target before the next request waits.
 _PATIENCE = 2.0
 
-# A test of what is recommended takes so many times as long as a repeat.
+# A test of the recommendation takes this many times as long as a repeat.
 _LONGER = 3.0
 
-# Share of the repeats that may be measured again because others were busy meanwhile.
+# Share of the repeats that may be measured again because other processes were busy.
 _AGAIN = 1 / 3
 
 _CHECK_EVERY_SECONDS = 0.2
@@ -51,21 +51,21 @@ def _nothing() -> None:
 
 @dataclass
 class Bench:
-    """A server, and what it is measured with.
+    """A server and the means to measure it.
 
     Args:
-      target: the server.
-      rows: real ones, more than the largest batch.
-      expected: the score of each row; None to take the server's first answers for right.
-      wanted: by the user.
-      cpus: for the load generator.
-      observer: who watches.
+      target: server to measure.
+      rows: real rows, more than the largest batch has.
+      expected: expected scores, one per row; None: the server's first answers are taken as correct.
+      request: settings of the measurement.
+      cpus: CPUs of the load generator.
+      observer: receiver of the progress.
     """
 
     target: Target
     rows: Sequence[Row]
     expected: Sequence[float] | None
-    wanted: Wanted
+    request: SizingRequest
     cpus: Sequence[int]
     observer: Observer
     _bytes: dict[bytes, int] = field(default_factory=dict)
@@ -73,34 +73,34 @@ class Bench:
     _again: int = 0
 
     def measure(self, sizing: Sizing) -> Sizing:
-        """Measure the grid, find what to recommend, and try that again.
+        """Measure all cells, choose a recommendation, and test it.
 
         Args:
-          sizing: what is known before.
+          sizing: sizing without figures.
 
         Returns:
-          The same with the figures.
+          The sizing with its figures.
 
         Raises:
-          SizingError: nothing could be measured, or the answers are wrong.
+          SizingError: the measurement failed, or the answers are wrong.
         """
         watch = self.target.watch
         loaded = watch.memory() if watch else 0
         with step(self.observer, "Answers") as say:
             self._check_answers("before the load")
-            say(f"right for {len(self.rows)} rows")
+            say(f"correct for {len(self.rows)} rows")
         cells = self._grid()
         with step(self.observer, "Answers") as say:
             self._check_answers("after the load")
-            say("right after the load")
+            say("correct after the load")
         sizing = sizing.model_copy(update={"cells": cells})
-        refused = analysis.refusals(cells, self.wanted.target_ms)
+        refused = analysis.refusals(cells, self.request.target_ms)
         if refused:
             return sizing.model_copy(update={"refused": tuple(refused)})
-        best = analysis.best(cells, self.wanted.target_ms)
+        best = analysis.best(cells, self.request.target_ms)
         assert best is not None
         recommendation = self._recommend(best, len(sizing.server_cpus))
-        refused = [*_broken(recommendation, self.wanted.target_ms)]
+        refused = [*_broken(recommendation, self.request.target_ms)]
         memory = None
         if watch is not None and self.target.load_second is not None and not refused:
             driven = watch.peak()
@@ -117,67 +117,67 @@ class Bench:
         )
 
     def _grid(self) -> tuple[Cell, ...]:
-        wanted = self.wanted
-        keys = list(product(wanted.protocols, wanted.batches, wanted.concurrencies))
-        found: dict[tuple[str, int, int], list[Figures]] = {key: [] for key in keys}
-        self._again = round(_AGAIN * len(keys) * wanted.repeats)
-        # A whole round after the other, so that what changes with time shows in the spread.
-        for repeat in range(wanted.repeats):
-            with step(self.observer, f"Round {repeat + 1} of {wanted.repeats}") as say:
+        request = self.request
+        keys = list(product(request.protocols, request.batches, request.concurrencies))
+        figures: dict[tuple[str, int, int], list[Figures]] = {key: [] for key in keys}
+        self._again = round(_AGAIN * len(keys) * request.repeats)
+        # Round by round, so that changes over time appear in the spread.
+        for repeat in range(request.repeats):
+            with step(self.observer, f"Round {repeat + 1} of {request.repeats}") as say:
                 for key in keys:
-                    found[key].append(self._cell(key, repeat))
-                rows = max(each[-1].per_second * key[1] for key, each in found.items())
-                errors = sum(each[-1].errors for each in found.values())
+                    figures[key].append(self._cell(key, repeat))
+                rows = max(repeats[-1].per_second * key[1] for key, repeats in figures.items())
+                errors = sum(repeats[-1].errors for repeats in figures.values())
                 say(f"{len(keys)} cells, {rows:,.0f} rows/s at most, {errors:,} errors")
         return tuple(
-            Cell(protocol=key[0], batch=key[1], concurrency=key[2], repeats=tuple(each))
-            for key, each in found.items()
+            Cell(protocol=key[0], batch=key[1], concurrency=key[2], repeats=tuple(repeats))
+            for key, repeats in figures.items()
         )
 
     def _cell(self, key: tuple[str, int, int], repeat: int) -> Figures:
         protocol, batch, clients = key
-        wire = self._wire(protocol, batch, repeat)
+        encoded = self._encoded(protocol, batch, repeat)
         if key not in self._rates:
             requests = max(_FEWEST_REQUESTS, _PILOT_REQUESTS * clients)
-            self._drive(self._load(wire, requests, clients), _PILOT_SECONDS)
-            pilot = self._drive(self._load(wire, requests, clients), _PILOT_SECONDS)
+            self._drive(self._load(encoded, requests, clients), _PILOT_SECONDS)
+            pilot = self._drive(self._load(encoded, requests, clients), _PILOT_SECONDS)
             self._rates[key] = pilot.per_second
-        figures = self._full(wire, key, self.wanted.seconds)
+        figures = self._full(encoded, key, self.request.seconds)
         while (figures.others_cpus or 0.0) > MAX_OTHERS and self._again > 0:
             self._again -= 1
-            figures = self._full(wire, key, self.wanted.seconds)
+            figures = self._full(encoded, key, self.request.seconds)
         self._rates[key] = figures.per_second
         return figures
 
-    def _full(self, wire: EncodedRequest, key: tuple[str, int, int], seconds: float) -> Figures:
+    def _full(self, encoded: EncodedRequest, key: tuple[str, int, int], seconds: float) -> Figures:
         clients = key[2]
         fewest = max(_FEWEST_REQUESTS, _PILOT_REQUESTS * clients)
         requests = max(fewest, round(self._rates[key] * seconds))
-        return self._drive(self._load(wire, requests, clients), seconds)
+        return self._drive(self._load(encoded, requests, clients), seconds)
 
     def _recommend(self, best: Cell, bound: int) -> Recommendation:
-        wanted = self.wanted
+        request = self.request
         key = best.protocol, best.batch, best.concurrency
-        longer = _LONGER * wanted.seconds
-        wire = self._wire(best.protocol, best.batch, wanted.repeats)
+        longer = _LONGER * request.seconds
+        encoded = self._encoded(best.protocol, best.batch, request.repeats)
         with step(self.observer, "Full rate") as say:
-            figures = self._full(wire, key, longer)
-            full = _check(best.rows_per_second, figures, best.batch, wanted)
-            say(_in_words(full))
-        rate = best.rows_per_second * (1 - wanted.headroom)
+            figures = self._full(encoded, key, longer)
+            full = _check(best.rows_per_second, figures, best.batch, request)
+            say(_summary(full))
+        rate = best.rows_per_second * (1 - request.headroom)
         with step(self.observer, "Steady rate") as say:
-            load = self._steady(wire, rate / best.batch, longer)
+            load = self._steady(encoded, rate / best.batch, longer)
             figures = self._drive(load, longer, self._checker(best.protocol))
-            held = _check(rate, figures, best.batch, wanted)
-            say(_in_words(held))
+            held = _check(rate, figures, best.batch, request)
+            say(_summary(held))
         return Recommendation(
             protocol=best.protocol,
             batch=best.batch,
             concurrency=best.concurrency,
             capacity=best.rows_per_second,
             rate=rate,
-            replicas=None if wanted.rate is None else analysis.replicas(wanted.rate, rate),
-            # What a server is bound to, it cannot exceed but by the inexactness of clocks.
+            replicas=None if request.rate is None else analysis.replicas(request.rate, rate),
+            # A server cannot use more CPUs than it is bound to; clocks are inexact.
             cpus=min(best.cpus, bound) if best.cpus and bound else best.cpus,
             full=full,
             steady=held,
@@ -186,11 +186,11 @@ class Bench:
     def _swap(
         self, recommendation: Recommendation, watch: Watch, load_second: Callable[[], None]
     ) -> int:
-        """Load a second version under load; return how many requests failed meanwhile."""
+        """Load a second version under load; return the number of requests that failed."""
         batch = recommendation.batch
-        seconds = _LONGER * self.wanted.seconds
-        wire = self._wire(recommendation.protocol, batch, 0)
-        load = self._steady(wire, recommendation.rate / batch, seconds)
+        seconds = _LONGER * self.request.seconds
+        encoded = self._encoded(recommendation.protocol, batch, 0)
+        load = self._steady(encoded, recommendation.rate / batch, seconds)
         loading = iter([load_second])
         with step(self.observer, "Two versions") as say:
             figures = self._drive(load, seconds, lambda: next(loading, _nothing)())
@@ -201,67 +201,68 @@ class Bench:
             )
         return figures.errors
 
-    def _steady(self, wire: EncodedRequest, rate: float, seconds: float) -> Load:
-        patience = _PATIENCE * self.wanted.target_ms / 1e3
-        return steady(wire, rate, seconds, patience, self._answer_bytes(wire))
+    def _steady(self, encoded: EncodedRequest, rate: float, seconds: float) -> Load:
+        patience = _PATIENCE * self.request.target_ms / 1e3
+        return steady(encoded, rate, seconds, patience, self._answer_bytes(encoded))
 
-    def _load(self, wire: EncodedRequest, requests: int, clients: int) -> Load:
-        return Load(wire, requests, clients, answer_bytes=self._answer_bytes(wire))
+    def _load(self, encoded: EncodedRequest, requests: int, clients: int) -> Load:
+        return Load(encoded, requests, clients, answer_bytes=self._answer_bytes(encoded))
 
     def _drive(
         self, load: Load, seconds: float, meanwhile: Callable[[], None] = _nothing
     ) -> Figures:
         return drive(load, self.cpus, seconds, self.target.watch, meanwhile)
 
-    def _wire(self, protocol: str, batch: int, turn: int) -> EncodedRequest:
-        """Return a request with other rows for each turn."""
+    def _encoded(self, protocol: str, batch: int, turn: int) -> EncodedRequest:
+        """Return a request with different rows in every turn."""
         start = turn * batch % max(1, len(self.rows) - batch + 1)
         return self.target.clients[protocol].encode(self.rows[start : start + batch])
 
-    def _answer_bytes(self, wire: EncodedRequest) -> int | None:
-        if not wire.http2:
+    def _answer_bytes(self, encoded: EncodedRequest) -> int | None:
+        if not encoded.http2:
             return None  # a REST error has a status
-        if wire.body not in self._bytes:
-            self._bytes[wire.body] = answer_bytes(wire, self.cpus)
-        return self._bytes[wire.body]
+        if encoded.body not in self._bytes:
+            self._bytes[encoded.body] = answer_bytes(encoded, self.cpus)
+        return self._bytes[encoded.body]
 
     def _check_answers(self, when: str) -> None:
-        for protocol in self.wanted.protocols:
+        for protocol in self.request.protocols:
             client = self.target.clients[protocol]
             if self.expected is None:
                 self.expected = answers.ask(client, self.rows)
             answers.check(client, self.rows, self.expected, f"over {protocol} {when}")
 
     def _checker(self, protocol: str) -> Callable[[], None]:
-        last = 0.0
+        last_check = 0.0
 
         def check() -> None:
-            nonlocal last
-            if time.monotonic() - last >= _CHECK_EVERY_SECONDS:
+            nonlocal last_check
+            if time.monotonic() - last_check >= _CHECK_EVERY_SECONDS:
                 assert self.expected is not None
                 client = self.target.clients[protocol]
                 answers.check(client, self.rows[:1], self.expected[:1], "under load")
-                last = time.monotonic()
+                last_check = time.monotonic()
 
         return check
 
 
 def now() -> str:
-    """Return the time: UTC, ISO 8601."""
+    """Return the current time: UTC, ISO 8601."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def _check(promised: float, figures: Figures, batch: int, wanted: Wanted) -> Check:
-    found = figures.per_second * batch
-    quick = figures.p99_ms <= wanted.target_ms
-    holds = analysis.agrees(found, promised) and quick and not figures.errors
-    return Check(promised_rows=promised, found=figures, found_rows=found, holds=holds)
+def _check(promised: float, figures: Figures, batch: int, request: SizingRequest) -> Check:
+    rows = figures.per_second * batch
+    quick = figures.p99_ms <= request.target_ms
+    holds = analysis.agrees(rows, promised) and quick and not figures.errors
+    return Check(promised_rows=promised, measured=figures, measured_rows=rows, holds=holds)
 
 
-def _in_words(check: Check) -> str:
+def _summary(check: Check) -> str:
     return (
-        f"{check.found_rows:,.0f} rows/s, {check.ratio:.2f} of the promised "
-        f"{check.promised_rows:,.0f}; p99 {check.found.p99_ms:.1f} ms, {check.found.errors} errors"
+        f"{check.measured_rows:,.0f} rows/s, {check.ratio:.2f} of the promised "
+        f"{check.promised_rows:,.0f}; p99 {check.measured.p99_ms:.1f} ms, "
+        f"{check.measured.errors} errors"
     )
 
 
@@ -271,6 +272,7 @@ def _broken(recommendation: Recommendation, target_ms: float) -> Iterator[str]:
     ):  # fmt: skip
         if not check.holds:
             yield (
-                f"a later test {name} does not agree: {_in_words(check)} "
-                f"({target_ms:g} ms wanted, rates within {analysis.AGREEMENT:.0%})"
+                f"a later test {name} does not agree: {_summary(check)} "
+                f"(the maximum is {target_ms:g} ms, rates must agree within"
+                f" {analysis.AGREEMENT:.0%})"
             )

@@ -1,4 +1,4 @@
-"""What a sizing tells whoever watches it."""
+"""The progress of a sizing."""
 
 from __future__ import annotations
 
@@ -9,34 +9,49 @@ from typing import Protocol
 
 
 class Observer(Protocol):
-    """Someone who watches."""
+    """A receiver of the progress."""
 
     def started(self, name: str) -> None:
-        """Hear that a step began."""
+        """Receive the start of a step.
+
+        Args:
+          name: name of the step.
+        """
 
     def finished(self, name: str, seconds: float, decision: str) -> None:
-        """Hear what came of a step."""
+        """Receive the result of a step.
+
+        Args:
+          name: name of the step.
+          seconds: duration of the step.
+          decision: result of the step, as a short text.
+        """
 
     def failed(self, name: str, seconds: float) -> None:
-        """Hear that a step did not come to its end."""
+        """Receive the failure of a step.
+
+        Args:
+          name: name of the step.
+          seconds: duration of the step.
+        """
 
 
 @contextmanager
 def step(observer: Observer, name: str) -> Iterator[Callable[[str], None]]:
-    """Tell an observer of a step.
+    """Report a step to an observer.
 
     Args:
-      observer: who watches.
-      name: of the step.
+      observer: receiver of the progress.
+      name: name of the step.
 
     Yields:
-      What takes the decision of the step, in a few words.
+      A function that takes the result of the step, as a short text.
     """
-    began, said = time.monotonic(), [""]
+    began, decisions = time.monotonic(), [""]
     observer.started(name)
     try:
-        yield said.append
+        yield decisions.append
     except BaseException:
         observer.failed(name, time.monotonic() - began)
         raise
-    observer.finished(name, time.monotonic() - began, said[-1])
+    observer.finished(name, time.monotonic() - began, decisions[-1])

@@ -1,4 +1,4 @@
-"""A model server in a process of its own, for as long as it is measured."""
+"""A model server in a separate process, for the duration of a measurement."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _FIRST, _SECOND = "1", "2"
 
 @dataclass(frozen=True)
 class Target:
-    """A server that answers.
+    """A server that is ready to be measured.
 
     Args:
-      clients: by protocol.
-      watch: of its process; None when that is not known.
-      load_second: loads a second version beside the first, and returns when it answers instead;
-        None for somebody else's server.
+      clients: client by protocol.
+      watch: CPU and memory of the server's process; None when the process is unknown.
+      load_second: function that loads a second version and returns when it answers instead of the
+        first; None for a server that Taxiway did not start.
     """
 
     clients: dict[str, Client]
@@ -43,34 +43,38 @@ class Target:
     load_second: Callable[[], None] | None = None
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         for client in self.clients.values():
             client.close()
 
 
 @dataclass(frozen=True)
 class Command:
-    """How to start a server.
+    """A command that starts a server.
 
     Args:
-      words: a command that takes TF Serving's flags.
+      args: program and arguments; the program takes TensorFlow Serving's flags.
       owns_process: whether the command's process becomes the server.
     """
 
-    words: tuple[str, ...]
+    args: tuple[str, ...]
     owns_process: bool = True
 
 
 def running(addresses: Mapping[str, str], name: str, pid: int | None) -> Target:
-    """Return a server that somebody else started.
+    """Connect to a server that is running already.
 
     Args:
-      addresses: by protocol: `127.0.0.1:8500` over gRPC, `http://127.0.0.1:8501` over REST.
-      name: of the model.
-      pid: of its process, if it runs here and its CPU and memory shall be known.
+      addresses: address by protocol: `127.0.0.1:8500` for gRPC, `http://127.0.0.1:8501` for REST.
+      name: name of the model.
+      pid: id of the server's process on this machine, to measure its CPU and memory; None: they
+        are not measured.
+
+    Returns:
+      The server.
 
     Raises:
-      NotServed: nobody answers, or there is no such process.
+      NotServed: no server answers, or there is no such process.
     """
     make = {GRPC: Client.grpc, REST: Client.rest}
     clients = {protocol: make[protocol](address, name) for protocol, address in addresses.items()}
@@ -89,31 +93,31 @@ def started(
     """Start a server of a model.
 
     Args:
-      command: that starts it.
-      model: the SavedModel's folder.
-      name: of the model.
-      folder: where its log and its models go; a link to a file elsewhere could not be seen in a
-        container.
-      cpus: that it may use.
+      command: command that starts the server.
+      model: folder of the SavedModel.
+      name: name of the model.
+      folder: folder for the server's log and models; the files must be inside it, because a
+        container cannot follow links to other folders.
+      cpus: CPUs that the server may use.
 
     Yields:
       The server, once it answers. It is ended afterwards.
 
     Raises:
-      NotServed: it ended, or does not answer in time.
+      NotServed: the server ended, or does not answer in time.
     """
     base = Path(tempfile.mkdtemp(prefix=".models-", dir=folder))
     base.chmod(0o755)
     _provide(model, base / _FIRST)
     ports = {GRPC: free_port(), REST: free_port()}
-    words = [
-        *command.words, f"--port={ports[GRPC]}", f"--rest_api_port={ports[REST]}",
+    args = [
+        *command.args, f"--port={ports[GRPC]}", f"--rest_api_port={ports[REST]}",
         f"--model_name={name}", f"--model_base_path={base}", "--file_system_poll_wait_seconds=1",
     ]  # fmt: skip
     log = folder / "server.log"
     with log.open("wb") as out, machine.bound(cpus):
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            args, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
     clients = {
         GRPC: Client.grpc(f"127.0.0.1:{ports[GRPC]}", name),
@@ -138,7 +142,7 @@ def started(
     except NotServed:
         with suppress(subprocess.TimeoutExpired):  # its threads may not all be gone yet
             process.wait(_POLL_SECONDS * 20)
-        alive()  # knows better why
+        alive()  # its error states the reason
         raise
     finally:
         for client in clients.values():
@@ -148,7 +152,7 @@ def started(
 
 
 def _provide(model: Path, version: Path) -> None:
-    """Give the server a version, whole at once, without copying what need not be."""
+    """Provide a version in one rename; files are linked instead of copied where possible."""
     unfinished = version.with_name(f".{version.name}")
     shutil.copytree(model, unfinished, copy_function=_link)
     unfinished.rename(version)

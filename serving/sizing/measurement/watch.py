@@ -13,13 +13,13 @@ _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.M)
 
 
 class Watch:
-    """Look at a process.
+    """CPU and memory of a process.
 
     Args:
-      pid: of the process.
+      pid: id of the process.
 
     Raises:
-      NotServed: there is none, or it is not ours to look at.
+      NotServed: there is no such process, or this user may not read its figures.
     """
 
     def __init__(self, pid: int) -> None:
@@ -31,10 +31,10 @@ class Watch:
             raise self._gone() from error
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time that the process used.
+        """Return the CPU seconds that the process has used.
 
         Raises:
-          NotServed: it ended.
+          NotServed: the process ended.
         """
         try:
             times = self._process.cpu_times()
@@ -43,33 +43,35 @@ class Watch:
         return float(times.user + times.system)
 
     def memory(self) -> int:
-        """Return the bytes that the process occupies.
+        """Return the bytes of memory that the process occupies.
 
         Raises:
-          NotServed: it ended.
+          NotServed: the process ended.
         """
         try:
-            found = int(self._process.memory_info().rss)
+            occupied = int(self._process.memory_info().rss)
         except psutil.Error as error:
             raise self._gone() from error
-        if not found:  # a process that ended, and that nobody waited for
+        if not occupied:  # a process that ended, whose exit code was not read
             raise self._gone()
-        return found
+        return occupied
 
     def peak(self) -> int:
-        """Return the most bytes that the process ever occupied.
+        """Return the most bytes of memory that the process ever occupied.
 
         Raises:
-          NotServed: it ended.
+          NotServed: the process ended.
         """
         try:
             status = Path(f"/proc/{self.pid}/status").read_text("ascii", "replace")
         except OSError as error:
             raise self._gone() from error
-        found = _PEAK.search(status)
-        if found is None:
+        line = _PEAK.search(status)
+        if line is None:
             raise self._gone()
-        return int(found[1]) * 1024
+        return int(line[1]) * 1024
 
     def _gone(self) -> NotServed:
-        return NotServed(f"There is no server's process {self.pid}.", "start the server again")
+        return NotServed(
+            f"The server's process {self.pid} does not exist.", "start the server again"
+        )

@@ -1,4 +1,4 @@
-"""What follows from the figures; nothing here measures."""
+"""Conclusions from the figures of a sizing."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Iterable, Sequence
 
 from serving.sizing.results.result import Cell, Figures, Memory
 
-# Repeats that lie farther apart than this say nothing about the next one.
+# Largest spread of a cell's repeats for which the figures are reliable.
 MAX_SPREAD = 0.15
 
-# How far a later test may be from what was promised.
+# Largest relative deviation of a later test from the promised rate.
 AGREEMENT = 0.15
 
-# Cells this close are as fast as each other; the quicker to answer is the better one.
+# Cells within this share of the highest rate count as equally fast; the lowest p99 decides.
 _AS_FAST = 0.05
 
-# For what neither the load nor the swap of this measurement showed.
+# A margin for peaks that this measurement did not show.
 _MEMORY_MARGIN = 1.2
 _MEMORY_STEP = 64 << 20
 _CPU_STEP = 0.05
 
-# One may fail while another is moved.
+# One replica may fail while another one is moved.
 _LEAST_REPLICAS = 2
 
-# To traffic that nobody expected.
+# Factor for unexpected traffic.
 _GROWTH = 2
 
-# Percent. Kubernetes' autoscaler takes no notice of a tenth more than its target, so with one near
-# 100 it would never act.
+# Percent. Kubernetes' autoscaler ignores a deviation of a tenth from its target, so with a target
+# near 100 it would never act.
 MOST_UTILIZATION = 80
 
 
@@ -36,11 +36,11 @@ def best(cells: Iterable[Cell], target_ms: float) -> Cell | None:
     """Return the cell that answers the most rows within a latency target.
 
     Args:
-      cells: to choose from.
-      target_ms: the p99 that the slowest repeat of a cell must meet.
+      cells: cells to choose from.
+      target_ms: largest accepted p99 of a cell's slowest repeat, in milliseconds.
 
     Returns:
-      Of the cells within 5 % of the most rows, the one with the lowest p99; None when no cell
+      The cell with the lowest p99 among those within 5 % of the highest rate; None when no cell
       meets the target without errors.
     """
     fitting = [cell for cell in cells if cell.worst_p99_ms <= target_ms and not cell.errors]
@@ -52,67 +52,71 @@ def best(cells: Iterable[Cell], target_ms: float) -> Cell | None:
 
 
 def refusals(cells: Sequence[Cell], target_ms: float) -> list[str]:
-    """Return why nothing can be recommended.
+    """Return the reasons against a recommendation.
 
     Args:
-      cells: that were measured.
-      target_ms: as for `best`.
+      cells: cells that were measured.
+      target_ms: largest accepted p99 of a cell's slowest repeat, in milliseconds.
 
     Returns:
-      A sentence for each reason; nothing when there is something to recommend.
+      One sentence per reason; none when a cell can be recommended.
     """
     wrong = [cell for cell in cells if cell.errors]
     if wrong:
         return [f"{cell.name}: {cell.errors:,} requests failed" for cell in wrong]
-    found = best(cells, target_ms)
-    if found is None:
+    choice = best(cells, target_ms)
+    if choice is None:
         quickest = min(cells, key=lambda cell: cell.worst_p99_ms)
         return [
             f"no cell keeps p99 within {target_ms:g} ms; the quickest is {quickest.name}, "
             f"with {quickest.worst_p99_ms:.1f} ms"
         ]
-    if found.spread > MAX_SPREAD:
+    if choice.spread > MAX_SPREAD:
         return [
-            f"{found.name}: the repeats lie {found.spread:.0%} apart, "
-            f"at most {MAX_SPREAD:.0%} can be trusted"
+            f"{choice.name}: the spread of the repeats is {choice.spread:.0%}; "
+            f"the maximum is {MAX_SPREAD:.0%}"
         ]
     return []
 
 
-def replicas(wanted: float, rate: float) -> int:
-    """Return how many replicas answer a wanted rate.
+def replicas(required: float, rate: float) -> int:
+    """Return the number of replicas that a rate requires.
 
     Args:
-      wanted: rows a second altogether.
-      rate: rows a second to send to one.
+      required: rows per second of all replicas together.
+      rate: rows per second of one replica.
     """
-    # What division leaves of 3000 / (0.7 * 1000 * 0.6) must not make one more.
-    return max(1, math.ceil(round(wanted / rate, 6)))
+    # Rounding errors, as in 3000 / (0.7 * 1000 * 0.6), must not add a replica.
+    return max(1, math.ceil(round(required / rate, 6)))
 
 
 def scale(needed: int) -> tuple[int, int]:
-    """Return the fewest and the most replicas for an autoscaler.
+    """Return the minimum and maximum number of replicas for an autoscaler.
 
     Args:
-      needed: for the wanted rate.
+      needed: number of replicas that the required rate needs.
     """
     least = max(_LEAST_REPLICAS, needed)
     return least, _GROWTH * least
 
 
 def cpu_request(cpus: float) -> int:
-    """Return a CPU request in thousandths of a CPU, rounded up."""
+    """Return a CPU request in thousandths of a CPU, rounded up.
+
+    Args:
+      cpus: number of CPUs that a replica needs.
+    """
     return round(1000 * _CPU_STEP * math.ceil(round(cpus / _CPU_STEP, 6)))
 
 
 def memory_limit(memory: Memory) -> int:
     """Return a memory limit in MiB, rounded up.
 
-    Two versions as they were measured, and one more: `models.config` has the version before listed
-    too, so that a rollback is instant. On top of it comes a margin.
+    It covers the two versions that were measured and a third one, because `models.config` also
+    lists the previous version for an instant rollback. A margin is added.
 
     Args:
-      memory: as measured.
+      memory: measured memory.
     """
     version = max(0, memory.swap - memory.driven)
     return math.ceil(_MEMORY_MARGIN * (memory.swap + version) / _MEMORY_STEP) * _MEMORY_STEP >> 20
@@ -122,13 +126,18 @@ def utilization(steady: Figures, cpus: float) -> int:
     """Return the share of its CPU request that a replica uses at the recommended rate, in percent.
 
     Args:
-      steady: at the recommended rate.
-      cpus: that are requested.
+      steady: figures at the recommended rate.
+      cpus: number of CPUs that are requested.
     """
     assert steady.cpus is not None
     return max(1, round(100 * steady.cpus / cpus))
 
 
-def agrees(found: float, promised: float) -> bool:
-    """Return whether a later figure is near enough to the promised one."""
-    return round(abs(found / promised - 1), 6) <= AGREEMENT
+def agrees(measured: float, promised: float) -> bool:
+    """Return whether a later rate is close enough to the promised one.
+
+    Args:
+      measured: rows per second of a later test.
+      promised: rows per second that were promised.
+    """
+    return round(abs(measured / promised - 1), 6) <= AGREEMENT

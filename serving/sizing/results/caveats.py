@@ -1,4 +1,4 @@
-"""What to know before figures are used."""
+"""Caveats of the figures of a sizing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from statistics import median
 from serving.sizing.measurement.machine import MAX_OTHERS
 from serving.sizing.results.result import Sizing
 
-# Of its CPUs, that the generator may keep busy before it is what is measured.
+# Share of its CPUs that the load generator may keep busy before it limits the figures.
 _NEAR_ITS_END = 0.8
 
 
 def caveats(sizing: Sizing, here: bool, own: bool) -> tuple[str, ...]:
-    """Return what the figures do not say by themselves.
+    """Return the caveats of the figures, one sentence each.
 
     Args:
-      sizing: what was measured.
+      sizing: sizing with its figures.
       here: whether server and load generator share a machine.
       own: whether Taxiway's own server was measured.
     """
@@ -24,9 +24,13 @@ def caveats(sizing: Sizing, here: bool, own: bool) -> tuple[str, ...]:
 
 
 def others_cpus(sizing: Sizing) -> float:
-    """Return how many CPUs others kept busy meanwhile; none where that is not known."""
-    figures = [each.others_cpus for cell in sizing.cells for each in cell.repeats]
-    return median([each for each in figures if each is not None] or [0.0])
+    """Return the number of CPUs that other processes kept busy; 0 when it is unknown.
+
+    Args:
+      sizing: sizing with its figures.
+    """
+    figures = [repeat.others_cpus for cell in sizing.cells for repeat in cell.repeats]
+    return median([cpus for cpus in figures if cpus is not None] or [0.0])
 
 
 def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
@@ -35,30 +39,32 @@ def _all(sizing: Sizing, here: bool, own: bool) -> Iterator[str]:
     if own:
         yield (
             "This is Taxiway's own server, which answers in Python; TensorFlow Serving itself "
-            "takes other CPU and memory. Measure that before production."
+            "uses CPU and memory differently. Measure it before production."
         )
-    found = sizing.recommendation
-    if found is not None and found.batch == max(sizing.wanted.batches):
+    advice = sizing.recommendation
+    if advice is not None and advice.batch == max(sizing.request.batches):
         yield (
-            f"{found.batch} rows is the largest batch that was tried: larger ones may be better, "
-            f"see --batch {found.batch},{found.batch * 2},{found.batch * 4}."
+            f"{advice.batch} rows is the largest batch that was tried: larger ones may be better, "
+            f"see --batch {advice.batch},{advice.batch * 2},{advice.batch * 4}."
         )
     others = others_cpus(sizing)
     if others > MAX_OTHERS:
-        yield f"Others kept {others:.1f} CPUs busy meanwhile: measure again without them."
-    figures = [each for cell in sizing.cells for each in cell.repeats]
-    if any(each.generator_cpus > _NEAR_ITS_END * len(sizing.generator_cpus) for each in figures):
-        yield "The load generator came to its own end: the server may answer more than that."
-    if all(each.cpu_ms is None for each in figures):
-        yield "CPU and memory of the server are not known, so no pod can be sized."
+        yield f"Other processes kept {others:.1f} CPUs busy: measure again without them."
+    figures = [repeat for cell in sizing.cells for repeat in cell.repeats]
+    if any(
+        repeat.generator_cpus > _NEAR_ITS_END * len(sizing.generator_cpus) for repeat in figures
+    ):
+        yield "The load generator reached its limit: the server may answer more than that."
+    if all(repeat.cpu_ms is None for repeat in figures):
+        yield "CPU and memory of the server are unknown, so no pod can be sized."
     elif sizing.memory is None and sizing.recommendation is not None:
-        yield "Memory with two versions is not known: somebody else's server was measured."
+        yield "Memory with two versions is unknown, because Taxiway did not start the server."
 
 
 def _shared(sizing: Sizing) -> str:
     if not sizing.server_cpus:
         return (
-            "Server and load generator share this machine: where they share a CPU, each is slower."
+            "Server and load generator share this machine: where they share a CPU, both are slower."
         )
     if set(sizing.server_cpus) & set(sizing.generator_cpus):
         return "Server and load generator share one CPU: a server alone answers more."

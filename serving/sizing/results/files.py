@@ -1,4 +1,4 @@
-"""The files of a sizing, each of them whole or not there."""
+"""The files of a sizing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def write(sizing: Sizing, folder: Path) -> list[Path]:
     """Write figures, plot and patch.
 
     Args:
-      sizing: what was measured.
-      folder: for the files; a patch of an earlier time that nothing recommends now is removed.
+      sizing: sizing with its figures.
+      folder: folder for the files. An earlier patch is removed when nothing is recommended.
 
     Returns:
       The files.
 
     Raises:
-      OSError: one could not be written.
+      OSError: a file cannot be written.
     """
     from serving.sizing.results.plot import draw  # matplotlib takes a second to import
 

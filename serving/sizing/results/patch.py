@@ -1,4 +1,4 @@
-"""What a pod gets and how many there are, as patches for `serving/k8s`."""
+"""Resources and number of pods, as patches for `serving/k8s`."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from collections.abc import Iterator
 from serving.sizing.results import analysis
 from serving.sizing.results.result import Memory, Recommendation, Sizing
 
-# The names in `serving/k8s/base`.
+# The names that `serving/k8s/base` uses.
 WORKLOAD = "taxiway-serving"
 CONTAINER = "tensorflow-serving"
 
 
 def patch(sizing: Sizing) -> str | None:
-    """Return the patches as YAML, each figure with its reason.
+    """Return the patches as YAML, with the reason of every figure.
 
     Args:
-      sizing: what was measured.
+      sizing: sizing with its figures.
 
     Returns:
       Patches of a Deployment and a HorizontalPodAutoscaler, for `patches:` of a kustomization;
-      None when nothing is recommended, or nothing is known that a patch could say.
+      None when nothing is recommended, or no figure of a pod is available.
     """
-    found = sizing.recommendation
-    if found is None or sizing.refused:
+    advice = sizing.recommendation
+    if advice is None or sizing.refused:
         return None
-    parts = [*_resources(sizing, found), *_scaling(sizing, found)]
-    return _head(sizing, found) + "---\n".join(parts) if parts else None
+    parts = [*_resources(sizing, advice), *_scaling(sizing, advice)]
+    return _head(sizing, advice) + "---\n".join(parts) if parts else None
 
 
-def _head(sizing: Sizing, found: Recommendation) -> str:
+def _head(sizing: Sizing, advice: Recommendation) -> str:
     version = "" if sizing.version is None else f" version {sizing.version}"
     lines = [
         f"Written by `taxiway size` at {sizing.at}, from {sizing.model}{version}.",
         f"Served by {sizing.server}.",
-        f"Called over {found.protocol} with {found.batch} rows a request: one replica answers",
-        f"{found.capacity:,.0f} rows/s with p99 within {sizing.wanted.target_ms:g} ms.",
+        f"Called over {advice.protocol} with {advice.batch} rows per request: one replica answers",
+        f"{advice.capacity:,.0f} rows/s with p99 within {sizing.request.target_ms:g} ms.",
         *sizing.caveats,
     ]
     return "".join(f"# {line}\n" for line in lines)
 
 
-def _resources(sizing: Sizing, found: Recommendation) -> Iterator[str]:
+def _resources(sizing: Sizing, advice: Recommendation) -> Iterator[str]:
     requests, limits = [], []
-    if found.cpus is not None:
-        cpu = f"cpu: {analysis.cpu_request(found.cpus)}m"
-        requests.append(f"{cpu}  # it keeps {found.cpus:.2f} busy at {found.capacity:,.0f} rows/s")
+    if advice.cpus is not None:
+        cpu = f"cpu: {analysis.cpu_request(advice.cpus)}m"
+        requests.append(
+            f"{cpu}  # it keeps {advice.cpus:.2f} busy at {advice.capacity:,.0f} rows/s"
+        )
     if sizing.memory is not None:
         memory = f"memory: {analysis.memory_limit(sizing.memory)}Mi"
         requests.append(memory)
@@ -79,18 +81,18 @@ def _why(memory: Memory) -> str:
     )
 
 
-def _scaling(sizing: Sizing, found: Recommendation) -> Iterator[str]:
+def _scaling(sizing: Sizing, advice: Recommendation) -> Iterator[str]:
     lines = []
-    if found.replicas is not None:
-        least, most = analysis.scale(found.replicas)
+    if advice.replicas is not None:
+        least, most = analysis.scale(advice.replicas)
         lines = [
-            f"  minReplicas: {least}  # {found.replicas} for {sizing.wanted.rate:,.0f} rows/s at "
-            f"{found.rate:,.0f} each, two at least",
+            f"  minReplicas: {least}  # {advice.replicas} for {sizing.request.rate:,.0f} rows/s at "
+            f"{advice.rate:,.0f} each, two at least",
             f"  maxReplicas: {most}  # for twice as much",
         ]
-    if found.cpus is not None:
-        request = analysis.cpu_request(found.cpus)
-        share = analysis.utilization(found.steady.found, request / 1e3)
+    if advice.cpus is not None:
+        request = analysis.cpu_request(advice.cpus)
+        share = analysis.utilization(advice.steady.measured, request / 1e3)
         lines += [
             "  metrics:",
             "    - type: Resource",
@@ -99,7 +101,8 @@ def _scaling(sizing: Sizing, found: Recommendation) -> Iterator[str]:
             "        target:",
             "          type: Utilization",
             f"          averageUtilization: {min(share, analysis.MOST_UTILIZATION)}  "
-            f"# {share} at {found.rate:,.0f} rows/s, {sizing.wanted.headroom:.0%} below what it can"
+            f"# {share} at {advice.rate:,.0f} rows/s, "
+            f"{sizing.request.headroom:.0%} below the capacity"
             + (", but too near 100" if share > analysis.MOST_UTILIZATION else ""),
         ]
     if not lines:

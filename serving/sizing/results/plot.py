@@ -1,4 +1,4 @@
-"""Throughput against latency, as a picture."""
+"""Plot of throughput against latency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from serving.sizing.results.result import Cell, Sizing
 
-# Okabe and Ito's, which those who do not see all colours can tell apart; markers differ too.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; markers differ too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _MUTED = "#5b6670"
@@ -28,14 +28,14 @@ _PANEL = 5.4, 4.2
 
 
 def draw(sizing: Sizing, file: Path) -> None:
-    """Draw a panel for each protocol and a line for each batch size.
+    """Draw one panel per protocol and one line per batch size.
 
     Args:
-      sizing: what was measured.
-      file: the picture's.
+      sizing: sizing with its figures.
+      file: PNG file to write.
 
     Raises:
-      OSError: it could not be written.
+      OSError: the file cannot be written.
     """
     protocols = list(dict.fromkeys(cell.protocol for cell in sizing.cells))
     batches = list(dict.fromkeys(cell.batch for cell in sizing.cells))
@@ -50,8 +50,10 @@ def draw(sizing: Sizing, file: Path) -> None:
             _mark(axes, cells, sizing)
             axes.set_title(_TITLES[protocol], loc="left", fontweight="bold")
         panels[0].set_ylabel("p99, ms (bars: from the least to the greatest repeat)")
-        figure.supxlabel("rows a second; the number at a point is how many clients", fontsize=9)
-        # Of all panels, each name once.
+        figure.supxlabel(
+            "rows per second; the number at a point is the number of clients", fontsize=9
+        )
+        # A name that several panels have appears once.
         named = {
             label: handle
             for axes in panels
@@ -65,9 +67,9 @@ def draw(sizing: Sizing, file: Path) -> None:
 
 
 def _scales(axes: Any, sizing: Sizing) -> None:
-    rates = [cell.batch * each.per_second for cell in sizing.cells for each in cell.repeats]
-    target = sizing.wanted.target_ms
-    times = [target, *(each.p99_ms for cell in sizing.cells for each in cell.repeats)]
+    rates = [cell.batch * repeat.per_second for cell in sizing.cells for repeat in cell.repeats]
+    target = sizing.request.target_ms
+    times = [target, *(repeat.p99_ms for cell in sizing.cells for repeat in cell.repeats)]
     axes.set(
         xscale="log", yscale="log", xlim=(min(rates) / 1.4, max(rates) * 1.6),
         ylim=(min(times) / 1.4, max(times) * 1.6),
@@ -87,26 +89,30 @@ def _scales(axes: Any, sizing: Sizing) -> None:
 def _line(axes: Any, cells: Sequence[Cell], number: int) -> None:
     colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
     batch = cells[0].batch
-    rates = [[batch * each.per_second for each in cell.repeats] for cell in cells]
-    times = [[each.p99_ms for each in cell.repeats] for cell in cells]
+    rates = [[batch * repeat.per_second for repeat in cell.repeats] for cell in cells]
+    times = [[repeat.p99_ms for repeat in cell.repeats] for cell in cells]
     x, y = [cell.rows_per_second for cell in cells], [cell.p99_ms for cell in cells]
     axes.errorbar(
         x, y, xerr=_around(rates, x), yerr=_around(times, y), color=colour, marker=marker, ms=5,
         lw=1.4, elinewidth=0.8, capsize=2,
         label=f"{batch} rows a request" if batch > 1 else "1 row a request",
     )  # fmt: skip
-    for cell, place in zip(cells, zip(x, y)):
+    for cell, point in zip(cells, zip(x, y)):
         axes.annotate(
-            str(cell.concurrency), place, (7, -10), textcoords="offset points", color=colour,
+            str(cell.concurrency), point, (7, -10), textcoords="offset points", color=colour,
             fontsize=8,
         )  # fmt: skip
 
 
 def _mark(axes: Any, cells: Sequence[Cell], sizing: Sizing) -> None:
-    found = sizing.recommendation
+    recommendation = sizing.recommendation
     for cell in cells:
         key = cell.protocol, cell.batch, cell.concurrency
-        if found is not None and key == (found.protocol, found.batch, found.concurrency):
+        if recommendation is not None and key == (
+            recommendation.protocol,
+            recommendation.batch,
+            recommendation.concurrency,
+        ):
             axes.plot(
                 cell.rows_per_second, cell.p99_ms, "o", ms=14, mfc="none", mec="black", mew=1.2,
                 label="recommended", ls="none",
@@ -115,6 +121,6 @@ def _mark(axes: Any, cells: Sequence[Cell], sizing: Sizing) -> None:
 
 def _around(values: Sequence[Sequence[float]], middles: Sequence[float]) -> list[list[float]]:
     return [
-        [middle - min(each) for each, middle in zip(values, middles)],
-        [max(each) - middle for each, middle in zip(values, middles)],
+        [middle - min(repeats) for repeats, middle in zip(values, middles)],
+        [max(repeats) - middle for repeats, middle in zip(values, middles)],
     ]

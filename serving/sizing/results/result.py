@@ -1,4 +1,4 @@
-"""What was measured; `sizing.json` holds one Sizing."""
+"""The result of a sizing; `sizing.json` contains one Sizing."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from serving.frozen import FrozenModel
 
 
 class Figures(FrozenModel):
-    """What came of driving a server once.
+    """The figures of one load.
 
     Args:
-      requests: that were sent.
-      errors: of them, by status, by broken connection, or without an answer.
-      per_second: requests that were answered, ramps at both ends left out.
-      p50_ms: half of the requests took at most this long.
-      p95_ms: 95 of 100.
-      p99_ms: 99 of 100.
-      cpu_ms: of the server for a request; None when its process is not known.
-      memory_bytes: the most that the server occupied; None likewise.
-      others_cpus: CPUs that neither the server nor the generator kept busy; None likewise.
-      generator_cpus: CPUs that the generator kept busy.
+      requests: number of requests that were sent.
+      errors: number of requests that failed: by status, connection, or without an answer.
+      per_second: answered requests per second, without the ramps at both ends.
+      p50_ms: median latency in milliseconds.
+      p95_ms: 95th percentile of the latency in milliseconds.
+      p99_ms: 99th percentile of the latency in milliseconds.
+      cpu_ms: CPU milliseconds of the server per request; None when its process is unknown.
+      memory_bytes: largest memory of the server; None when its process is unknown.
+      others_cpus: CPUs that other processes kept busy; None when the server's process is unknown.
+      generator_cpus: CPUs that the load generator kept busy.
     """
 
     requests: int
@@ -45,9 +45,9 @@ class Cell(FrozenModel):
 
     Args:
       protocol: `grpc` or `rest`.
-      batch: rows of a request.
-      concurrency: clients, each of which waits for its answer before it asks again.
-      repeats: in the order they were measured.
+      batch: rows per request.
+      concurrency: number of clients; every client waits for its answer before its next request.
+      repeats: figures of the repeats, in the order of measurement.
     """
 
     protocol: str
@@ -57,71 +57,71 @@ class Cell(FrozenModel):
 
     @property
     def name(self) -> str:
-        """The cell, in words."""
+        """Protocol, batch and concurrency as text."""
         return f"{self.protocol}, batch {self.batch}, concurrency {self.concurrency}"
 
     @property
     def rows_per_second(self) -> float:
         """Median of the repeats."""
-        return self.batch * median(each.per_second for each in self.repeats)
+        return self.batch * median(repeat.per_second for repeat in self.repeats)
 
     @property
     def spread(self) -> float:
-        """How far the repeats lie apart: greatest less least rate, as a share of the median."""
-        rates = [each.per_second for each in self.repeats]
+        """Highest rate of the repeats minus the lowest, as a share of the median."""
+        rates = [repeat.per_second for repeat in self.repeats]
         return (max(rates) - min(rates)) / median(rates) if median(rates) else float("inf")
 
     @property
     def p50_ms(self) -> float:
         """Median of the repeats."""
-        return median(each.p50_ms for each in self.repeats)
+        return median(repeat.p50_ms for repeat in self.repeats)
 
     @property
     def p95_ms(self) -> float:
         """Median of the repeats."""
-        return median(each.p95_ms for each in self.repeats)
+        return median(repeat.p95_ms for repeat in self.repeats)
 
     @property
     def p99_ms(self) -> float:
         """Median of the repeats."""
-        return median(each.p99_ms for each in self.repeats)
+        return median(repeat.p99_ms for repeat in self.repeats)
 
     @property
     def worst_p99_ms(self) -> float:
-        """Of the slowest repeat, which is what a target is held against."""
-        return max(each.p99_ms for each in self.repeats)
+        """p99 of the slowest repeat, which is compared with the target."""
+        return max(repeat.p99_ms for repeat in self.repeats)
 
     @property
     def errors(self) -> int:
-        """Of all repeats."""
-        return sum(each.errors for each in self.repeats)
+        """Number of errors of all repeats."""
+        return sum(repeat.errors for repeat in self.repeats)
 
     @property
     def cpu_ms(self) -> float | None:
-        """For a request: median of the repeats."""
-        known = [each.cpu_ms for each in self.repeats if each.cpu_ms is not None]
-        return median(known) if known else None
+        """CPU milliseconds per request: median of the repeats."""
+        values = [repeat.cpu_ms for repeat in self.repeats if repeat.cpu_ms is not None]
+        return median(values) if values else None
 
     @property
     def cpus(self) -> float | None:
-        """That the server keeps busy: median of the repeats."""
-        known = [each.cpus for each in self.repeats if each.cpus is not None]
-        return median(known) if known else None
+        """CPUs that the server keeps busy: median of the repeats."""
+        values = [repeat.cpus for repeat in self.repeats if repeat.cpus is not None]
+        return median(values) if values else None
 
     @property
     def memory_bytes(self) -> int | None:
-        """The most of all repeats."""
-        known = [each.memory_bytes for each in self.repeats if each.memory_bytes is not None]
-        return max(known) if known else None
+        """Largest memory of all repeats."""
+        values = [repeat.memory_bytes for repeat in self.repeats if repeat.memory_bytes is not None]
+        return max(values) if values else None
 
 
 class Memory(FrozenModel):
-    """What the server occupies, in bytes.
+    """The memory of the server, in bytes.
 
     Args:
-      loaded: with one version, before it was called.
-      driven: the most with one version while it answered.
-      swap: the most while a second version was loaded beside it and it went on answering.
+      loaded: memory with one version, before the first call.
+      driven: largest memory with one version under load.
+      swap: largest memory while a second version was loaded under load.
     """
 
     loaded: int
@@ -130,39 +130,39 @@ class Memory(FrozenModel):
 
 
 class Check(FrozenModel):
-    """What was promised, tried again at the end.
+    """A later test of a promised rate.
 
     Args:
-      promised_rows: a second.
-      found: what came of it.
-      found_rows: a second.
-      holds: whether it is as promised.
+      promised_rows: rows per second that were promised.
+      measured: figures of the test.
+      measured_rows: rows per second of the test.
+      holds: whether the test confirms the promise.
     """
 
     promised_rows: float
-    found: Figures
-    found_rows: float
+    measured: Figures
+    measured_rows: float
     holds: bool
 
     @property
     def ratio(self) -> float:
-        """Rows a second that were found, as a share of the promised ones."""
-        return self.found_rows / self.promised_rows
+        """Measured rows per second, as a share of the promised ones."""
+        return self.measured_rows / self.promised_rows
 
 
 class Recommendation(FrozenModel):
-    """How to call a server, and how many of them.
+    """The recommended way to call servers, and their number.
 
     Args:
       protocol: `grpc` or `rest`.
-      batch: rows of a request.
-      concurrency: at which most rows were answered.
-      capacity: rows a second that one replica answers within the target.
-      rate: rows a second to send to one replica: the capacity less the headroom.
-      replicas: for the wanted rate; None when none was named.
-      cpus: that a replica needs at its capacity; None when its process is not known.
-      full: a later and longer test at full rate.
-      steady: a later test at the recommended rate, whether or not answers keep up.
+      batch: rows per request.
+      concurrency: number of clients at which most rows were answered.
+      capacity: rows per second that one replica answers within the target.
+      rate: rows per second to send to one replica: the capacity minus the headroom.
+      replicas: number of replicas for the required rate; None when no rate was given.
+      cpus: CPUs that a replica needs at its capacity; None when its process is unknown.
+      full: later and longer test at full rate.
+      steady: later test at the recommended rate, which does not wait for answers.
     """
 
     protocol: str
@@ -176,18 +176,18 @@ class Recommendation(FrozenModel):
     steady: Check
 
 
-class Wanted(FrozenModel):
-    """What a user wants.
+class SizingRequest(FrozenModel):
+    """The settings of a sizing.
 
     Args:
-      protocols: to try.
-      batches: rows of a request, to try.
-      concurrencies: numbers of clients, to try.
-      repeats: of each cell.
-      seconds: of one repeat.
-      target_ms: p99 that is still good enough.
-      rate: rows a second to answer altogether; None when that is not known.
-      headroom: share of the capacity to leave free.
+      protocols: protocols to measure.
+      batches: rows per request to measure.
+      concurrencies: numbers of clients to measure.
+      repeats: repeats per cell.
+      seconds: duration of a repeat.
+      target_ms: largest accepted p99 in milliseconds.
+      rate: required rows per second of all replicas together; default: unknown.
+      headroom: share of the capacity to keep free.
     """
 
     protocols: tuple[str, ...] = ("grpc", "rest")
@@ -201,29 +201,29 @@ class Wanted(FrozenModel):
 
 
 class Sizing(FrozenModel):
-    """What was measured, and what follows from it.
+    """The figures of a sizing, and the conclusions.
 
     Args:
-      model: its name.
-      version: that was served; None when that is not known.
-      server: what served it, in words.
-      at: UTC, ISO 8601.
-      wanted: by the user.
-      server_cpus: that the server was bound to; empty when it was not.
-      generator_cpus: that the load generator was bound to.
-      cells: in the order of the grid.
-      memory: None when the server is somebody else's.
-      recommendation: None when it was refused.
-      refused: why nothing is recommended, or what is recommended did not hold.
-      caveats: what to know before the figures are used.
-      seconds: wall time of it all.
+      model: name of the model.
+      version: version that was served; None when unknown.
+      server: description of the server.
+      at: time of the sizing: UTC, ISO 8601.
+      request: settings of the sizing.
+      server_cpus: CPUs that the server was bound to; empty when it was not bound.
+      generator_cpus: CPUs that the load generator was bound to.
+      cells: cells in the order of measurement.
+      memory: memory of the server; None when Taxiway did not start it.
+      recommendation: recommendation; None when there is a reason against one.
+      refused: reasons against a recommendation, or tests that did not confirm it.
+      caveats: caveats of the figures.
+      seconds: duration of the sizing.
     """
 
     model: str
     version: int | None
     server: str
     at: str
-    wanted: Wanted
+    request: SizingRequest
     server_cpus: tuple[int, ...]
     generator_cpus: tuple[int, ...]
     cells: tuple[Cell, ...]

@@ -11,7 +11,7 @@ from serving.sizing.results.result import (
     Memory,
     Recommendation,
     Sizing,
-    Wanted,
+    SizingRequest,
 )
 
 
@@ -40,15 +40,16 @@ def cell(
 def sizing(**known: Any) -> Sizing:
     """Return a sizing that recommends 4,200 rows/s a replica, for 20,000."""
     steady = figures(525.0, cpu_ms=1.0)
-    full = Check(promised_rows=6000, found=figures(750.0), found_rows=6000, holds=True)
+    full = Check(promised_rows=6000, measured=figures(750.0), measured_rows=6000, holds=True)
     recommendation = Recommendation(
         protocol="grpc", batch=8, concurrency=4, capacity=6000, rate=4200, replicas=5, cpus=0.73,
         full=full,
-        steady=Check(promised_rows=4200, found=steady, found_rows=4200, holds=True),
+        steady=Check(promised_rows=4200, measured=steady, measured_rows=4200, holds=True),
     )  # fmt: skip
     values: dict[str, Any] = {
         "model": "flights", "version": 3, "server": "Taxiway's own server",
-        "at": "2026-11-23T10:00:00+00:00", "wanted": Wanted(rate=20_000.0), "server_cpus": (0,),
+        "at": "2026-11-23T10:00:00+00:00", "request": SizingRequest(rate=20_000.0),
+        "server_cpus": (0,),
         "generator_cpus": (1,),
         "cells": (
             cell(), cell(batch=8, rates=(740.0, 750.0, 760.0)),

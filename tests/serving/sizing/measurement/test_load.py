@@ -11,7 +11,7 @@ import pytest
 from serving.client.transport import EncodedRequest
 from serving.sizing.errors import NotServed, ToolMissing
 from serving.sizing.measurement import drive, load
-from serving.sizing.measurement.load import Answered, Load
+from serving.sizing.measurement.load import Load, LoadResult
 
 needs_h2load = pytest.mark.skipif(
     shutil.which("h2load") is None, reason="h2load is not installed (nghttp2-client)"
@@ -58,9 +58,9 @@ def test_where_nobody_listens_is_said() -> None:
 
 @needs_h2load
 def test_the_real_tool_finds_nobody_on_a_port_that_is_closed() -> None:
-    wire = replace(_WIRE, url="http://127.0.0.1:1/p")
+    encoded = replace(_WIRE, url="http://127.0.0.1:1/p")
     with pytest.raises(NotServed, match=r"http://127.0.0.1:1/p gives no answer"):
-        drive.drive(Load(wire, 4, 2), (), 0.1, None)
+        drive.drive(Load(encoded, 4, 2), (), 0.1, None)
 
 
 def test_without_the_tool_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_rate_and_percentiles_leave_the_ramps_out() -> None:
     # 1,000 a second for 10 s, each of 5 ms; in the first half second they take 500 ms.
     began = np.arange(10_000) / 1000
     took = np.where(began < 0.5, 0.5, 0.005)
-    found = drive.of_answers(Answered(10_000, 0, 0, began, took))
+    found = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
     assert found.per_second == pytest.approx(1000, rel=0.01)
     assert (found.p50_ms, found.p99_ms) == (pytest.approx(5), pytest.approx(5))
 
@@ -101,5 +101,5 @@ def test_rate_and_percentiles_leave_the_ramps_out() -> None:
 def test_percentiles_are_of_requests_inside() -> None:
     began = np.arange(10_000) / 1000
     took = np.where(np.arange(10_000) % 50 == 0, 0.1, 0.001)
-    found = drive.of_answers(Answered(10_000, 0, 0, began, took))
+    found = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
     assert [found.p50_ms, found.p95_ms, found.p99_ms] == pytest.approx([1, 1, 100])

@@ -21,7 +21,7 @@ from serving.sizing.errors import NotServed, WrongAnswers
 from serving.sizing.measurement import answers, drive, server
 from serving.sizing.measurement.load import Load
 from serving.sizing.measurement.measure import Bench
-from serving.sizing.results.result import Sizing, Wanted
+from serving.sizing.results.result import Sizing, SizingRequest
 from tests.serving.sizing.measured import sizing
 from tests.serving.tiny import export
 
@@ -86,7 +86,7 @@ def _bench(found: ModelServer, expected: Any, **wanted: Any) -> Bench:
     values: dict[str, Any] = {
         "batches": (4,), "concurrencies": (2,), "repeats": 2, "seconds": 0.2, "target_ms": 10_000.0,
     }  # fmt: skip
-    return Bench(target, ROWS, expected, Wanted(**(values | wanted)), (), Heard())
+    return Bench(target, ROWS, expected, SizingRequest(**(values | wanted)), (), Heard())
 
 
 def _nothing_yet() -> Sizing:

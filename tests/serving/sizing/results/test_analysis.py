@@ -37,7 +37,7 @@ def test_nothing_is_recommended_when_the_repeats_lie_too_far_apart() -> None:
     assert analysis.refusals([near], 50) == []
     far = cell(rates=(930.0, 1000.0, 1081.0))
     assert analysis.refusals([far], 50) == [
-        "grpc, batch 1, concurrency 4: the repeats lie 15% apart, at most 15% can be trusted"
+        "grpc, batch 1, concurrency 4: the spread of the repeats is 15%; the maximum is 15%"
     ]
     # Of a cell that would not be recommended, it does not matter.
     assert analysis.refusals([cell(rates=(5.0, 10.0, 20.0)), cell(batch=8)], 50) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.sizing.results.caveats import caveats
-from serving.sizing.results.result import Wanted
+from serving.sizing.results.result import SizingRequest
 from tests.serving.sizing.measured import cell, sizing
 
 
@@ -19,28 +19,28 @@ def test_a_shared_machine_is_named_with_its_cpus() -> None:
 
 
 def test_that_a_larger_batch_was_not_tried_is_said() -> None:
-    [edge] = caveats(sizing(wanted=Wanted(batches=(1, 8))), here=False, own=False)
+    [edge] = caveats(sizing(request=SizingRequest(batches=(1, 8))), here=False, own=False)
     assert edge.endswith("larger ones may be better, see --batch 8,16,32.")
 
 
 def test_others_are_named_when_they_were_there_most_of_the_time() -> None:
     busy = sizing(cells=(cell(others_cpus=0.7),))
     assert caveats(busy, here=False, own=False) == (
-        "Others kept 0.7 CPUs busy meanwhile: measure again without them.",
+        "Other processes kept 0.7 CPUs busy: measure again without them.",
     )
     assert caveats(sizing(cells=(cell(others_cpus=0.2),)), here=False, own=False) == ()
 
 
 def test_a_generator_at_its_end_is_named() -> None:
     found = caveats(sizing(cells=(cell(generator_cpus=0.9),)), here=False, own=False)
-    assert [each.split(":")[0] for each in found] == ["The load generator came to its own end"]
+    assert [each.split(":")[0] for each in found] == ["The load generator reached its limit"]
 
 
 def test_what_is_not_known_is_named() -> None:
     unknown = sizing(cells=(cell(cpu_ms=None, memory_bytes=None),), memory=None)
     assert caveats(unknown, here=False, own=False) == (
-        "CPU and memory of the server are not known, so no pod can be sized.",
+        "CPU and memory of the server are unknown, so no pod can be sized.",
     )
     assert caveats(sizing(memory=None), here=False, own=False) == (
-        "Memory with two versions is not known: somebody else's server was measured.",
+        "Memory with two versions is unknown, because Taxiway did not start the server.",
     )

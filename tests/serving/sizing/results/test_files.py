@@ -61,13 +61,13 @@ def test_the_autoscaler_acts_before_a_replica_is_at_its_end() -> None:
     found = sizing()
     assert found.recommendation is not None
     held = found.recommendation.steady
-    busy = held.model_copy(update={"found": held.found.model_copy(update={"cpu_ms": 1.3})})
+    busy = held.model_copy(update={"measured": held.measured.model_copy(update={"cpu_ms": 1.3})})
     more = found.recommendation.model_copy(update={"steady": busy})
     found = found.model_copy(update={"recommendation": more})
     _, scaler = _parsed(found)
     [metric] = scaler["spec"]["metrics"]
     assert metric["resource"]["target"]["averageUtilization"] == 80
-    assert "# 91 at 4,200 rows/s, 30% below what it can, but too near 100" in str(patch(found))
+    assert "# 91 at 4,200 rows/s, 30% below the capacity, but too near 100" in str(patch(found))
 
 
 def test_without_a_wanted_rate_the_number_of_replicas_stays() -> None:
