@@ -10,6 +10,7 @@ from tfx.proto import range_config_pb2
 from tfx.proto.orchestration import pipeline_pb2
 from tfx.utils import json_utils
 
+from pipeline.components import names
 from pipeline.settings.sections import Settings
 from pipeline.sources import request_logs
 from pipeline.sources.layout import Layout
@@ -73,8 +74,8 @@ def _set_text(node: Any, parameter: str, value: str) -> None:
 
 
 _CHANGES: dict[str, Callable[[Any, Settings, Layout, str], None]] = {
-    "ExampleGen": _example_gen,
-    "LastAcceptedData": _last_accepted,
-    "DataGate": _data_gate,
-    "Pusher": _pusher,
+    names.EXAMPLE_GEN: _example_gen,
+    names.LAST_ACCEPTED_DATA: _last_accepted,
+    names.DATA_GATE: _data_gate,
+    names.PUSHER: _pusher,
 }

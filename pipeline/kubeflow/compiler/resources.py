@@ -5,25 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
+from pipeline.kubeflow import names
 from pipeline.settings.kubeflow import KubeflowSettings, TaskSettings, Toleration
 
-# Cores and GB by node: the peaks with all flights (docs/kubeflow.md) plus 27 to 45 %. Importing
-# TensorFlow and TFX alone takes 0.6 GB.
-_LIGHT = (0.25, 0.8)
-_MEASURED = {
-    "Start": (0.5, 0.6),
-    "ExampleGen": (1.0, 1.0),
-    "StatisticsGen": (1.0, 1.0),
-    "DataGate": (0.5, 1.0),
-    "Transform": (1.0, 1.0),
-    "Tuner": (2.0, 1.25),
-    "Trainer": (2.0, 1.25),
-    "Evaluator": (1.0, 1.25),
-    # InfraCheck must refuse a model above infra.max_memory_mb before Kubernetes kills the pod, so
-    # this is about twice the peak.
-    "InfraCheck": (1.0, 1.75),
-    "Pusher": (0.5, 1.25),
-}
+# Cores and GB of the tasks beside the catalogue's nodes.
+_OTHER_TASKS = {names.START: (0.5, 0.6), names.RECORD: (0.25, 0.8)}
 
 _LIMIT = 2.0
 
@@ -87,7 +73,7 @@ def task_resources(node: str, settings: KubeflowSettings) -> Resources:
       UsageError: no image is set.
     """
     own = settings.components.get(node, TaskSettings())
-    cpu, memory = _MEASURED.get(node, _LIGHT)
+    cpu, memory = _OTHER_TASKS.get(node) or _node_defaults(node)
     memory_gb = own.memory_gb or memory
     return Resources(
         image=own.image or require_image(settings),
@@ -102,3 +88,11 @@ def task_resources(node: str, settings: KubeflowSettings) -> Resources:
         node_selector=(settings.node_selector if own.node_selector is None else own.node_selector),
         tolerations=settings.tolerations if own.tolerations is None else own.tolerations,
     )
+
+
+def _node_defaults(node: str) -> tuple[float, float]:
+    # Importing the catalogue imports TensorFlow, and `require_image` must answer before that.
+    from pipeline.components import catalog
+
+    row = catalog.node(node)
+    return row.cpu, row.memory_gb

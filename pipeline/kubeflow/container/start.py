@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.beam import check as engine
 from pipeline.errors import UsageError
+from pipeline.kubeflow import names
 from pipeline.kubeflow.container.plan import Plan
 from pipeline.kubeflow.container.task import Task
 from pipeline.orchestration.options import RunOptions
@@ -60,6 +61,13 @@ def _new_plan(task: Task) -> Plan:
 
 
 def _options(parameters: dict[str, str]) -> RunOptions:
+    # RunOptions names the options of the command line, but a run on Kubeflow has parameters.
+    if parameters.get(names.TUNE) == parameters.get(names.WARM_START) == "true":
+        raise UsageError(
+            "tune and warm_start exclude each other because the Tuner may choose a network of "
+            "another shape than the weights of the latest blessed model.",
+            "remove one of the two parameters",
+        )
     try:
         return RunOptions.model_validate(parameters)
     except ValidationError as error:

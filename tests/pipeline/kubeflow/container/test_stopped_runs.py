@@ -85,7 +85,7 @@ def test_a_task_without_its_inputs_fails(shared_team: tuple[Team, str]) -> None:
     ("run_id", "parameters", "message"),
     [
         ("both", {"tune": True, "warm_start": True}, "tune and warm_start exclude each other"),
-        ("window", {"window": 0}, "the parameter window is 0"),
+        ("window", {"window": 0}, "window: Input should be greater than or equal to 1 (got '0')"),
         ("span", {"span": 209901}, "there is no span 209901"),
         ("warm", {"warm_start": True}, "no model is blessed yet"),
     ],
