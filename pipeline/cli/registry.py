@@ -57,25 +57,24 @@ def list_(
 
     target = _workspace(settings_file, workspace)
     with as_cli_errors():
-        found = models.list_models(target, None if all_ else limit)
+        listing = models.list_models(target, None if all_ else limit)
     if as_json:
         content = {
-            "models": [_entry_fields(entry) for entry in found.entries],
-            "more": found.more,
+            "models": [_entry_fields(entry) for entry in listing.entries],
+            "more": listing.more,
             "unreadable": [
-                {"file": str(record.file), "reason": record.reason} for record in found.unreadable
+                {"file": str(record.file), "reason": record.reason} for record in listing.unreadable
             ],
         }
         click.echo(json.dumps(content))
         return
-    from pipeline.cli.tables.registry import listing
+    from pipeline.cli.tables import registry as tables
 
-    listing(found.entries, target.root)
-    if found.more:
-        click.echo(
-            f"Older models are not listed. {program.as_typed('taxiway registry list --all')}"
-        )
-    for record in found.unreadable:
+    tables.listing(listing.entries, target.root)
+    if listing.more:
+        command = program.as_typed("taxiway registry list --all")
+        click.echo(f"Older models are not listed.\nNext   {command}")
+    for record in listing.unreadable:
         click.echo(f"Cannot read the run record {record.file}: {record.reason}.", err=True)
 
 
