@@ -1,4 +1,4 @@
-"""Which models to serve: TF Serving's ModelServerConfig."""
+"""The models to serve: TensorFlow Serving's ModelServerConfig."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class ModelConfig:
     """A model to serve.
 
     Args:
-      name: of the model.
-      base_path: folder of its versions.
-      latest: how many of the newest versions to serve; 0 for all.
-      specific: versions to serve instead; empty for none in particular.
-      labels: version by label.
+      name: name of the model.
+      base_path: folder of the model's versions.
+      latest: number of the newest versions to serve; default 1; 0 for all.
+      specific: versions to serve instead of the newest; default: none.
+      labels: version by label; default: none.
     """
 
     name: str
@@ -33,8 +33,12 @@ class ModelConfig:
     specific: tuple[int, ...] = ()
     labels: dict[str, int] = field(default_factory=dict)
 
-    def wanted(self, present: list[int]) -> list[int]:
-        """Return the versions to serve of those there are."""
+    def select(self, present: list[int]) -> list[int]:
+        """Return the versions to serve.
+
+        Args:
+          present: versions in the model's folder.
+        """
         if self.specific:
             return [version for version in present if version in self.specific]
         return sorted(present)[-self.latest :] if self.latest else sorted(present)
@@ -43,8 +47,11 @@ class ModelConfig:
 def from_options(options: Options) -> list[ModelConfig]:
     """Return the models that the flags name.
 
+    Args:
+      options: flags of the server.
+
     Raises:
-      ServingError: the config file is none.
+      ServingError: the config file is not a ModelServerConfig.
     """
     if options.model_config_file:
         return from_text(Path(options.model_config_file).read_text(encoding="utf-8"))
@@ -54,8 +61,11 @@ def from_options(options: Options) -> list[ModelConfig]:
 def from_text(text: str) -> list[ModelConfig]:
     """Return the models of a ModelServerConfig in text form.
 
+    Args:
+      text: content of the config file.
+
     Raises:
-      ServingError: it is none.
+      ServingError: the text is not a ModelServerConfig.
     """
     try:
         return from_proto(text_format.Parse(text, model_server_config_pb2.ModelServerConfig()))
@@ -66,12 +76,16 @@ def from_text(text: str) -> list[ModelConfig]:
 def from_proto(config: Any) -> list[ModelConfig]:
     """Return the models of a ModelServerConfig.
 
+    Args:
+      config: the message.
+
     Raises:
-      ServingError: it names no models, a name stands twice, or a platform is not TensorFlow.
+      ServingError: it lists no models, lists a name twice, or lists another platform than
+        TensorFlow.
     """
     if config.WhichOneof("config") != "model_config_list":
         raise invalid("Expected model server config to be a model_config_list")
-    models = [_model(each) for each in config.model_config_list.config]
+    models = [_model(entry) for entry in config.model_config_list.config]
     names = [model.name for model in models]
     for name in names:
         if names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""What the server answers instead of a result, in TF Serving's codes and words."""
+"""Errors that the server returns, with TensorFlow Serving's codes and texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Code(enum.IntEnum):
-    """gRPC's status codes, with which TF Serving answers over REST too."""
+    """gRPC's status codes, which TensorFlow Serving also uses over REST."""
 
     CANCELLED = 1
     UNKNOWN = 2
@@ -27,11 +27,11 @@ class Code(enum.IntEnum):
 
 
 class ServingError(Exception):
-    """Say why there is no result.
+    """The error that a request gets instead of a result.
 
     Args:
-      code: gRPC's.
-      message: TF Serving's.
+      code: gRPC's status code.
+      message: TensorFlow Serving's text.
     """
 
     def __init__(self, code: Code, message: str) -> None:
@@ -41,5 +41,9 @@ class ServingError(Exception):
 
 
 def invalid(message: str) -> ServingError:
-    """Return the error for a request that cannot be answered as it is."""
+    """Return the error for an invalid request.
+
+    Args:
+      message: TensorFlow Serving's text.
+    """
     return ServingError(Code.INVALID_ARGUMENT, message)

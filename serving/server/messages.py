@@ -1,4 +1,4 @@
-"""Messages of TF Serving's configuration that TensorFlow's packages do not bring."""
+"""Messages of TensorFlow Serving's configuration that TensorFlow's packages do not contain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRING, _BOOL, _INT64, _MESSAGE = (
 _WRAPPED = ".google.protobuf.{}Value"
 
 # Name, number and type of each field, from ssl_config.proto, monitoring_config.proto and
-# session_bundle_config.proto. A type that is a text is a message's.
+# session_bundle_config.proto. A type that is a text names a message.
 _FIELDS: dict[str, list[tuple[str, int, int | str]]] = {
     "SSLConfig": [
         ("server_key", 1, _STRING),
@@ -48,23 +48,23 @@ _REPEATED = frozenset({"allowed_batch_sizes"})
 
 
 def parse(name: str, text: str, flag: str) -> Any:
-    """Read a message in text form.
+    """Parse a message in text form.
 
     Args:
-      name: of the message.
-      text: its content.
-      flag: that named the file, for the error.
+      name: name of the message type.
+      text: content to parse.
+      flag: flag that named the file, for the error.
 
     Returns:
       The message.
 
     Raises:
-      ServingError: it is none.
+      ServingError: the text is not such a message.
     """
     try:
         return text_format.Parse(text, _types()[name]())
     except text_format.ParseError as error:
-        raise invalid(f"--{flag}: no {name}: {error}") from error
+        raise invalid(f"--{flag}: not a {name}: {error}") from error
 
 
 @cache
@@ -88,12 +88,12 @@ def _types() -> dict[str, Any]:
     wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
     pool.Add(wrappers)
     pool.Add(file)
-    found = pool.FindFileByName(file.name).message_types_by_name
-    return {name: _class(descriptor) for name, descriptor in found.items()}
+    descriptors = pool.FindFileByName(file.name).message_types_by_name
+    return {name: _class(descriptor) for name, descriptor in descriptors.items()}
 
 
 def _class(descriptor: Any) -> Any:
-    # The newer name came with protobuf 4, and the older one went with 5.
+    # protobuf 4 added the newer name, and protobuf 5 removed the older one.
     if hasattr(message_factory, "GetMessageClass"):
         return message_factory.GetMessageClass(descriptor)
     return message_factory.MessageFactory(descriptor.file.pool).GetPrototype(descriptor)

@@ -1,4 +1,4 @@
-"""Counts and times under TF Serving's names, for Prometheus."""
+"""Metrics with TensorFlow Serving's names, for Prometheus."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 from serving.server import messages
 
-# TF Serving's names begin with a colon, which the client library does not let a name do.
+# TensorFlow Serving's names begin with a colon, which the client library does not allow.
 _PREFIX = "TFSERVING"
 _PATH = "/monitoring/prometheus/metrics"
 
-# From 10 microseconds on, each 1.8 times the one before, as TF Serving has them.
+# TensorFlow Serving's buckets: from 10 microseconds on, in steps of a factor of 1.8.
 _BUCKETS = tuple(10 * 1.8**step for step in range(33))
 
 
 class Metrics:
-    """What happened so far."""
+    """Counters and histograms of the server."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -42,36 +42,42 @@ class Metrics:
         """Count a request.
 
         Args:
-          model: its name.
-          api: such as `Predict`.
+          model: name of the model.
+          api: name of the method, such as `Predict`.
           entrypoint: `GRPC` or `REST`.
-          status: gRPC's name of the code.
-          seconds: it took.
+          status: gRPC's name of the status code.
+          seconds: duration of the request.
         """
         self._requests.labels(model, status).inc()
         if status == "OK":
             self._latency.labels(model, api, entrypoint).observe(seconds * 1e6)
 
     def ran(self, model: str, api: str, seconds: float) -> None:
-        """Count a call of a signature that took so many seconds."""
+        """Count a call of a signature.
+
+        Args:
+          model: name of the model.
+          api: name of the method, such as `Predict`.
+          seconds: duration of the call.
+        """
         self._runtime.labels(model, api, "TF1").observe(seconds * 1e6)
 
     def logged(self, model: str, status: str) -> None:
-        """Count a request that was to be logged.
+        """Count a request for the request log.
 
         Args:
-          model: its name.
-          status: gRPC's name of the code; `RESOURCE_EXHAUSTED` for one that was left out.
+          model: name of the model.
+          status: gRPC's name of the status code; `RESOURCE_EXHAUSTED` for a dropped request.
         """
         self._logged.labels(model, status).inc()
 
     def text(self) -> bytes:
-        """Return everything in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         lines = []
         for line in generate_latest(self._registry).decode().splitlines():
             if "_created" in line:
                 continue
-            # The library gives counters a suffix that TF Serving's do not have.
+            # The library adds a suffix to counters, which TensorFlow Serving's names do not have.
             line = re.sub(rf"({_PREFIX}_request(?:_log)?_count)_total", r"\1", line)
             lines.append(line.replace(f"{_PREFIX}_", ":tensorflow:serving:"))
         return ("\n".join(lines) + "\n").encode()
@@ -81,10 +87,12 @@ def path(config: str) -> str | None:
     """Return the path of a MonitoringConfig in text form; None when it enables nothing.
 
     Args:
-      config: `prometheus_config { enable: true path: "/metrics" }`.
+      config: text such as `prometheus_config { enable: true path: "/metrics" }`.
 
     Raises:
-      ServingError: it is no MonitoringConfig.
+      ServingError: the text is not a MonitoringConfig.
     """
-    found = messages.parse("MonitoringConfig", config, "monitoring_config_file").prometheus_config
-    return (found.path or _PATH) if found.enable else None
+    prometheus = messages.parse(
+        "MonitoringConfig", config, "monitoring_config_file"
+    ).prometheus_config
+    return (prometheus.path or _PATH) if prometheus.enable else None

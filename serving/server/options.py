@@ -1,4 +1,4 @@
-"""The flags of TF Serving's tensorflow_model_server, with its names and defaults."""
+"""The flags of TensorFlow Serving's tensorflow_model_server, with its names and defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILES = (
     "model_config_file", "monitoring_config_file", "batching_parameters_file", "ssl_config_file",
 )  # fmt: skip
 
-# Flags of tensorflow_model_server that mean nothing here, or nothing yet.
+# Flags of tensorflow_model_server that this server does not support.
 UNSUPPORTED = frozenset({
     "enable_per_model_batching_parameters", "allow_version_labels",
     "per_process_gpu_memory_fraction", "use_alts_credentials", "platform_config_file",
@@ -30,45 +30,45 @@ UNSUPPORTED = frozenset({
 
 
 class UnusableFlags(ValueError):
-    """The flags cannot be used; says which one, and why."""
+    """The flags cannot be used; the message states the flag and the reason."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the server runs; each is a flag of TF Serving with the same name and default.
+    """The server's options, which are flags of TensorFlow Serving with the same names and defaults.
 
     Args:
-      port: of gRPC; 0 for any free one.
-      grpc_socket_path: a Unix socket to serve gRPC on too.
-      rest_api_port: of REST; 0 for none.
-      rest_api_num_threads: threads that answer REST.
-      rest_api_timeout_in_ms: milliseconds for one REST request.
+      port: port of gRPC; 0 for any free one.
+      grpc_socket_path: Unix socket to serve gRPC on too.
+      rest_api_port: port of REST; 0 for none.
+      rest_api_num_threads: threads that answer REST requests.
+      rest_api_timeout_in_ms: milliseconds that a REST request may take.
       rest_api_enable_cors_support: answer browsers of other origins.
-      model_name: name of the one model, without a config file.
-      model_base_path: folder of the one model's versions.
+      model_name: name of the model, without a config file.
+      model_base_path: folder of the model's versions, without a config file.
       model_config_file: several models: ModelServerConfig as text.
-      model_config_file_poll_wait_seconds: between two looks at that file; 0 for never again.
-      file_system_poll_wait_seconds: between two looks for new versions; 0 for never again.
-      max_num_load_retries: further tries to load a version.
+      model_config_file_poll_wait_seconds: seconds between two reads of that file; 0 for one read.
+      file_system_poll_wait_seconds: seconds between two searches for new versions; 0 for one.
+      max_num_load_retries: retries to load a version.
       load_retry_interval_micros: microseconds between two tries to load a version.
-      enable_model_warmup: send the warm-up requests that lie in a model.
-      num_request_iterations_for_warmup: how often each warm-up request is sent; 0 for once.
+      enable_model_warmup: send a model's warm-up requests to it before it serves.
+      num_request_iterations_for_warmup: times to send every warm-up request; 0 for once.
       allow_version_labels_for_unavailable_models: let a label name a version that is loading.
-      enable_batching: run requests together that come at the same time.
+      enable_batching: run requests together that arrive at the same time.
       batching_parameters_file: BatchingParameters as text.
-      saved_model_tags: of the graph in a SavedModel, with commas.
-      tensorflow_session_parallelism: both of the next two; 0 for as many as fit.
+      saved_model_tags: tags of the graph in a SavedModel, separated by commas.
+      tensorflow_session_parallelism: value of both following flags; 0 for automatic.
       tensorflow_intra_op_parallelism: threads for one operation.
-      tensorflow_inter_op_parallelism: threads for operations at the same time.
+      tensorflow_inter_op_parallelism: threads for operations that run at the same time.
       enable_serialization_as_tensor_content: answer numbers over gRPC as raw bytes.
-      ssl_config_file: SSLConfig as text; gRPC is encrypted then.
+      ssl_config_file: SSLConfig as text; it enables encryption of gRPC.
       monitoring_config_file: MonitoringConfig as text, for Prometheus.
-      enable_grpc_healthcheck_service: gRPC's own health service.
-      grpc_max_threads: threads that answer gRPC.
-      grpc_channel_arguments: gRPC's own, such as `grpc.max_connection_age_ms=30000`, with commas.
-      bind_address: where to listen. Not TF Serving's, which listens everywhere.
-      request_log_dir: folder for a sample of the requests. Not TF Serving's, nor is the next.
-      request_log_sampling_rate: share of the requests that are logged, 0 to 1.
+      enable_grpc_healthcheck_service: serve gRPC's health service.
+      grpc_max_threads: threads that answer gRPC requests.
+      grpc_channel_arguments: gRPC's arguments, such as `grpc.max_connection_age_ms=9`, with commas.
+      bind_address: address to listen on. Not a flag of TensorFlow Serving, which listens on all.
+      request_log_dir: folder for a sample of the requests. Not a flag of TensorFlow Serving.
+      request_log_sampling_rate: share of requests to log, 0 to 1. Not a flag of TensorFlow Serving.
     """
 
     port: int = 8500
@@ -105,8 +105,8 @@ class Options:
 
     @property
     def channel_arguments(self) -> list[tuple[str, int | str]]:
-        """The names and values in `grpc_channel_arguments`; what looks like a number is one."""
-        pairs = [each.partition("=") for each in self.grpc_channel_arguments.split(",") if each]
+        """The names and values in `grpc_channel_arguments`, with numbers parsed."""
+        pairs = [pair.partition("=") for pair in self.grpc_channel_arguments.split(",") if pair]
         return [
             (name, int(value) if re.fullmatch(r"-?\d{1,9}", value) else value)
             for name, _, value in pairs
@@ -114,10 +114,11 @@ class Options:
 
 
 def described() -> dict[str, str]:
-    """Return what each flag means, with its default, by name."""
-    said = dict(re.findall(r"^ +(\w+): (.+)$", Options.__doc__ or "", re.MULTILINE))
+    """Return the description of every flag, with its default, by name."""
+    descriptions = dict(re.findall(r"^ +(\w+): (.+)$", Options.__doc__ or "", re.MULTILINE))
     return {
-        field.name: said[field.name] + (f"  [default: {field.default}]" if field.default else "")
+        field.name: descriptions[field.name]
+        + (f"  [default: {field.default}]" if field.default else "")
         for field in fields(Options)
     }
 
@@ -127,29 +128,29 @@ class _Parser(argparse.ArgumentParser):
         raise UnusableFlags(message)
 
 
-def parse(words: Sequence[str]) -> Options:
+def parse(args: Sequence[str]) -> Options:
     """Read the flags of a command line.
 
     Args:
-      words: such as `--port=8500`; a flag that is true or false may stand alone.
+      args: arguments such as `--port=8500`; a boolean flag needs no value.
 
     Returns:
       The options.
 
     Raises:
-      UnusableFlags: one is unknown, unsupported or wrong, or there is no model.
+      UnusableFlags: a flag is unknown, unsupported or invalid, or no model is given.
     """
-    known = [field.name for field in fields(Options)]
-    for word in words:
-        name = word.lstrip("-").partition("=")[0]
-        if word.startswith("--") and name not in UNSUPPORTED and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+    names = [field.name for field in fields(Options)]
+    for arg in args:
+        name = arg.lstrip("-").partition("=")[0]
+        if arg.startswith("--") and name not in UNSUPPORTED and name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
             hint = f"; did you mean --{close[0]}?" if close else ""
-            raise UnusableFlags(f"--{name} is no flag of this server{hint}")
+            raise UnusableFlags(f"--{name} is not a flag of this server{hint}")
         if name in UNSUPPORTED:
             raise UnusableFlags(
-                f"--{name} is a flag of TF Serving's that this server does not support; "
-                "leave it out, or serve with --backend tensorflow_model_server"
+                f"--{name} is a flag of TensorFlow Serving that this server does not support; "
+                "remove it, or serve with --backend tensorflow_model_server"
             )
     parser = _Parser(prog="taxiway serve", add_help=False, allow_abbrev=False)
     for field in fields(Options):
@@ -160,12 +161,12 @@ def parse(words: Sequence[str]) -> Options:
             )
         else:
             parser.add_argument(f"--{field.name}", type=kind, default=field.default)
-    options = Options(**vars(parser.parse_args(words)))
+    options = Options(**vars(parser.parse_args(args)))
     if not options.model_base_path and not options.model_config_file:
-        raise UnusableFlags("there is no model: give --model_base_path or --model_config_file")
-    for each in filter(None, options.grpc_channel_arguments.split(",")):
-        if "=" not in each:
-            raise UnusableFlags(f"--grpc_channel_arguments: name=value expected, not {each!r}")
+        raise UnusableFlags("there is no model: pass --model_base_path or --model_config_file")
+    for argument in filter(None, options.grpc_channel_arguments.split(",")):
+        if "=" not in argument:
+            raise UnusableFlags(f"--grpc_channel_arguments: expected name=value, got {argument!r}")
     for name in _FILES:
         file = getattr(options, name)
         if file and not Path(file).is_file():
@@ -174,17 +175,17 @@ def parse(words: Sequence[str]) -> Options:
         raise UnusableFlags("--batching_parameters_file has no effect without --enable_batching")
     for name in ("port", "rest_api_port"):
         if not 0 <= getattr(options, name) < 2**16:
-            raise UnusableFlags(f"--{name}: a number from 0 to 65535 expected")
+            raise UnusableFlags(f"--{name}: expected a number from 0 to 65535")
     if not 0 <= options.request_log_sampling_rate <= 1:
-        raise UnusableFlags("--request_log_sampling_rate: a share expected, from 0 to 1")
+        raise UnusableFlags("--request_log_sampling_rate: expected a share from 0 to 1")
     for name in ("grpc_max_threads", "rest_api_num_threads"):
         if getattr(options, name) < 1:
-            raise UnusableFlags(f"--{name}: at least 1 expected")
+            raise UnusableFlags(f"--{name}: expected at least 1")
     return options
 
 
 def _truth(word: str) -> bool:
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if word.lower() not in known:
-        raise argparse.ArgumentTypeError(f"true or false expected, not {word!r}")
-    return known[word.lower()]
+    values = {"true": True, "1": True, "false": False, "0": False}
+    if word.lower() not in values:
+        raise argparse.ArgumentTypeError(f"expected true or false, got {word!r}")
+    return values[word.lower()]

@@ -1,9 +1,9 @@
-"""TF Serving's PredictionService and ModelService, whatever the protocol."""
+"""TensorFlow Serving's PredictionService and ModelService, independent of the protocol."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,17 @@ from serving.server.errors import Code, ServingError, invalid
 from serving.server.metrics import Metrics
 from serving.server.protocols import tensors
 from serving.server.request_log import RequestLog
+from serving.server.requests import (
+    METHOD_PREFIX,
+    check_inputs,
+    check_output_filter,
+    parse_examples,
+    requested_version,
+    require_spec,
+)
 from serving.server.servables.manager import ModelManager
 from serving.server.servables.servable import DEFAULT_SIGNATURE, Servable
 
-_PREFIX = "tensorflow/serving/"
 _METHODS = ("predict", "classify", "regress")
 _SIGNATURE_DEF = "signature_def"
 
@@ -33,10 +40,10 @@ class Predictor:
     """Answer requests.
 
     Args:
-      manager: of the loaded versions.
-      metrics: that count.
-      request_log: for some of the requests; None for none.
-      as_content: answer numbers as raw bytes.
+      manager: manager of the loaded versions.
+      metrics: metrics of the server.
+      request_log: log of a sample of the requests; default: none.
+      as_content: answer numbers as raw bytes; default false.
     """
 
     def __init__(
@@ -52,9 +59,14 @@ class Predictor:
         self._as_content = as_content
 
     def predict(self, request: Any, timeout_ms: int | None = None) -> Any:
-        """Answer a PredictRequest."""
-        spec = _spec(request)
-        with self._manager.lease(*asked(spec)) as (servable, version):
+        """Answer a PredictRequest.
+
+        Args:
+          request: message to answer.
+          timeout_ms: milliseconds that the call may take; default: no limit.
+        """
+        spec = require_spec(request)
+        with self._manager.lease(*requested_version(spec)) as (servable, version):
             name = spec.signature_name or DEFAULT_SIGNATURE
             if name not in servable.signatures:
                 raise ServingError(
@@ -67,38 +79,38 @@ class Predictor:
             response = predict_pb2.PredictResponse()
             for key, value in outputs.items():
                 tensors.fill(response.outputs[key], value, self._as_content)
-            _answered(response.model_spec, spec.name, version, name)
+            _fill_spec(response.model_spec, spec.name, version, name)
             self._log("predict_log", spec.name, request, response)
             return response
 
     def log_arrays(
         self, model: str, version: int, signature: str, feed: Mapping[str, Any], outputs: Any
     ) -> None:
-        """Log a request for Predict that did not come as a message, perhaps.
+        """Offer a Predict request that was not a message to the request log.
 
         Args:
-          model: its name.
-          version: that answered.
-          signature: that was called.
-          feed: an array by input.
-          outputs: an array by output.
+          model: name of the model.
+          version: number of the version that answered.
+          signature: name of the signature that was called.
+          feed: array by input.
+          outputs: array by output.
         """
 
         def make() -> Any:
             request, response = predict_pb2.PredictRequest(), predict_pb2.PredictResponse()
-            _answered(request.model_spec, model, version, signature)
+            _fill_spec(request.model_spec, model, version, signature)
             response.model_spec.CopyFrom(request.model_spec)
             for message, arrays in ((request.inputs, feed), (response.outputs, outputs)):
                 for key, value in arrays.items():
                     tensors.fill(message[key], np.asarray(value))
-            return _log_of("predict_log", request, response)
+            return _prediction_log("predict_log", request, response)
 
         if self._request_log is not None:
             self._request_log.offer(model, make)
 
     def _log(self, kind: str, model: str, request: Any, response: Any) -> None:
         if self._request_log is not None:
-            self._request_log.offer(model, lambda: _log_of(kind, request, response))
+            self._request_log.offer(model, lambda: _prediction_log(kind, request, response))
 
     def run(
         self,
@@ -109,55 +121,84 @@ class Predictor:
         output_filter: Sequence[str] = (),
         timeout_ms: int | None = None,
     ) -> dict[str, Any]:
-        """Call a signature for Predict, after TF Serving's checks.
+        """Call a signature for Predict, after TensorFlow Serving's checks.
+
+        Args:
+          servable: loaded version.
+          model: name of the model.
+          signature: name of the signature.
+          feed: array by input.
+          output_filter: names of the outputs to return; default: all.
+          timeout_ms: milliseconds that the call may take; default: no limit.
+
+        Returns:
+          Array by output.
 
         Raises:
-          ServingError: inputs or outputs are not the signature's, or the call fails.
+          ServingError: inputs or outputs do not match the signature, or the call fails.
         """
         definition = servable.signatures[signature]
-        if definition.method_name not in {_PREFIX + method for method in _METHODS}:
+        if definition.method_name not in {METHOD_PREFIX + method for method in _METHODS}:
             raise ServingError(
                 Code.INTERNAL,
                 "Expected prediction signature method_name to be one of {"
-                + ", ".join(_PREFIX + method for method in _METHODS)
+                + ", ".join(METHOD_PREFIX + method for method in _METHODS)
                 + f"}}. Was: {definition.method_name}",
             )
-        _same_inputs(set(feed), set(definition.inputs))
-        _filter(output_filter, definition.outputs)
+        check_inputs(set(feed), set(definition.inputs))
+        check_output_filter(output_filter, definition.outputs)
         return self._timed(servable, model, "Predict", signature, feed, output_filter, timeout_ms)
 
     def classify(self, request: Any, timeout_ms: int | None = None) -> Any:
-        """Answer a ClassificationRequest."""
+        """Answer a ClassificationRequest.
+
+        Args:
+          request: message to answer.
+          timeout_ms: milliseconds that the call may take; default: no limit.
+        """
         response = classification_pb2.ClassificationResponse()
-        with self._manager.lease(*asked(_spec(request))) as (servable, version):
+        with self._manager.lease(*requested_version(require_spec(request))) as (servable, version):
             spec = request.model_spec
             self._classify(servable, spec, request.input, response.result, timeout_ms)
-            _answered(response.model_spec, spec.name, version, spec.signature_name)
+            _fill_spec(response.model_spec, spec.name, version, spec.signature_name)
             self._log("classify_log", spec.name, request, response)
         return response
 
     def regress(self, request: Any, timeout_ms: int | None = None) -> Any:
-        """Answer a RegressionRequest."""
+        """Answer a RegressionRequest.
+
+        Args:
+          request: message to answer.
+          timeout_ms: milliseconds that the call may take; default: no limit.
+        """
         response = regression_pb2.RegressionResponse()
-        with self._manager.lease(*asked(_spec(request))) as (servable, version):
+        with self._manager.lease(*requested_version(require_spec(request))) as (servable, version):
             spec = request.model_spec
             self._regress(servable, spec, request.input, response.result, timeout_ms)
-            _answered(response.model_spec, spec.name, version, spec.signature_name)
+            _fill_spec(response.model_spec, spec.name, version, spec.signature_name)
             self._log("regress_log", spec.name, request, response)
         return response
 
     def multi_inference(self, request: Any, timeout_ms: int | None = None) -> Any:
-        """Answer a MultiInferenceRequest."""
+        """Answer a MultiInferenceRequest.
+
+        Args:
+          request: message to answer.
+          timeout_ms: milliseconds that a call may take; default: no limit.
+        """
         if not request.tasks:
             raise invalid("Inference request must contain at least one task.")
         names = {task.model_spec.name for task in request.tasks}
         if len(names) > 1:
             raise invalid("All ModelSpecs in a MultiInferenceRequest must access the same model.")
         response = inference_pb2.MultiInferenceResponse()
-        with self._manager.lease(*asked(request.tasks[0].model_spec)) as (servable, version):
+        with self._manager.lease(*requested_version(request.tasks[0].model_spec)) as (
+            servable,
+            version,
+        ):
             for task in request.tasks:
                 spec, result = task.model_spec, response.results.add()
-                kind = task.method_name.removeprefix(_PREFIX)
+                kind = task.method_name.removeprefix(METHOD_PREFIX)
                 if kind == "classify":
                     into = result.classification_result
                     self._classify(servable, spec, request.input, into, timeout_ms)
@@ -168,33 +209,41 @@ class Predictor:
                     raise ServingError(
                         Code.UNIMPLEMENTED, f"Unsupported signature method_name: {task.method_name}"
                     )
-                _answered(result.model_spec, spec.name, version, spec.signature_name)
+                _fill_spec(result.model_spec, spec.name, version, spec.signature_name)
             model = request.tasks[0].model_spec.name
             self._log("multi_inference_log", model, request, response)
         return response
 
     def metadata(self, request: Any) -> Any:
-        """Answer a GetModelMetadataRequest."""
-        spec = _spec(request)
+        """Answer a GetModelMetadataRequest.
+
+        Args:
+          request: message to answer.
+        """
+        spec = require_spec(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for name in request.metadata_field:
             if name != _SIGNATURE_DEF:
                 raise invalid(f"Metadata field {name} is not supported")
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        with self._manager.lease(*asked(spec)) as (servable, version):
-            found = get_model_metadata_pb2.SignatureDefMap()
+        with self._manager.lease(*requested_version(spec)) as (servable, version):
+            signature_map = get_model_metadata_pb2.SignatureDefMap()
             for name, definition in servable.signatures.items():
-                found.signature_def[name].CopyFrom(definition)
-            response.metadata[_SIGNATURE_DEF].Pack(found)
+                signature_map.signature_def[name].CopyFrom(definition)
+            response.metadata[_SIGNATURE_DEF].Pack(signature_map)
             response.model_spec.name = spec.name
             response.model_spec.version.value = version
         return response
 
     def status(self, request: Any) -> Any:
-        """Answer a GetModelStatusRequest."""
+        """Answer a GetModelStatusRequest.
+
+        Args:
+          request: message to answer.
+        """
         response = get_model_status_pb2.GetModelStatusResponse()
-        for version in self._manager.statuses(*asked(_spec(request))):
+        for version in self._manager.statuses(*requested_version(require_spec(request))):
             status = response.model_version_status.add(version=version.number)
             status.state = get_model_status_pb2.ModelVersionStatus.State.Value(version.state)
             if version.error is not None:
@@ -205,7 +254,7 @@ class Predictor:
     def _classify(
         self, servable: Servable, spec: Any, input_: Any, result: Any, timeout_ms: int | None
     ) -> None:
-        signature, feed, rows = _of_examples(servable, spec, input_, "classify", "classification")
+        signature, feed, rows = parse_examples(servable, spec, input_, "classify", "classification")
         outputs = servable.signatures[signature].outputs
         if len(outputs) not in (1, 2):
             raise invalid(f"Expected one or two output Tensors, found {len(outputs)}")
@@ -214,27 +263,27 @@ class Predictor:
                 'Expected classification signature outputs to contain at least one of "classes" '
                 'or "scores".'
             )
-        got = self._timed(servable, spec.name, "Classify", signature, feed, (), timeout_ms)
-        for name, value in got.items():
+        arrays = self._timed(servable, spec.name, "Classify", signature, feed, (), timeout_ms)
+        for name, value in arrays.items():
             if value.ndim != 2:
                 raise invalid("Expected Tensor shape: [batch_size num_classes] but got "
                               f"{list(value.shape)}")  # fmt: skip
             if value.shape[0] != rows:
                 raise invalid(f"Expected {name} output batch size of {rows}. Got: {value.shape[0]}")
-        width = next(iter(got.values())).shape[1]
+        width = next(iter(arrays.values())).shape[1]
         for row in range(rows):
             classes = result.classifications.add().classes
-            for place in range(width):
-                found = classes.add()
-                if "classes" in got:
-                    found.label = got["classes"][row, place]
-                if "scores" in got:
-                    found.score = got["scores"][row, place]
+            for column in range(width):
+                entry = classes.add()
+                if "classes" in arrays:
+                    entry.label = arrays["classes"][row, column]
+                if "scores" in arrays:
+                    entry.score = arrays["scores"][row, column]
 
     def _regress(
         self, servable: Servable, spec: Any, input_: Any, result: Any, timeout_ms: int | None
     ) -> None:
-        signature, feed, rows = _of_examples(servable, spec, input_, "regress", "regression")
+        signature, feed, rows = parse_examples(servable, spec, input_, "regress", "regression")
         outputs = servable.signatures[signature].outputs
         if len(outputs) != 1:
             raise invalid("Expected one output Tensor.")
@@ -252,8 +301,8 @@ class Predictor:
             raise invalid(
                 f"Input batch size did not match output batch size: {rows} vs. {value.shape[0]}"
             )
-        for each in value.reshape(-1):
-            result.regressions.add(value=each)
+        for number in value.reshape(-1):
+            result.regressions.add(value=number)
 
     def _timed(
         self,
@@ -266,30 +315,17 @@ class Predictor:
         timeout_ms: int | None,
     ) -> dict[str, Any]:
         began = time.perf_counter()
-        found = servable.run(signature, feed, output_filter or None, timeout_ms)
+        outputs = servable.run(signature, feed, output_filter or None, timeout_ms)
         self._metrics.ran(model, api, time.perf_counter() - began)
-        return found
+        return outputs
 
 
-def asked(spec: Any) -> tuple[str, int | None, str | None]:
-    """Return the model, version and label that a ModelSpec names."""
-    kind = spec.WhichOneof("version_choice")
-    version = spec.version.value if kind == "version" else None
-    return spec.name, version, spec.version_label if kind == "version_label" else None
-
-
-def _spec(request: Any) -> Any:
-    if not request.HasField("model_spec"):
-        raise invalid("Missing ModelSpec")
-    return request.model_spec
-
-
-def _answered(spec: Any, name: str, version: int, signature: str) -> None:
+def _fill_spec(spec: Any, name: str, version: int, signature: str) -> None:
     spec.name, spec.version.value = name, version
     spec.signature_name = signature or DEFAULT_SIGNATURE
 
 
-def _log_of(kind: str, request: Any, response: Any) -> Any:
+def _prediction_log(kind: str, request: Any, response: Any) -> Any:
     log = prediction_log_pb2.PredictionLog()
     log.log_metadata.timestamp_secs = int(time.time())
     spec = getattr(response, "model_spec", None) or response.results[0].model_spec
@@ -297,67 +333,3 @@ def _log_of(kind: str, request: Any, response: Any) -> Any:
     getattr(log, kind).request.CopyFrom(request)
     getattr(log, kind).response.CopyFrom(response)
     return log
-
-
-def _same_inputs(sent: set[str], wanted: set[str]) -> None:
-    if len(sent) != len(wanted):
-        raise invalid(
-            f"input size does not match signature: {len(sent)}!={len(wanted)} len({{"
-            f"{','.join(sorted(sent))}}}) != len({{{','.join(sorted(wanted))}}}). "
-            f"Sent extra: {{{','.join(sorted(sent - wanted))}}}. "
-            f"Missing but required: {{{','.join(sorted(wanted - sent))}}}."
-        )
-    for name in sorted(sent - wanted):
-        raise invalid(
-            f"input tensor alias not found in signature: {name}. Inputs expected to be in the set "
-            f"{{{','.join(sorted(wanted))}}}."
-        )
-
-
-def _filter(names: Sequence[str], outputs: Mapping[str, Any]) -> None:
-    for place, name in enumerate(names):
-        if name not in outputs:
-            raise invalid(
-                f"output tensor alias not found in signature: {name} Outputs expected to be in the "
-                f"set {{{','.join(sorted(outputs))}}}."
-            )
-        if name in names[:place]:
-            raise invalid(f"duplicate output tensor alias: {name}")
-
-
-def _of_examples(
-    servable: Servable, spec: Any, input_: Any, method: str, words: str
-) -> tuple[str, dict[str, Any], int]:
-    """Return signature, feed and rows of a request that brings examples."""
-    signature = spec.signature_name or DEFAULT_SIGNATURE
-    if signature not in servable.signatures:
-        raise invalid(f"No signature was found with the name: {signature}")
-    definition = servable.signatures[signature]
-    if definition.method_name != _PREFIX + method:
-        raise invalid(
-            f"Expected {words} signature method_name to be {_PREFIX}{method}. "
-            f"Was: {definition.method_name}"
-        )
-    if len(definition.inputs) != 1:
-        raise invalid("Expected one input Tensor.")
-    if "inputs" not in definition.inputs:
-        raise invalid(f"No {words} inputs found in SignatureDef.")
-    rows = list(_examples(input_))
-    if not rows:
-        raise invalid("Input is empty.")
-    return signature, {"inputs": np.array(rows, dtype=object)}, len(rows)
-
-
-def _examples(input_: Any) -> Iterator[bytes]:
-    kind = input_.WhichOneof("kind")
-    if kind == "example_list":
-        for example in input_.example_list.examples:
-            yield example.SerializeToString()
-    elif kind == "example_list_with_context":
-        context = input_.example_list_with_context.context
-        for example in input_.example_list_with_context.examples:
-            merged = type(example)()
-            merged.CopyFrom(context)
-            for name, feature in example.features.feature.items():
-                merged.features.feature[name].CopyFrom(feature)
-            yield merged.SerializeToString()

@@ -1,7 +1,7 @@
-"""Some of the requests, as TFRecords of TF Serving's PredictionLog: what skew is looked for in.
+"""A sample of the requests, as TFRecords of TensorFlow Serving's PredictionLog, to detect skew.
 
-A request never waits for the log, nor fails for it: what the disk does not take in time is left out
-and counted.
+A request never waits for the log or fails because of it: records that cannot be written in time are
+dropped and counted.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class RequestLog:
     """Write a sample of the requests to files that are renamed when they are complete.
 
     Args:
-      folder: of the files.
-      sampling_rate: share of the requests, 0 to 1.
-      metrics: that count.
-      max_file_bytes: of a file, before the next one begins.
-      max_file_seconds: that a file is open at most.
-      max_files: newest ones that are kept.
+      folder: folder of the files; created if missing.
+      sampling_rate: share of the requests to log, 0 to 1.
+      metrics: metrics of the server.
+      max_file_bytes: size at which a file is completed; default 64 MiB.
+      max_file_seconds: seconds after which a file is completed; default 60.
+      max_files: number of files to keep; default 16.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class RequestLog:
         self._thread.start()
 
     def offer(self, model: str, make: Callable[[], Any]) -> None:
-        """Log a request, perhaps.
+        """Log a request if the sample includes it.
 
         Args:
-          model: its name.
-          make: returns the PredictionLog; only called for what is logged.
+          model: name of the model.
+          make: function that returns the PredictionLog; called only for logged requests.
         """
         if random.random() >= self._rate:
             return
@@ -82,26 +82,26 @@ class RequestLog:
                 self._waiting_bytes += len(record)
         except queue.Full:
             self._metrics.logged(model, "RESOURCE_EXHAUSTED")
-        except Exception as error:  # the request was answered, and that is what counts
+        except Exception as error:  # the request was answered, so it must not fail
             self._metrics.logged(model, "INTERNAL")
             _log.warning("a request of %s was not logged: %s", model, error)
 
     def close(self) -> None:
-        """Write what waits, and complete the file."""
+        """Write the waiting records, and complete the file."""
         with suppress(queue.Full):
             self._waiting.put(None, timeout=_CLOSE_SECONDS)
         self._thread.join(_CLOSE_SECONDS)
 
     def _write_all(self) -> None:
-        said = ""
+        last_error = ""
         ended = False
         while not ended:
             try:
                 ended = self._write_file()
-                said = ""
+                last_error = ""
             except Exception as error:  # a full disk may have room again
-                if type(error).__name__ != said:
-                    said = type(error).__name__
+                if type(error).__name__ != last_error:
+                    last_error = type(error).__name__
                     _log.warning("requests are not logged: %s", error)
                 time.sleep(1)
 
@@ -124,29 +124,29 @@ class RequestLog:
                 out.write(content)
                 self._metrics.logged(model, "OK")
                 size += len(content)
-                left = until - time.monotonic()
-                if size >= self._max_file_bytes or left <= 0:
+                remaining = until - time.monotonic()
+                if size >= self._max_file_bytes or remaining <= 0:
                     break
                 try:
-                    found = self._next(left)
+                    following = self._next(remaining)
                 except queue.Empty:
                     break
-                if found is None:
+                if following is None:
                     ended = True
                     break
-                record = found
+                record = following
         self._remove_old()
         return ended
 
     def _next(self, seconds: float | None) -> tuple[str, bytes] | None:
-        found = self._waiting.get(timeout=seconds)
-        if found is not None:
+        entry = self._waiting.get(timeout=seconds)
+        if entry is not None:
             with self._lock:
-                self._waiting_bytes -= len(found[1])
-        return found
+                self._waiting_bytes -= len(entry[1])
+        return entry
 
     def _remove_old(self) -> None:
-        """Keep the newest files, and none that a server that was killed left open."""
+        """Remove all but the newest files, and unfinished files of killed servers."""
         files = sorted(
             self._folder.glob("requests-*.tfrecord"), key=lambda file: file.stat().st_mtime
         )

@@ -26,13 +26,13 @@ _GRACE_SECONDS = 10.0
 
 
 class ModelServer:
-    """Serve models as TF Serving does.
+    """A server with TensorFlow Serving's interfaces.
 
     Args:
-      options: TF Serving's flags.
+      options: TensorFlow Serving's flags.
 
     Raises:
-      OSError: a port is taken.
+      OSError: a port is in use.
       ServingError: the config file cannot be used.
     """
 
@@ -65,14 +65,14 @@ class ModelServer:
             raise
         except RuntimeError as error:
             self.stop()
-            raise OSError(f"port {options.port} of gRPC cannot be used: {error}") from error
+            raise OSError(f"cannot use port {options.port} for gRPC: {error}") from error
 
     def without_versions(self) -> dict[str, Path]:
-        """Return the base path of each model that has no version yet, by name."""
+        """Return the base paths of the models that have no version yet, by name."""
         return self._manager.without_versions()
 
     def stop(self) -> None:
-        """Answer what is under way, then end."""
+        """Answer the current requests, then stop."""
         if self._grpc is not None:
             self._grpc.stop(_GRACE_SECONDS).wait()
         self._stop_rest()
@@ -84,7 +84,7 @@ class ModelServer:
         listening = socket.create_server(
             (options.bind_address, max(0, options.rest_api_port)), backlog=512
         )
-        # Else the second part of an answer waits 40 ms for the first to be acknowledged.
+        # Without this option, the second packet of an answer waits 40 ms for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest_port = listening.getsockname()[1]
         config = uvicorn.Config(
@@ -104,21 +104,21 @@ class ModelServer:
 
 
 def main(options: Options, ready: Callable[[ModelServer], None]) -> None:
-    """Serve until a signal ends it.
+    """Serve until SIGINT or SIGTERM.
 
     Args:
-      options: TF Serving's flags.
-      ready: called when the server answers.
+      options: TensorFlow Serving's flags.
+      ready: function that is called when the server answers.
 
     Raises:
-      OSError: a port is taken.
+      OSError: a port is in use.
       ServingError: the config file cannot be used.
     """
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     server = ModelServer(options)
-    # To look through everything that TensorFlow made on import takes Python 0.2 s, every time.
+    # Python's garbage collector takes 0.2 s for the objects of TensorFlow's import, so skip them.
     gc.freeze()
     ready(server)
     ended.wait()

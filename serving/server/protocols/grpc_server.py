@@ -1,4 +1,4 @@
-"""TF Serving's gRPC services."""
+"""TensorFlow Serving's gRPC services."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def serve(
     """Start the services.
 
     Args:
-      manager: of the loaded versions.
-      predictor: that answers.
-      metrics: that count.
-      options: the server's.
+      manager: manager of the loaded versions.
+      predictor: predictor that computes the answers.
+      metrics: metrics of the server.
+      options: options of the server.
 
     Returns:
       The server and its port.
 
     Raises:
-      RuntimeError: the port is taken.
+      RuntimeError: the port is in use.
       ServingError: the SSL configuration cannot be used.
     """
     server = grpc.server(
@@ -52,7 +52,7 @@ def serve(
         options=[
             ("grpc.max_receive_message_length", _NO_LIMIT),
             ("grpc.max_send_message_length", _NO_LIMIT),
-            # Two servers on one port would each answer some of the requests.
+            # Without it, two servers could share a port and answer some of the requests each.
             ("grpc.so_reuseport", 0),
             *options.channel_arguments,
         ],

@@ -21,12 +21,12 @@ _SHOWN = 256
 
 @dataclass(frozen=True)
 class PredictBody:
-    """What a body of `:predict` asks.
+    """The content of a `:predict` request.
 
     Args:
-      signature: its name; "" for the default one.
-      feed: an array by input.
-      by_row: answer row by row.
+      signature: name of the signature; "" for the default one.
+      feed: array by input.
+      by_row: whether to answer row by row.
     """
 
     signature: str
@@ -35,10 +35,13 @@ class PredictBody:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return a body's JSON object.
+    """Return the JSON object of a body.
+
+    Args:
+      body: body of the request.
 
     Raises:
-      ServingError: it is none, or is nested too deeply.
+      ServingError: the body is not a JSON object, or is nested too deeply.
     """
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
@@ -54,7 +57,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def _is_text(content: Any) -> bool:
-    """Return whether every text is one: half a surrogate pair, which Python reads, is none."""
+    """Return whether every text is valid; Python accepts half a surrogate pair, which is not."""
     try:
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -68,11 +71,11 @@ def predict_body(
     """Turn the body of a `:predict` request into arrays.
 
     Args:
-      content: the JSON object.
-      inputs_of: from a signature's name to its inputs: TensorInfo by name.
+      content: JSON object of the body.
+      inputs_of: function that returns TensorInfo by input of a signature.
 
     Raises:
-      ServingError: in TF Serving's words.
+      ServingError: the request is invalid; the text is TensorFlow Serving's.
     """
     signature = content.get(_SIGNATURE, "")
     if not isinstance(signature, str):
@@ -94,13 +97,13 @@ def predict_body(
             )
         if not rows:
             raise invalid(f"JSON Value: {_shown(content)} No values in 'instances' array")
-        return PredictBody(signature, _of_rows(rows, inputs), True)
+        return PredictBody(signature, _from_rows(rows, inputs), True)
     if _INPUTS in content:
-        return PredictBody(signature, _of_columns(content[_INPUTS], inputs), False)
+        return PredictBody(signature, _from_columns(content[_INPUTS], inputs), False)
     raise invalid("Missing 'inputs' or 'instances' key")
 
 
-def _of_rows(rows: list[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _from_rows(rows: list[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     named = isinstance(rows[0], dict) and not _is_b64(rows[0])
     if not named and len(inputs) != 1:
         raise invalid(
@@ -109,22 +112,22 @@ def _of_rows(rows: list[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
         )
     if not named:
         [(name, info)] = inputs.items()
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             if isinstance(row, dict) and not _is_b64(row):
-                raise invalid(f"Expecting value/list but got object at item {place} of input list")
-        return {name: _stacked(rows, info, lambda place: f"{place} of 'instances' list")}
-    for place, row in enumerate(rows):
+                raise invalid(f"Expecting value/list but got object at item {index} of input list")
+        return {name: _stacked(rows, info, lambda index: f"{index} of 'instances' list")}
+    for index, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise invalid(f"Expecting object but got list at item {place} of input list")
+            raise invalid(f"Expecting object but got list at item {index} of input list")
         if row.keys() != inputs.keys():
             for name in inputs:
                 if name not in row:
                     raise invalid(
-                        f"Failed to process element: {place} key: {name} of 'instances' list. "
+                        f"Failed to process element: {index} key: {name} of 'instances' list. "
                         f"Error: INVALID_ARGUMENT: JSON object: does not have named input: {name}"
                     )
             raise invalid(
-                f"Failed to process element: {place} of 'instances' list. JSON object: "
+                f"Failed to process element: {index} of 'instances' list. JSON object: "
                 f"{_shown(row)} keys must be equal to: {','.join(sorted(inputs))}"
             )
 
@@ -132,34 +135,34 @@ def _of_rows(rows: list[Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
         return _stacked(
             [row[name] for row in rows],
             inputs[name],
-            lambda place: f"{place} key: {name} of 'instances' list",
+            lambda index: f"{index} key: {name} of 'instances' list",
         )
 
     return {name: column(name) for name in inputs}
 
 
-def _stacked(values: list[Any], info: Any, place_of: Callable[[int], str]) -> Any:
-    """Turn one value a row into an array; say which row is wrong."""
+def _stacked(values: list[Any], info: Any, describe: Callable[[int], str]) -> Any:
+    """Turn one value per row into an array; an error names the row."""
     whole = _quickly(values, info)
     if whole is not None:
         return whole
     arrays: list[Any] = []
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         try:
             array = _slowly(value, info)
             if arrays and array.shape != arrays[0].shape:
-                wanted, got = (_shape(each.shape) for each in (arrays[0], array))
-                raise invalid(f"Expecting shape {wanted} but got: {got}")
+                expected, got = (_shape(values.shape) for values in (arrays[0], array))
+                raise invalid(f"Expecting shape {expected} but got: {got}")
         except ServingError as error:
             raise invalid(
-                f"Failed to process element: {place_of(place)}. Error: "
+                f"Failed to process element: {describe(index)}. Error: "
                 f"INVALID_ARGUMENT: {error.message}"
             ) from error
         arrays.append(array)
     return np.stack(arrays)
 
 
-def _of_columns(content: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _from_columns(content: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(content, dict) or _is_b64(content):
         if len(inputs) != 1:
             raise invalid(
@@ -175,12 +178,12 @@ def _of_columns(content: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _array(value: Any, info: Any) -> Any:
-    found = _quickly(value, info)
-    return _slowly(value, info) if found is None else found
+    array = _quickly(value, info)
+    return _slowly(value, info) if array is None else array
 
 
 def _quickly(value: Any, info: Any) -> Any:
-    """Turn numbers into an array all at once; None where that is not safe."""
+    """Turn numbers into an array at once; return None where that is not safe."""
     dtype = tf.as_dtype(info.dtype)
     if not (dtype.is_floating or dtype.is_integer):
         return None
@@ -203,12 +206,12 @@ def _fits(array: Any, dtype: Any) -> bool:
 
 @cache
 def _limits(dtype: Any) -> tuple[Any, Any]:
-    # TensorFlow looks them up anew each time, and takes longer than everything else here.
+    # TensorFlow's lookup takes longer than everything else here, so the result is cached.
     return dtype.min, dtype.max
 
 
 def _has_truth(value: Any) -> bool:
-    """Return whether there is a true or false that NumPy would take for a number."""
+    """Return whether a value contains true or false, which NumPy would convert to a number."""
     if isinstance(value, list):
         return any(map(_has_truth, value))
     return isinstance(value, bool)
@@ -244,8 +247,8 @@ def _flatten(value: Any, level: int, shape: Sequence[int], dtype: Any, into: lis
             f"Encountered list at unexpected size: {len(value)} at level: {level} "
             f"expected size: {shape[level]}"
         )
-    for each in value:
-        _flatten(each, level + 1, shape, dtype, into)
+    for item in value:
+        _flatten(item, level + 1, shape, dtype, into)
 
 
 def _scalar(value: Any, dtype: Any) -> Any:
@@ -281,7 +284,7 @@ def _is_b64(value: Any) -> bool:
 def _decoded(value: dict[str, str]) -> bytes:
     text = value[_B64]
     try:
-        # Padding may be left out.
+        # Padding is optional.
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise invalid(
@@ -308,11 +311,14 @@ def _shape(shape: Sequence[int]) -> str:
 def examples(content: dict[str, Any]) -> tuple[str, list[Any], Any]:
     """Turn the body of a `:classify` or `:regress` request into examples.
 
+    Args:
+      content: JSON object of the body.
+
     Returns:
-      Signature, examples, and the context of all of them or None.
+      Signature, examples, and their common context or None.
 
     Raises:
-      ServingError: in TF Serving's words.
+      ServingError: the request is invalid; the text is TensorFlow Serving's.
     """
     signature = content.get(_SIGNATURE, "")
     if not isinstance(signature, str):
@@ -335,25 +341,25 @@ def _example(row: Any) -> Any:
     for name, value in row.items():
         values = value if isinstance(value, list) else [value]
         feature = example.features.feature[name]
-        for each in values:
-            _add(name, each, feature)
+        for item in values:
+            _add(name, item, feature)
     return example
 
 
 def _add(name: str, value: Any, feature: Any) -> None:
-    found: Any = value
+    content: Any = value
     if isinstance(value, str) or _is_b64(value):
-        wanted = "bytes_list"
-        found = value.encode() if isinstance(value, str) else _decoded(value)
+        field = "bytes_list"
+        content = value.encode() if isinstance(value, str) else _decoded(value)
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise invalid(f"Feature: {name} has element with unexpected JSON type: {_kind(value)}")
     else:
-        wanted = "int64_list" if isinstance(value, int) else "float_list"
+        field = "int64_list" if isinstance(value, int) else "float_list"
     kind = feature.WhichOneof("kind")
-    if kind not in (None, wanted):
-        words = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}[kind]
-        raise invalid(f"Unexpected element type in feature: {name} expecting type: {words}")
+    if kind not in (None, field):
+        type_name = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}[kind]
+        raise invalid(f"Unexpected element type in feature: {name} expecting type: {type_name}")
     try:
-        getattr(feature, wanted).value.append(found)
+        getattr(feature, field).value.append(content)
     except ValueError as error:  # a whole number of more than 64 bits
         raise invalid(f"Feature: {name}: {error}") from error

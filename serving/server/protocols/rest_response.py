@@ -17,14 +17,14 @@ _BYTES_SUFFIX = "_bytes"
 
 
 def predictions(outputs: Mapping[str, Any], by_row: bool) -> bytes:
-    """Write the answer to `:predict`.
+    """Return the body of an answer to `:predict`.
 
     Args:
-      outputs: an array by output.
-      by_row: as `predictions`, an entry a row; else as `outputs`.
+      outputs: array by output.
+      by_row: whether to write `predictions`, with one entry per row, instead of `outputs`.
 
     Raises:
-      ServingError: outputs cannot be divided into rows.
+      ServingError: an output cannot be divided into rows.
     """
     if not by_row:
         if len(outputs) == 1:
@@ -50,9 +50,15 @@ def predictions(outputs: Mapping[str, Any], by_row: bool) -> bytes:
 
 
 def results(content: Any) -> bytes:
-    """Write the answer to `:classify` or `:regress`."""
+    """Return the body of an answer to `:classify` or `:regress`.
+
+    Args:
+      content: ClassificationResult or RegressionResult.
+    """
     if hasattr(content, "regressions"):
-        values = ", ".join(number(np.float32(each.value)) for each in content.regressions)
+        values = ", ".join(
+            number(np.float32(regression.value)) for regression in content.regressions
+        )
         return f'{{"results": [{values}]}}'.encode()
     rows = []
     for row in content.classifications:
@@ -64,7 +70,7 @@ def results(content: Any) -> bytes:
 def _text(name: str, value: Any) -> str:
     array = np.asarray(value)
     if array.ndim:
-        return f"[{', '.join(_text(name, each) for each in array)}]"
+        return f"[{', '.join(_text(name, item) for item in array)}]"
     if array.dtype.kind == "f":
         return number(array[()])
     if array.dtype.kind == "b":
@@ -79,7 +85,11 @@ def _text(name: str, value: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """Write a float as TF Serving does: six digits if they say it all, else all there are."""
+    """Format a float as TensorFlow Serving does: with six digits if exact, else with all digits.
+
+    Args:
+      value: NumPy float.
+    """
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "-Infinity" if value < 0 else "Infinity"
     text = f"{value:.6g}"

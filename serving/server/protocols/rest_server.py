@@ -1,4 +1,4 @@
-"""TF Serving's REST interface, as an ASGI application."""
+"""TensorFlow Serving's REST interface, as an ASGI application."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class _Target:
-    """What a path names."""
+    """The model and the method that a path names."""
 
     model: str
     version: int | None
@@ -69,11 +69,11 @@ class RestApplication:
     """Answer HTTP requests.
 
     Args:
-      manager: of the loaded versions.
-      predictor: that answers.
-      metrics: that count.
-      options: the server's.
-      metrics_path: where Prometheus reads; None for nowhere.
+      manager: manager of the loaded versions.
+      predictor: predictor that computes the answers.
+      metrics: metrics of the server.
+      options: options of the server.
+      metrics_path: path that Prometheus reads; None: there is no such path.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class RestApplication:
         self._threads = ThreadPoolExecutor(options.rest_api_num_threads, "rest")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request; ASGI's entry."""
+        """Answer one request, as ASGI defines it."""
         if scope["type"] != "http":
             return
         method = scope["method"]
@@ -122,18 +122,18 @@ class RestApplication:
         await send({"type": "http.response.body", "body": content})
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Stop the threads."""
         self._threads.shutdown()
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         began, target, code = time.perf_counter(), None, "OK"
         try:
             target = _target(method, path)
-            return 200, self._of(method, target, body)
+            return 200, self._dispatch(method, target, body)
         except ServingError as error:
             code = error.code.name
             return _STATUSES.get(error.code, 500), _error(error.message)
-        except RecursionError:  # a newer Python's parser goes deeper than what reads its result
+        except RecursionError:  # a newer Python parses deeper nesting than it can traverse
             code = "INVALID_ARGUMENT"
             return 400, _error("JSON Parse error: nested too deeply")
         except Exception as error:  # a bug must not end the connection without an answer
@@ -145,11 +145,11 @@ class RestApplication:
                 seconds = time.perf_counter() - began
                 self._metrics.answered(target.model, api, "REST", code, seconds)
 
-    def _of(self, method: str, target: _Target, body: bytes) -> bytes:
+    def _dispatch(self, method: str, target: _Target, body: bytes) -> bytes:
         if method == "POST" and target.verb == "predict":
             return self._predict(target, body)
         if method == "POST":
-            return self._of_examples(target, body)
+            return self._classify_or_regress(target, body)
         if not target.model:
             raise invalid("Missing model name in request.")
         if target.verb == "metadata":
@@ -168,17 +168,17 @@ class RestApplication:
                     )
                 return dict(servable.signatures[name].inputs)
 
-            asked = rest_request.predict_body(content, inputs_of)
+            parsed = rest_request.predict_body(content, inputs_of)
             outputs = self._predictor.run(
-                servable, target.model, asked.signature or DEFAULT_SIGNATURE, asked.feed,
+                servable, target.model, parsed.signature or DEFAULT_SIGNATURE, parsed.feed,
                 timeout_ms=self._timeout_ms,
             )  # fmt: skip
             self._predictor.log_arrays(
-                target.model, version, asked.signature or DEFAULT_SIGNATURE, asked.feed, outputs
+                target.model, version, parsed.signature or DEFAULT_SIGNATURE, parsed.feed, outputs
             )
-            return rest_response.predictions(outputs, asked.by_row)
+            return rest_response.predictions(outputs, parsed.by_row)
 
-    def _of_examples(self, target: _Target, body: bytes) -> bytes:
+    def _classify_or_regress(self, target: _Target, body: bytes) -> bytes:
         signature, examples, context = rest_request.examples(rest_request.parse(body))
         classify = target.verb == "classify"
         request = (
@@ -200,14 +200,16 @@ class RestApplication:
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         _fill(request.model_spec, target)
         answer = self._predictor.metadata(request)
-        found = get_model_metadata_pb2.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
+        signature_map = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(signature_map)
         spec = {
             "name": target.model,
             "signature_name": "",
             "version": str(answer.model_spec.version.value),
         }
-        signatures = {name: _definition(each) for name, each in found.signature_def.items()}
+        signatures = {
+            name: _definition(signature) for name, signature in signature_map.signature_def.items()
+        }
         content = {
             "model_spec": spec,
             "metadata": {"signature_def": {"signature_def": signatures}},
@@ -219,14 +221,14 @@ class RestApplication:
         _fill(request.model_spec, target)
         state = get_model_status_pb2.ModelVersionStatus.State
         versions = []
-        for each in self._predictor.status(request).model_version_status:
-            code = each.status.error_code
+        for version in self._predictor.status(request).model_version_status:
+            code = version.status.error_code
             versions.append({
-                "version": str(each.version),
-                "state": state.Name(each.state),
+                "version": str(version.version),
+                "state": state.Name(version.state),
                 "status": {
                     "error_code": Code(code).name if code else "OK",
-                    "error_message": each.status.error_message,
+                    "error_message": version.status.error_message,
                 },
             })  # fmt: skip
         return json.dumps({"model_version_status": versions}, indent=1).encode()
@@ -267,16 +269,16 @@ async def _read(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
 
 
 def _target(method: str, path: str) -> _Target:
-    """Find out what a path names.
+    """Parse a path.
 
     Raises:
-      ServingError: nothing.
+      ServingError: the path names no method.
     """
     pattern = {"POST": _PREDICTION, "GET": _STATUS}.get(method)
-    found = pattern.fullmatch(path) if pattern else None
-    if found is None:
+    match = pattern.fullmatch(path) if pattern else None
+    if match is None:
         raise invalid(f"Malformed request: {method} {path}")
-    name, version, label, verb = found.groups()
+    name, version, label, verb = match.groups()
     if version is not None and int(version) > _MAX_INT64:
         raise invalid(f"Failed to convert version: {version} to numeric.")
     return _Target(

@@ -1,6 +1,6 @@
-"""Arrays as TensorProtos and back: what every request over gRPC does.
+"""Conversion of arrays to TensorProtos and back, for requests over gRPC.
 
-TensorFlow's own functions do the same for every type there is, and take several times as long.
+TensorFlow's own functions convert more types, but take several times as long.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tensorflow.core.framework import tensor_pb2, types_pb2
 
 from serving.server.errors import invalid
 
-# The field of a TensorProto that holds the values of a type.
+# The field of a TensorProto that contains the values, by type.
 _FIELDS = {
     types_pb2.DT_FLOAT: "float_val", types_pb2.DT_DOUBLE: "double_val",
     types_pb2.DT_INT64: "int64_val", types_pb2.DT_INT32: "int_val", types_pb2.DT_INT16: "int_val",
@@ -28,14 +28,17 @@ _FIELDS = {
 def to_array(proto: Any) -> Any:
     """Return the array of a TensorProto.
 
+    Args:
+      proto: message to convert.
+
     Raises:
-      ServingError: it is none.
+      ServingError: the message is not a valid tensor.
     """
     field = _FIELDS.get(proto.dtype)
     values = getattr(proto, field) if field else ()
     if values and not proto.tensor_content:
         shape = [dimension.size for dimension in proto.tensor_shape.dim]
-        # One value may stand for many, which is TensorFlow's to spread.
+        # One value may be repeated to fill the shape, which TensorFlow's function does.
         if len(values) == math.prod(shape):
             return np.array(values, _numpy(proto.dtype)).reshape(shape)
     try:
@@ -45,12 +48,12 @@ def to_array(proto: Any) -> Any:
 
 
 def fill(proto: Any, array: Any, as_content: bool = False) -> None:
-    """Put an array into a TensorProto, in the field of its type, as TF Serving does.
+    """Write an array to a TensorProto, in the field of its type, as TensorFlow Serving does.
 
     Args:
-      proto: to fill.
-      array: numbers, or bytes as objects.
-      as_content: as raw bytes instead; text goes into its field nevertheless.
+      proto: message to fill.
+      array: array of numbers, or of bytes as objects.
+      as_content: write numbers as raw bytes instead; default false.
     """
     enum = _enum(array.dtype)
     field = _FIELDS.get(enum)
@@ -66,8 +69,12 @@ def fill(proto: Any, array: Any, as_content: bool = False) -> None:
         getattr(proto, field).extend(array.reshape(-1).tolist())
 
 
-def proto_of(array: Any) -> tensor_pb2.TensorProto:
-    """Return a TensorProto with an array."""
+def to_proto(array: Any) -> tensor_pb2.TensorProto:
+    """Return a TensorProto with the values of an array.
+
+    Args:
+      array: numbers, texts or bytes.
+    """
     proto = tensor_pb2.TensorProto()
     fill(proto, np.asarray(array))
     return proto

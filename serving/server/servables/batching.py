@@ -1,4 +1,4 @@
-"""Requests that wait for each other and run as one, as TF Serving's batching sessions do."""
+"""Requests that run together as one batch, as in TensorFlow Serving's batching sessions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Run = Callable[[Arrays, int | None], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Parameters:
-    """How batches are made; names and defaults are those of TF Serving's BatchingParameters.
+    """The parameters of batches; names and defaults are those of BatchingParameters.
 
     Args:
-      max_batch_size: rows of a batch.
-      batch_timeout_micros: that a batch waits for more rows.
-      max_enqueued_batches: that wait for a thread, for a signature of a version.
-      num_batch_threads: that run batches.
-      allowed_batch_sizes: to one of which a batch is padded; empty for any size.
-      pad_variable_length_inputs: with zeros, where requests differ in an inner dimension.
-      enable_large_batch_splitting: let several batches take what is too large for one.
-      max_execution_batch_size: rows of a batch when a request may be split.
+      max_batch_size: largest number of rows of a batch.
+      batch_timeout_micros: microseconds that a batch waits for more rows.
+      max_enqueued_batches: number of batches that may wait, per signature of a version.
+      num_batch_threads: number of threads that run batches.
+      allowed_batch_sizes: sizes that batches are padded to; empty for any size.
+      pad_variable_length_inputs: pad with zeros where requests differ in an inner dimension.
+      enable_large_batch_splitting: split requests that are too large for one batch.
+      max_execution_batch_size: largest number of rows of a batch when requests may be split.
     """
 
     max_batch_size: int = 1000
@@ -44,21 +44,28 @@ class Parameters:
 
     @property
     def rows(self) -> int:
-        """The rows of a batch."""
+        """The largest number of rows of a batch."""
         if self.enable_large_batch_splitting and self.max_execution_batch_size:
             return self.max_execution_batch_size
         return self.max_batch_size
 
     def padded(self, rows: int) -> int:
-        """Return the rows of a batch after padding."""
+        """Return the number of rows of a batch after padding.
+
+        Args:
+          rows: number of rows before padding.
+        """
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
 
 
 def parameters(message: Any) -> Parameters:
     """Return the parameters of a BatchingParameters message.
 
+    Args:
+      message: parsed message.
+
     Raises:
-      ServingError: a number is out of range, or the allowed sizes do not fit.
+      ServingError: a number is out of range, or the allowed sizes do not match.
     """
     wrapped = (
         "max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads",
@@ -68,20 +75,20 @@ def parameters(message: Any) -> Parameters:
     for name, value in given.items():
         if name not in ("batch_timeout_micros", "enable_large_batch_splitting") and value < 1:
             raise invalid(f"{name} must be positive; was {value}")
-    found = Parameters(
+    parsed = Parameters(
         allowed_batch_sizes=tuple(message.allowed_batch_sizes),
         pad_variable_length_inputs=message.pad_variable_length_inputs,
         **given,
     )
-    sizes = found.allowed_batch_sizes
+    sizes = parsed.allowed_batch_sizes
     if list(sizes) != sorted(set(sizes)):
         raise invalid("allowed_batch_sizes entries must be monotonically increasing")
-    if sizes and sizes[-1] != found.rows:
+    if sizes and sizes[-1] != parsed.rows:
         raise invalid(
             "Last entry in allowed_batch_sizes must match max_batch_size; "
-            f"last entry was {sizes[-1]}; expected {found.rows}"
+            f"last entry was {sizes[-1]}; expected {parsed.rows}"
         )
-    return found
+    return parsed
 
 
 @dataclass
@@ -114,7 +121,7 @@ class Batcher:
     """Collect requests, and run them together.
 
     Args:
-      parameters: how batches are made.
+      parameters: parameters of the batches.
     """
 
     def __init__(self, parameters: Parameters) -> None:
@@ -130,13 +137,14 @@ class Batcher:
         """Run a request together with others of the same key.
 
         Args:
-          key: of requests that may run together: one signature of one version.
-          run: takes the arrays of a batch and milliseconds; returns an array by output.
-          feed: an array by input, all with the same number of rows.
-          timeout_ms: for the request; None for none.
+          key: key of requests that may run together: one signature of one version.
+          run: function from the arrays of a batch and a time limit in milliseconds to an array by
+            output.
+          feed: array by input, all with the same number of rows.
+          timeout_ms: milliseconds that the request may take; default: no limit.
 
         Returns:
-          An array by output, with as many rows as the request has.
+          Array by output, with as many rows as the request has.
 
         Raises:
           ServingError: the batch fails, the queue is full, or it takes too long.
@@ -196,11 +204,11 @@ class Batcher:
                 self._process(run, batch)
             except ServingError as error:
                 _fail(batch, error)
-            except Exception as error:  # whatever it is, those who wait must hear of it
+            except Exception as error:  # the waiting requests must get the error
                 _fail(batch, ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}"))
 
     def _take(self) -> tuple[Run, _Batch] | None:
-        """Take the batch that is due for the longest time, if one is."""
+        """Take the batch that has been due for the longest time, if there is one."""
         due = [
             (queue.batches[0].opened, key)
             for key, queue in self._queues.items()
@@ -210,11 +218,11 @@ class Batcher:
         ]
         if not due:
             return None
-        key = min(due, key=lambda each: each[0])[1]
+        key = min(due, key=lambda entry: entry[0])[1]
         queue = self._queues[key]
         batch = queue.batches.popleft()
         if not queue.batches:
-            # What is not waited for need not be kept: it holds a version.
+            # An empty queue is removed, because it keeps a version in memory.
             del self._queues[key]
         return queue.run, batch
 
@@ -227,7 +235,11 @@ class Batcher:
 
     def _process(self, run: Run, batch: _Batch) -> None:
         deadlines = [task.deadline for task in batch.tasks]
-        latest = None if None in deadlines else max(each for each in deadlines if each is not None)
+        latest = (
+            None
+            if None in deadlines
+            else max(deadline for deadline in deadlines if deadline is not None)
+        )
         timeout_ms = None if latest is None else int((latest - time.monotonic()) * 1e3)
         if timeout_ms is not None and timeout_ms <= 0:
             raise ServingError(
@@ -267,10 +279,10 @@ def _fail(batch: _Batch, error: ServingError) -> None:
 
 
 def _rows(feed: Arrays) -> int:
-    """Return the rows that all inputs have.
+    """Return the number of rows that all inputs have.
 
     Raises:
-      ServingError: they differ.
+      ServingError: the numbers differ.
     """
     if not feed:
         raise invalid("Batching session Run() must have at least one input tensor")
@@ -283,10 +295,10 @@ def _rows(feed: Arrays) -> int:
 
 
 def _merge(feeds: Sequence[Arrays], padding: int, pad_inner: bool) -> dict[str, Any]:
-    """Put the rows of requests below each other, and some more to pad.
+    """Concatenate the rows of requests, and add rows as padding.
 
     Raises:
-      ServingError: they differ in an inner dimension.
+      ServingError: the requests differ in an inner dimension.
     """
     merged = {}
     for name in feeds[0]:

@@ -1,4 +1,4 @@
-"""Which versions are loaded: follows folders and configuration, and never lets go of one in use."""
+"""Loading and unloading of versions, as folders and configuration require."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Version:
-    """A version that was ever wanted, and what became of it.
+    """A version that was selected at some time, and its state.
 
     Args:
-      number: of the version.
-      folder: its files.
-      state: one of TF Serving's.
-      error: why it is not available.
+      number: number of the version.
+      folder: folder of the SavedModel.
+      state: one of TensorFlow Serving's states.
+      error: reason why the version is not available; None when there is none.
     """
 
     number: int
@@ -54,14 +54,14 @@ class _Model:
     versions: dict[int, Version] = field(default_factory=dict)
 
     def available(self) -> list[int]:
-        return [each.number for each in self.versions.values() if each.state == AVAILABLE]
+        return [version.number for version in self.versions.values() if version.state == AVAILABLE]
 
 
 class ModelManager:
-    """Load and unload versions as configuration and folders say.
+    """Load and unload versions as configuration and folders require.
 
     Args:
-      options: the server's.
+      options: options of the server.
 
     Raises:
       ServingError: the batching parameters cannot be used.
@@ -74,21 +74,21 @@ class ModelManager:
         self._models: dict[str, _Model] = {}
         self._labels: dict[str, dict[str, int]] = {}
         self._changed = threading.Condition()
-        # Loading and unloading, one at a time; held for seconds.
+        # One thread at a time loads and unloads, which takes seconds.
         self._work = threading.Lock()
         self._stop = threading.Event()
         self._config_text = ""
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Load what is there, then follow the folders and the config file.
+        """Load the selected versions, then poll the folders and the config file.
 
         Raises:
-          ServingError: the config file cannot be used, or a model has no version that can be.
+          ServingError: the config file is invalid, or no version of a model can be loaded.
         """
         self._config_text = self._read_config()
         self._configure(from_options(self._options))
-        self._refuse_what_never_loads()
+        self._reject_failed_models()
         waits = (
             (self._options.file_system_poll_wait_seconds, self._poll),
             (self._options.model_config_file_poll_wait_seconds, self._poll_config),
@@ -99,7 +99,7 @@ class ModelManager:
                 thread.start()
                 self._threads.append(thread)
 
-    def _refuse_what_never_loads(self) -> None:
+    def _reject_failed_models(self) -> None:
         failed = [
             f"{{{{name: {name} version: {version.number}}} due to error: {version.error}}}"
             for name, model in self._models.items()
@@ -111,7 +111,7 @@ class ModelManager:
             raise ServingError(Code.UNKNOWN, message)
 
     def stop(self) -> None:
-        """Stop following, and unload everything."""
+        """Stop polling, and unload all versions."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -121,13 +121,13 @@ class ModelManager:
                     self._unload(version)
 
     def reload(self, configs: Sequence[ModelConfig]) -> None:
-        """Serve other models, or other versions; return when they are loaded.
+        """Serve other models or versions; return when they are loaded.
 
         Args:
           configs: all models to serve.
 
         Raises:
-          ServingError: a version cannot be loaded, or a label not be given.
+          ServingError: a version cannot be loaded, or a label cannot be assigned.
         """
         before = {name: model.config for name, model in self._models.items()}
         self._configure(configs)
@@ -135,12 +135,12 @@ class ModelManager:
             if before.get(config.name) == config:
                 continue
             versions = self._models[config.name].versions.values()
-            failed = next((each.error for each in versions if each.error), None)
+            failed = next((version.error for version in versions if version.error), None)
             if failed is not None and not self._models[config.name].available():
                 raise failed
 
     def without_versions(self) -> dict[str, Path]:
-        """Return the base path of each model that has no version yet, by name."""
+        """Return the base paths of the models that have no version yet, by name."""
         with self._changed:
             return {
                 name: model.config.base_path
@@ -152,79 +152,87 @@ class ModelManager:
     def lease(
         self, name: str, version: int | None = None, label: str | None = None
     ) -> Iterator[tuple[Servable, int]]:
-        """Hold a loaded version, so that it is not unloaded meanwhile.
+        """Lease a loaded version, so that it is not unloaded while the block runs.
 
         Args:
-          name: of the model.
-          version: its number; None for the newest one that is available.
-          label: instead of a number.
+          name: name of the model.
+          version: number of the version; default: the newest available one.
+          label: version label, instead of a number; default: none.
+
+        Yields:
+          The loaded version and its number.
 
         Raises:
-          ServingError: there is none, in TF Serving's words.
+          ServingError: no such version is available; the text is TensorFlow Serving's.
         """
         with self._changed:
-            found = self._find(name, version, label)
-            found._leases += 1
-            servable = found._servable
+            leased = self._find(name, version, label)
+            leased._leases += 1
+            servable = leased._servable
         assert servable is not None
         try:
-            yield servable, found.number
+            yield servable, leased.number
         finally:
             with self._changed:
-                found._leases -= 1
+                leased._leases -= 1
                 self._changed.notify_all()
 
     def statuses(self, name: str, version: int | None, label: str | None) -> list[Version]:
-        """Return what became of a model's versions, the newest first.
+        """Return the versions of a model with their states, newest first.
+
+        Args:
+          name: name of the model.
+          version: number of the version; None: all versions.
+          label: version label, instead of a number; None: none.
 
         Raises:
-          ServingError: there are none, in TF Serving's words.
+          ServingError: there is no such version; the text is TensorFlow Serving's.
         """
         with self._changed:
             model = self._models.get(name)
             if label and model is not None:
-                version = self._labelled(name, label)
-            known = model.versions if model is not None else {}
+                version = self._version_of_label(name, label)
+            versions = model.versions if model is not None else {}
             if version is not None:
-                if version not in known:
+                if version not in versions:
                     raise ServingError(
                         Code.NOT_FOUND, f"Could not find version {version} of model {name}"
                     )
-                return [known[version]]
-            if not known:
+                return [versions[version]]
+            if not versions:
                 raise ServingError(Code.NOT_FOUND, f"Could not find any versions of model {name}")
-            return [known[number] for number in sorted(known, reverse=True)]
+            return [versions[number] for number in sorted(versions, reverse=True)]
 
     def _find(self, name: str, version: int | None, label: str | None) -> Version:
         model = self._models.get(name)
         if label and model is not None:
-            version = self._labelled(name, label)
+            version = self._version_of_label(name, label)
         available = model.available() if model is not None else []
         if version is None and available:
             version = max(available)
         if model is None or version not in available:
-            asked = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-            raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {asked}")
+            description = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+            raise ServingError(Code.NOT_FOUND, f"Servable not found for request: {description}")
         return model.versions[version]
 
-    def _labelled(self, name: str, label: str) -> int:
+    def _version_of_label(self, name: str, label: str) -> int:
         labels = self._labels.get(name, {})
         if label not in labels:
             raise invalid(f"Unrecognized servable version label: {label}")
         return labels[label]
 
     def _repeat(self, seconds: float, poll: Callable[[], None]) -> None:
-        said = ""
+        last_error = ""
         while not self._stop.wait(seconds):
             try:
                 poll()
-                said = ""
+                last_error = ""
             except (ServingError, OSError) as error:
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("the models stay as they are: %s", said)
-            except Exception:  # whatever lies in a folder, the next look may find it mended
-                _log.exception("a look at the models failed")
+                if str(error) != last_error:
+                    last_error = str(error)
+                    _log.warning("the models are unchanged: %s", last_error)
+            except Exception:  # the next poll may succeed, so the thread must go on
+                _log.exception("a poll of the models failed")
 
     def _read_config(self) -> str:
         file = self._options.model_config_file
@@ -237,42 +245,42 @@ class ModelManager:
             self._config_text = text
 
     def _configure(self, configs: Sequence[ModelConfig]) -> None:
-        """Take other labels, then other versions, in TF Serving's order.
+        """Change labels first and versions second, which is TensorFlow Serving's order.
 
-        So a label leaves a version before that is unloaded, and cannot name what is only to be
-        loaded.
+        So a label leaves a version before the version is unloaded, and cannot name a version that
+        is not loaded yet.
 
         Raises:
-          ServingError: a label cannot be given; nothing has changed.
+          ServingError: a label cannot be assigned; nothing has changed.
         """
         with self._work:
-            self._give_labels(configs)
+            self._assign_labels(configs)
             with self._changed:
-                wanted = {config.name: config for config in configs}
-                gone = [self._models.pop(name) for name in self._models.keys() - wanted.keys()]
-                for name, config in wanted.items():
+                by_name = {config.name: config for config in configs}
+                removed = [self._models.pop(name) for name in self._models.keys() - by_name.keys()]
+                for name, config in by_name.items():
                     if name in self._models:
                         self._models[name].config = config
                     else:
                         self._models[name] = _Model(config)
-            for model in gone:
+            for model in removed:
                 for version in model.versions.values():
                     self._unload(version)
-            self._look()
+            self._update()
 
     def _poll(self) -> None:
         with self._work:
-            self._look()
+            self._update()
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         for model in list(self._models.values()):
-            wanted = model.config.wanted(_versions(model.config.base_path))
-            # The newest first: it is what most requests ask for.
-            for number in sorted(wanted, reverse=True):
+            selected = model.config.select(_versions(model.config.base_path))
+            # The newest version gets most requests, so it is loaded first.
+            for number in sorted(selected, reverse=True):
                 self._load(model, number)
-            if set(wanted) & set(model.available()):
+            if set(selected) & set(model.available()):
                 for number in model.available():
-                    if number not in wanted:
+                    if number not in selected:
                         self._unload(model.versions[number])
 
     def _load(self, model: _Model, number: int) -> None:
@@ -316,19 +324,19 @@ class ModelManager:
             version.state, version.error = state, error
             self._changed.notify_all()
 
-    def _give_labels(self, configs: Sequence[ModelConfig]) -> None:
-        """Give the labels of a configuration; all of them, or none.
+    def _assign_labels(self, configs: Sequence[ModelConfig]) -> None:
+        """Assign all labels of a configuration, or none.
 
         Raises:
-          ServingError: one would name a version that is not there.
+          ServingError: a label names a version that is not available.
         """
         early = self._options.allow_version_labels_for_unavailable_models
         for config in configs:
-            known = self._labels.get(config.name, {})
+            current = self._labels.get(config.name, {})
             model = self._models.get(config.name)
             available = model.available() if model is not None else []
             for label, number in config.labels.items():
-                unused = known.get(label, number) == number
+                unused = current.get(label, number) == number
                 if number not in available and not (early and unused):
                     raise ServingError(
                         Code.FAILED_PRECONDITION,
@@ -340,7 +348,7 @@ class ModelManager:
 
 
 def _versions(base: Path) -> list[int]:
-    """Return the versions in a folder; leading zeros are as good as none."""
+    """Return the versions in a folder; leading zeros are ignored."""
     if not base.is_dir():
         return []
     return [int(entry.name) for entry in base.iterdir() if entry.name.isdecimal()]
@@ -366,10 +374,10 @@ def _session_config(options: Options) -> Any:
 def _warm_up(servable: Servable, folder: Path, times: int) -> None:
     try:
         requests = inputs.warmup(tf, folder)
-    except Exception as error:  # what damaged bytes make TensorFlow raise is without end
+    except Exception as error:  # damaged bytes make TensorFlow raise errors of any type
         raise ServingError(Code.DATA_LOSS, f"warm-up requests cannot be read: {error}") from error
     for signature, feed in requests:
         if signature not in servable.signatures:
-            raise invalid(f"a warm-up request names no signature: {signature}")
+            raise invalid(f"a warm-up request names an unknown signature: {signature}")
         for _ in range(max(1, times)):
             servable.run(signature, feed)

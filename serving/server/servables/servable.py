@@ -17,16 +17,16 @@ Feed = Mapping[str, Any]
 
 
 class Servable:
-    """A SavedModel in a session of its own.
+    """A SavedModel in a separate session.
 
     Args:
-      folder: the SavedModel's.
-      tags: of the graph.
-      config: TensorFlow's ConfigProto; None for its defaults.
-      batcher: runs calls of the same signature together; None for each by itself.
+      folder: folder of the SavedModel.
+      tags: tags of the graph to load; default: `serve`.
+      config: TensorFlow's ConfigProto; default: TensorFlow's defaults.
+      batcher: batcher that runs calls of the same signature together; default: none.
 
     Raises:
-      ServingError: it cannot be loaded.
+      ServingError: the model cannot be loaded.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Servable:
         """Call a signature.
 
         Args:
-          signature: its name.
-          feed: an array for each input.
-          outputs: names to return; None for all.
-          timeout_ms: for the call; None for none.
+          signature: name of the signature.
+          feed: array by input.
+          outputs: names of the outputs to return; default: all.
+          timeout_ms: milliseconds that the call may take; default: no limit.
 
         Returns:
-          An array by output.
+          Array by output.
 
         Raises:
           ServingError: the call fails, or takes too long.
@@ -74,20 +74,20 @@ class Servable:
             )
             return dict(zip(names, values))
 
-        # As TF Serving does: what asks for some of the outputs runs by itself.
+        # As in TensorFlow Serving, a request for some of the outputs is not batched.
         if self._batcher is None or len(names) < len(definition.outputs):
             return run(feed, timeout_ms)
-        # Else what one request sends in another type would fail those of others.
+        # Requests with other types or ranks would make the whole batch fail.
         types = tuple((name, value.dtype, value.ndim) for name, value in sorted(feed.items()))
         return self._batcher.run((id(self), signature, types), run, feed, timeout_ms)
 
     def close(self) -> None:
-        """Let go of the session and its memory."""
+        """Release the session and its memory."""
         self._tensors.clear()
         self._session.close()
 
     def _tensor(self, name: str) -> Any:
-        found = self._tensors.get(name)
-        if found is None:
-            found = self._tensors[name] = self._session.tensor(name)
-        return found
+        tensor = self._tensors.get(name)
+        if tensor is None:
+            tensor = self._tensors[name] = self._session.tensor(name)
+        return tensor

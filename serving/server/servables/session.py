@@ -1,8 +1,8 @@
-"""A SavedModel in a session, by TensorFlow's C API.
+"""A SavedModel in a session of TensorFlow's C API.
 
-TF Serving has the same loader below it. Python's lock is free while a model is loaded or run, so
-that requests go on while the next version comes. The functions are those of tensorflow/c/c_api.h
-and tf_tensor.h, which TensorFlow keeps as they are.
+TensorFlow Serving uses the same loader. Python's lock is released while a model is loaded or
+called, so the server answers requests while it loads the next version. The functions are those of
+tensorflow/c/c_api.h and tf_tensor.h, which are stable; `session_choice` tests them before use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Pointer = ctypes.c_void_p
 
 
 class Tensor(ctypes.Structure):
-    """A place in the graph: TF_Output."""
+    """A tensor of the graph: TF_Output."""
 
     _fields_ = (("operation", _Pointer), ("index", ctypes.c_int))
 
@@ -41,7 +41,7 @@ _BYTES, _INT, _SIZE = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t
 _DIMENSIONS = ctypes.POINTER(ctypes.c_int64)
 _TENSORS, _VALUES = ctypes.POINTER(Tensor), ctypes.POINTER(_Pointer)
 
-# What a function returns, and what it takes.
+# Return type and parameter types by function.
 _FUNCTIONS: dict[str, tuple[Any, Sequence[Any]]] = {
     "TF_NewStatus": (_Pointer, []),
     "TF_DeleteStatus": (None, [_Pointer]),
@@ -90,30 +90,30 @@ class Session:
     """A loaded SavedModel.
 
     Args:
-      folder: the SavedModel's.
-      tags: of the graph.
+      folder: folder of the SavedModel.
+      tags: tags of the graph to load.
       config: TensorFlow's ConfigProto.
 
     Raises:
-      ServingError: it cannot be loaded.
+      ServingError: the model cannot be loaded.
     """
 
     def __init__(self, folder: Path, tags: Sequence[str], config: Any) -> None:
         tf_ = _library()
         self._graph = tf_.TF_NewGraph()
         options, meta_graph = tf_.TF_NewSessionOptions(), tf_.TF_NewBuffer()
-        words = (_BYTES * len(tags))(*(tag.encode() for tag in tags))
+        names = (_BYTES * len(tags))(*(tag.encode() for tag in tags))
         serialized = config.SerializeToString()
         try:
             with _status() as status:
                 tf_.TF_SetConfig(options, serialized, len(serialized), status)
             with _status() as status:
                 self._session = tf_.TF_LoadSessionFromSavedModel(
-                    options, None, str(folder).encode(), words, len(tags), self._graph, meta_graph,
+                    options, None, str(folder).encode(), names, len(tags), self._graph, meta_graph,
                     status,
                 )  # fmt: skip
-            found = meta_graph_pb2.MetaGraphDef.FromString(_content(meta_graph))
-            self.signatures: dict[str, Any] = dict(found.signature_def)
+            loaded = meta_graph_pb2.MetaGraphDef.FromString(_content(meta_graph))
+            self.signatures: dict[str, Any] = dict(loaded.signature_def)
         except ServingError:
             tf_.TF_DeleteGraph(self._graph)
             raise
@@ -125,16 +125,16 @@ class Session:
         """Return a tensor of the graph.
 
         Args:
-          name: such as `scores:0`.
+          name: name of the tensor, such as `scores:0`.
 
         Raises:
-          ServingError: there is none.
+          ServingError: there is no such tensor.
         """
         operation, _, index = name.partition(":")
-        found = _library().TF_GraphOperationByName(self._graph, operation.encode())
-        if not found:
+        operation_pointer = _library().TF_GraphOperationByName(self._graph, operation.encode())
+        if not operation_pointer:
             raise invalid(f"Tensor {name} was not found in the graph")
-        return Tensor(found, int(index or 0))
+        return Tensor(operation_pointer, int(index or 0))
 
     def run(
         self,
@@ -147,15 +147,15 @@ class Session:
 
         Args:
           inputs: tensors to feed.
-          values: an array for each of them.
+          values: one array per tensor to feed.
           outputs: tensors to compute.
-          timeout_ms: for the computation; None for none.
+          timeout_ms: milliseconds that the computation may take; default: no limit.
 
         Returns:
-          An array for each output.
+          One array per output.
 
         Raises:
-          ServingError: it fails, or takes too long.
+          ServingError: the computation fails, or takes too long.
         """
         tf_ = _library()
         results = (_Pointer * len(outputs))()
@@ -183,7 +183,7 @@ class Session:
                 tf_.TF_DeleteBuffer(options)
 
     def close(self) -> None:
-        """Let go of the session and its memory."""
+        """Release the session and its memory."""
         with _status() as status:
             _library().TF_CloseSession(self._session, status)
         with _status() as status:
@@ -202,10 +202,10 @@ def _library() -> Any:
 
 @contextmanager
 def _status() -> Iterator[int]:
-    """Yield a status to fill.
+    """Yield a status for a call of the C API.
 
     Raises:
-      ServingError: it says that something failed.
+      ServingError: the status states that the call failed.
     """
     tf_ = _library()
     status = tf_.TF_NewStatus()
@@ -232,7 +232,7 @@ def _run_options(timeout_ms: int | None) -> Any:
 
 @cache
 def _enum(dtype: Any) -> int:
-    """Return TensorFlow's number of a type of numpy's."""
+    """Return TensorFlow's number of a NumPy type."""
     return int(tf.as_dtype(dtype).as_datatype_enum)
 
 
@@ -242,7 +242,7 @@ def _dtype(enum: int) -> Any:
 
 
 def _to_tensor(value: Any) -> tuple[int, int]:
-    """Return a tensor that holds an array, and how many strings it owns.
+    """Return a tensor with the values of an array, and the number of strings that it owns.
 
     Raises:
       ServingError: TensorFlow has no such type.
@@ -254,19 +254,19 @@ def _to_tensor(value: Any) -> tuple[int, int]:
         tensor = tf_.TF_AllocateTensor(
             _STRING, dimensions, array.ndim, _BYTES_OF_STRING * array.size
         )
-        place = tf_.TF_TensorData(tensor)
-        for each in array.reshape(-1).tolist():
-            content = each if isinstance(each, bytes) else str(each).encode()
-            tf_.TF_StringInit(place)
-            tf_.TF_StringCopy(place, content, len(content))
-            place += _BYTES_OF_STRING
+        address = tf_.TF_TensorData(tensor)
+        for item in array.reshape(-1).tolist():
+            content = item if isinstance(item, bytes) else str(item).encode()
+            tf_.TF_StringInit(address)
+            tf_.TF_StringCopy(address, content, len(content))
+            address += _BYTES_OF_STRING
         return tensor, array.size
     try:
         enum = _enum(array.dtype)
     except TypeError as error:
         raise invalid(str(error)) from error
     tensor = tf_.TF_AllocateTensor(enum, dimensions, array.ndim, array.nbytes)
-    # To ask a small array for its address takes longer than to copy it.
+    # Copying a small array takes less time than getting its address.
     source: bytes | int = array.tobytes() if array.nbytes < _SMALL else array.ctypes.data
     ctypes.memmove(tf_.TF_TensorData(tensor), source, array.nbytes)
     return tensor, 0
@@ -274,11 +274,11 @@ def _to_tensor(value: Any) -> tuple[int, int]:
 
 def _free(tensor: int, strings: int) -> None:
     tf_ = _library()
-    # A tensor made here does not know that it owns them.
-    place = tf_.TF_TensorData(tensor) if strings else 0
+    # TensorFlow does not free the strings of a tensor that this process allocated.
+    address = tf_.TF_TensorData(tensor) if strings else 0
     for _ in range(strings):
-        tf_.TF_StringDealloc(place)
-        place += _BYTES_OF_STRING
+        tf_.TF_StringDealloc(address)
+        address += _BYTES_OF_STRING
     tf_.TF_DeleteTensor(tensor)
 
 
@@ -286,19 +286,19 @@ def _to_array(tensor: int) -> Any:
     """Return a tensor's content.
 
     Raises:
-      ServingError: it is of a type that is not sent, such as a resource.
+      ServingError: the type cannot be sent, such as a resource.
     """
     tf_ = _library()
     enum = tf_.TF_TensorType(tensor)
     shape = [tf_.TF_Dim(tensor, axis) for axis in range(tf_.TF_NumDims(tensor))]
     if enum == _STRING:
         array = np.empty(shape, object)
-        place = tf_.TF_TensorData(tensor)
+        address = tf_.TF_TensorData(tensor)
         for index in range(array.size):
             array.flat[index] = ctypes.string_at(
-                tf_.TF_StringGetDataPointer(place), tf_.TF_StringGetSize(place)
+                tf_.TF_StringGetDataPointer(address), tf_.TF_StringGetSize(address)
             )
-            place += _BYTES_OF_STRING
+            address += _BYTES_OF_STRING
         return array
     try:
         array = np.empty(shape, _dtype(enum))

@@ -99,8 +99,8 @@ def test_without_a_version_there_is_nothing_to_serve(tmp_path: Path) -> None:
             "--use_alts_credentials=1",
             "--use_alts_credentials is a flag of TF Serving's that this server",
         ),
-        ("--prot=1", "--prot is no flag of this server; did you mean --port?"),
-        ("--rest_api_port=65536", "--rest_api_port: a number from 0 to 65535 expected"),
+        ("--prot=1", "--prot is not a flag of this server; did you mean --port?"),
+        ("--rest_api_port=65536", "--rest_api_port: expected a number from 0 to 65535"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named(flag: str, message: str, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         done = taxiway("serve", f"--model_base_path={tmp_path}", f"--port={port}")
     assert (done.returncode, "Next   choose other ports" in done.stderr) == (5, True)
-    assert f"port {port} of gRPC cannot be used" in done.stderr
+    assert f"cannot use port {port} for gRPC" in done.stderr
 
 
 @pytest.mark.slow

@@ -89,7 +89,7 @@ def test_a_client_shows_its_certificate_where_that_is_asked(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("key: 1", 'no SSLConfig: .* "key"'),
+        ("key: 1", 'not a SSLConfig: .* "key"'),
         ("client_verify: true", "client_verify needs custom_ca"),
         ('server_key: "none"', "server_key and server_cert are no key and certificate"),
     ],

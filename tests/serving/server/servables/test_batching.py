@@ -152,7 +152,7 @@ def test_what_cannot_be_batched_is_said(run: Any, feed: Any, message: str) -> No
         ("max_batch_size { value: 0 }", "max_batch_size must be positive; was 0"),
         ("allowed_batch_sizes: 8 allowed_batch_sizes: 4", "monotonically increasing"),
         ("max_batch_size { value: 9 } allowed_batch_sizes: 8", "last entry was 8; expected 9"),
-        ("max_batch_sizes: 9", 'no BatchingParameters: .* "max_batch_sizes"'),
+        ("max_batch_sizes: 9", 'not a BatchingParameters: .* "max_batch_sizes"'),
     ],
 )
 def test_parameters_that_cannot_be_used_are_named(text: str, message: str) -> None:

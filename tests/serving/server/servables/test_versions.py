@@ -261,7 +261,7 @@ def test_a_policy_chooses_versions(policy: str, wanted: list[int]) -> None:
 
     text = f'model_config_list {{ config {{ name: "m" model_version_policy {{ {policy} }} }} }}'
     [model] = from_proto(text_format.Parse(text, config))
-    assert model.wanted([7, 1, 3]) == wanted
+    assert model.select([7, 1, 3]) == wanted
 
 
 @pytest.mark.parametrize(
@@ -270,13 +270,13 @@ def test_a_policy_chooses_versions(policy: str, wanted: list[int]) -> None:
         ([], "there is no model"),
         (["--prot=1"], "--prot"),
         (["--port=many", "--model_base_path=/m"], "port"),
-        (["--use_alts_credentials=true"], "--use_alts_credentials is a flag of TF Serving's"),
+        (["--use_alts_credentials=true"], "--use_alts_credentials is a flag of TensorFlow Serving"),
         (["--model_base_path=/m", "--batching_parameters_file=f"], "there is no file f"),
-        (["--model_base_path=/m", "--request_log_sampling_rate=2"], "a share expected"),
-        (["--model_base_path=/m", "--rest_api_num_threads=0"], "at least 1 expected"),
+        (["--model_base_path=/m", "--request_log_sampling_rate=2"], "expected a share"),
+        (["--model_base_path=/m", "--rest_api_num_threads=0"], "expected at least 1"),
         (["--model_config_file=/none"], "there is no file /none"),
-        (["--model_base_path=/m", "--enable_model_warmup=perhaps"], "true or false expected"),
-        (["--model_base_path=/m", "--grpc_channel_arguments=a=1,b"], "name=value expected, .*'b'"),
+        (["--model_base_path=/m", "--enable_model_warmup=perhaps"], "expected true or false"),
+        (["--model_base_path=/m", "--grpc_channel_arguments=a=1,b"], "expected name=value, .*'b'"),
     ],
 )
 def test_a_flag_that_cannot_be_used_is_named(words: list[str], message: str) -> None:
