@@ -77,7 +77,7 @@ def test_a_task_without_its_inputs_fails(shared_team: tuple[Team, str]) -> None:
     team, package = shared_team
     pods = team.run("unresolvable", _only(package, "schema-gen"))
     assert pods["schema-gen"].codes == [5]
-    assert "SchemaGen could not run: its inputs are not there." in pods["schema-gen"].log
+    assert "SchemaGen could not run: its inputs are missing." in pods["schema-gen"].log
     assert team.executions("unresolvable") == {"SchemaGen": [mlmd.Execution.FAILED]}
 
 
