@@ -39,7 +39,7 @@ class Stage:
     base: str
     steps: list[dockerfile.Command] = field(default_factory=list)
 
-    def of_kind(self, kind: str) -> list[dockerfile.Command]:
+    def objects_of_kind(self, kind: str) -> list[dockerfile.Command]:
         """Return the steps of a kind.
 
         Args:
@@ -53,7 +53,9 @@ class Stage:
         Args:
           kind: instruction: LABEL or ENV.
         """
-        tokens = [token for step in self.of_kind(kind) for token in step.value if token != "="]
+        tokens = [
+            token for step in self.objects_of_kind(kind) for token in step.value if token != "="
+        ]
         return {key: value.strip('"') for key, value in zip(tokens[::2], tokens[1::2])}
 
 

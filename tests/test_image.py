@@ -38,17 +38,17 @@ def test_the_base_image_is_set_once() -> None:
 def test_compilers_are_in_another_stage() -> None:
     assert len(_STAGES) > 1
     assert _LAST.base == "${PYTHON}"
-    assert [step for stage in _STAGES for step in stage.of_kind("ADD")] == []
+    assert [step for stage in _STAGES for step in stage.objects_of_kind("ADD")] == []
     with_compilers = [
         stage.name
         for stage in _STAGES
-        if any(_COMPILERS.search(step.value[0]) for step in stage.of_kind("RUN"))
+        if any(_COMPILERS.search(step.value[0]) for step in stage.objects_of_kind("RUN"))
     ]
     assert with_compilers == ["dependencies"]
 
 
 def test_the_last_stage_adds_only_java_and_a_user_name() -> None:
-    [step] = _LAST.of_kind("RUN")
+    [step] = _LAST.objects_of_kind("RUN")
     assert [command.strip() for command in step.value[0].split("&&")] == [
         "apt-get update",
         "mkdir -p /usr/share/man/man1",
@@ -64,7 +64,7 @@ def test_packages_are_installed_from_the_lock() -> None:
     installs = [
         command
         for stage in _STAGES
-        for step in stage.of_kind("RUN")
+        for step in stage.objects_of_kind("RUN")
         for command in step.value[0].split("&&")
         if "pip install" in command and " -m pip " not in command
     ]
@@ -81,12 +81,12 @@ def test_uv_has_the_version_of_setup() -> None:
         r"^uv_version=(.+)$", rendered.text(PROJECT / "scripts/setup.sh"), re.M
     )
     assert setup_version is not None
-    [argument] = [step.value[0] for step in _STAGES[0].of_kind("ARG")]
+    [argument] = [step.value[0] for step in _STAGES[0].objects_of_kind("ARG")]
     assert argument == f"UV={setup_version[1]}"
 
 
 def test_the_user_id_equals_that_of_the_servers() -> None:
-    [user] = _LAST.of_kind("USER")
+    [user] = _LAST.objects_of_kind("USER")
     [copy_pod] = rendered.pods("volume")
     context = copy_pod.spec["securityContext"]
     assert user.value == (f"{context['runAsUser']}:{context['runAsGroup']}",)
@@ -107,9 +107,9 @@ def test_labels_describe_the_image() -> None:
 
 
 def test_the_project_is_in_the_folder_of_the_settings() -> None:
-    [folder] = _LAST.of_kind("WORKDIR")
+    [folder] = _LAST.objects_of_kind("WORKDIR")
     assert folder.value == (str(KubeflowSettings().project),)
-    [entry] = _LAST.of_kind("ENTRYPOINT")
+    [entry] = _LAST.objects_of_kind("ENTRYPOINT")
     assert entry.json and entry.value == ("taxiway",)
 
 

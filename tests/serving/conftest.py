@@ -43,6 +43,6 @@ def command(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def publishers() -> Iterator[Publishers]:
-    """Publishers in processes of their own."""
-    with Publishers() as found:
-        yield found
+    """Publishers in separate processes."""
+    with Publishers() as started:
+        yield started

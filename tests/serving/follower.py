@@ -1,4 +1,4 @@
-"""A server that follows the file of aliases, with the rules of TF Serving 2.11 to 2.19.
+"""A server that follows the file of aliases, with the rules of TensorFlow Serving 2.11 to 2.19.
 
 They are those of ReloadConfig and UpdateModelVersionLabelMap in its server_core.cc: labels first,
 and a file whose labels are refused changes nothing; of FileSystemStoragePathSource: what is listed
@@ -20,7 +20,7 @@ _CONFIG_POLL, _FILES_POLL, _LOADING = 10, 2, 5
 
 
 class Follower:
-    """TF Serving with --allow_version_labels_for_unavailable_models, and the time.
+    """TensorFlow Serving with --allow_version_labels_for_unavailable_models, and the time.
 
     Args:
       base: the model's folder.
@@ -67,14 +67,14 @@ class Follower:
         self._listed = set(model.model_version_policy.specific.versions)
 
     def _look_at_files(self) -> None:
-        wanted = self._listed & set(publish.versions(self.base))
+        required = self._listed & set(publish.versions(self.base))
         self._loading = {
             version: self._loading.get(version, self._seconds + _LOADING)
-            for version in wanted - self.loaded
+            for version in required - self.loaded
         }
-        self.loaded |= {each for each, done in self._loading.items() if done <= self._seconds}
-        if self.loaded & wanted:
-            gone = self.loaded - wanted
+        self.loaded |= {version for version, done in self._loading.items() if done <= self._seconds}
+        if self.loaded & required:
+            gone = self.loaded - required
             self.dropped += [
                 f"label {label} names version {version}, which was unloaded"
                 for label, version in self.labels.items()

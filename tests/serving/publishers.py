@@ -1,4 +1,4 @@
-"""Publishers in processes of their own, which die or fail where a test wants it.
+"""Publishers in separate processes, which die or fail where a test wants it.
 
 `python -m tests.serving.publishers` reads one job a line, forks a publisher for each, and answers
 with what became of it. It never imports TensorFlow, so that a fork is quick and safe.
@@ -35,7 +35,7 @@ class Job:
 
     Args:
       model: the SavedModel's folder.
-      base: TF Serving's model base path.
+      base: TensorFlow Serving's model base path.
       how: `kill` before the call, `tear` a write in half and kill, `once` fail the call, `on` fail
         it and every one of its kind after it, `short` take half of what is written, `verifying`
         kill while TensorFlow is at work on what was copied.
@@ -99,10 +99,10 @@ class Publishers:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps([asdict(job) for job in jobs]) + "\n")
         self._process.stdin.flush()
-        return [Outcome(**each) for each in json.loads(self._process.stdout.readline())]
+        return [Outcome(**item) for item in json.loads(self._process.stdout.readline())]
 
 
-# What changes the disk, and what decides who may; a hook stands before each.
+# The calls that change the disk, and the lock; a hook runs before every call.
 _CALLS: list[tuple[Any, str]] = [
     (os, "open"),
     (os, "write"),
@@ -145,7 +145,7 @@ class _Hooks:
         return hooked
 
     def report(self, line: str) -> None:
-        """Tell whoever started this publisher."""
+        """Report a line to the process that started this publisher."""
         self._write(self._report, f"{line}\n".encode())
 
     def passed(self, name: str) -> None:
@@ -237,7 +237,7 @@ def _finish(pid: int, reader: int, began: float) -> Outcome:
 def _main() -> None:
     for line in sys.stdin:
         started = [_start(Job(**job)) for job in json.loads(line)]
-        print(json.dumps([asdict(_finish(*each)) for each in started]), flush=True)
+        print(json.dumps([asdict(_finish(*item)) for item in started]), flush=True)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ def export(
 def hang(scores: Any) -> dict[str, Any]:
     """Return the scores after minutes, on the quickest machine too; a `finish` of `export`.
 
-    Not never, so that whoever waits for it is a test that fails, and no test that hangs.
+    It ends at last, so that a test that waits for it fails instead of hanging.
     """
     import tensorflow as tf
 

@@ -80,7 +80,7 @@ def _credentials(file: Path) -> grpc.ServerCredentials:
     config = messages.parse("SSLConfig", file.read_text(encoding="utf-8"), "ssl_config_file")
     if config.client_verify and not config.custom_ca:
         raise invalid("--ssl_config_file: client_verify needs custom_ca")
-    if not all("-----BEGIN " in each for each in (config.server_key, config.server_cert)):
+    if not all("-----BEGIN " in text for text in (config.server_key, config.server_cert)):
         raise invalid("--ssl_config_file: server_key and server_cert are no key and certificate")
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],

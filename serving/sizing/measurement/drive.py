@@ -26,7 +26,7 @@ def drive(
     cpus: Sequence[int],
     seconds: float,
     watch: Watch | None,
-    meanwhile: Callable[[], None] = lambda: None,
+    during: Callable[[], None] = lambda: None,
 ) -> Figures:
     """Send a load.
 
@@ -35,7 +35,7 @@ def drive(
       cpus: CPUs of the load generator.
       seconds: expected duration.
       watch: CPU and memory of the server's process; None when the process is unknown.
-      meanwhile: function that is called repeatedly during the load; default: none.
+      during: function that is called repeatedly during the load; default: none.
 
     Returns:
       The figures.
@@ -53,7 +53,7 @@ def drive(
         while not running.wait(_LOOK_SECONDS):
             if watch:
                 memory = max(memory, watch.memory())
-            meanwhile()
+            during()
         result = running.answered()
     finally:
         running.end()

@@ -86,13 +86,13 @@ class Bench:
         """
         watch = self.target.watch
         loaded = watch.memory() if watch else 0
-        with step(self.observer, "Answers") as say:
+        with step(self.observer, "Answers") as report:
             self._check_answers("before the load")
-            say(f"correct for {len(self.rows)} rows")
+            report(f"correct for {len(self.rows)} rows")
         cells = self._grid()
-        with step(self.observer, "Answers") as say:
+        with step(self.observer, "Answers") as report:
             self._check_answers("after the load")
-            say("correct after the load")
+            report("correct after the load")
         sizing = sizing.model_copy(update={"cells": cells})
         refused = analysis.refusals(cells, self.request.target_ms)
         if refused:
@@ -123,12 +123,12 @@ class Bench:
         self._again = round(_AGAIN * len(keys) * request.repeats)
         # Round by round, so that changes over time appear in the spread.
         for repeat in range(request.repeats):
-            with step(self.observer, f"Round {repeat + 1} of {request.repeats}") as say:
+            with step(self.observer, f"Round {repeat + 1} of {request.repeats}") as report:
                 for key in keys:
                     figures[key].append(self._cell(key, repeat))
                 rows = max(repeats[-1].per_second * key[1] for key, repeats in figures.items())
                 errors = sum(repeats[-1].errors for repeats in figures.values())
-                say(f"{len(keys)} cells, {rows:,.0f} rows/s at most, {errors:,} errors")
+                report(f"{len(keys)} cells, {rows:,.0f} rows/s at most, {errors:,} errors")
         return tuple(
             Cell(protocol=key[0], batch=key[1], concurrency=key[2], repeats=tuple(repeats))
             for key, repeats in figures.items()
@@ -160,16 +160,16 @@ class Bench:
         key = best.protocol, best.batch, best.concurrency
         longer = _LONGER * request.seconds
         encoded = self._encoded(best.protocol, best.batch, request.repeats)
-        with step(self.observer, "Full rate") as say:
+        with step(self.observer, "Full rate") as report:
             figures = self._full(encoded, key, longer)
             full = _check(best.rows_per_second, figures, best.batch, request)
-            say(_summary(full))
+            report(_summary(full))
         rate = best.rows_per_second * (1 - request.headroom)
-        with step(self.observer, "Steady rate") as say:
+        with step(self.observer, "Steady rate") as report:
             load = self._steady(encoded, rate / best.batch, longer)
             figures = self._drive(load, longer, self._checker(best.protocol))
             held = _check(rate, figures, best.batch, request)
-            say(_summary(held))
+            report(_summary(held))
         return Recommendation(
             protocol=best.protocol,
             batch=best.batch,
@@ -192,10 +192,10 @@ class Bench:
         encoded = self._encoded(recommendation.protocol, batch, 0)
         load = self._steady(encoded, recommendation.rate / batch, seconds)
         loading = iter([load_second])
-        with step(self.observer, "Two versions") as say:
+        with step(self.observer, "Two versions") as report:
             figures = self._drive(load, seconds, lambda: next(loading, _nothing)())
             self._check_answers("of the second version")
-            say(
+            report(
                 f"{watch.peak() / 1e6:,.0f} MB at most while the second is loaded, "
                 f"{figures.errors:,} errors"
             )
@@ -208,10 +208,8 @@ class Bench:
     def _load(self, encoded: EncodedRequest, requests: int, clients: int) -> Load:
         return Load(encoded, requests, clients, answer_bytes=self._answer_bytes(encoded))
 
-    def _drive(
-        self, load: Load, seconds: float, meanwhile: Callable[[], None] = _nothing
-    ) -> Figures:
-        return drive(load, self.cpus, seconds, self.target.watch, meanwhile)
+    def _drive(self, load: Load, seconds: float, during: Callable[[], None] = _nothing) -> Figures:
+        return drive(load, self.cpus, seconds, self.target.watch, during)
 
     def _encoded(self, protocol: str, batch: int, turn: int) -> EncodedRequest:
         """Return a request with different rows in every turn."""

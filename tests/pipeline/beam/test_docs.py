@@ -138,7 +138,7 @@ def test_only_tasks_and_the_operator_call_it(version: str) -> None:
 def test_workers_write_as_the_user_of_the_tasks() -> None:
     pod = _pods(_manifest()[0])["taskManager"]
     own = pod["containers"][1]["securityContext"]
-    [user] = image.parsed()[1][-1].of_kind("USER")
+    [user] = image.parsed()[1][-1].objects_of_kind("USER")
     assert user.value == (f"{own['runAsUser']}:{own['runAsGroup']}",)
     assert "fsGroup" not in pod["securityContext"], "it would change the volume's group"
     [copy] = rendered.pods("volume")

@@ -97,7 +97,7 @@ def test_without_a_version_there_is_nothing_to_serve(tmp_path: Path) -> None:
     [
         (
             "--use_alts_credentials=1",
-            "--use_alts_credentials is a flag of TF Serving's that this server",
+            "--use_alts_credentials is a flag of TensorFlow Serving that this server",
         ),
         ("--prot=1", "--prot is not a flag of this server; did you mean --port?"),
         ("--rest_api_port=65536", "--rest_api_port: expected a number from 0 to 65535"),

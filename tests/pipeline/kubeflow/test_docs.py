@@ -75,7 +75,7 @@ def test_the_admin_pod_has_the_image_of_the_tasks(shown: Settings) -> None:
 def test_the_image_is_built_with_arguments_of_the_dockerfile(shown: Settings) -> None:
     build, run, push = _DOCUMENT.commands("docker")
     _, stages = image.parsed()
-    arguments = {step.value[0].split("=")[0] for step in stages[-1].of_kind("ARG")}
+    arguments = {step.value[0].split("=")[0] for step in stages[-1].objects_of_kind("ARG")}
     passed = {after.split("=")[0] for arg, after in pairwise(build) if arg == "--build-arg"}
     assert passed and passed <= arguments
     images = {arg for command in (build, run, push) for arg in command if "/taxiway:" in arg}

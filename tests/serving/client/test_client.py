@@ -45,7 +45,7 @@ def server(base: Path) -> Iterator[ModelServer]:
         'model_platform: "tensorflow" model_version_policy { all {} } '
         'version_labels { key: "stable" value: 1 } } }'
     )
-    found = ModelServer(
+    server = ModelServer(
         options.parse(
             [
                 f"--model_config_file={config}",
@@ -55,8 +55,8 @@ def server(base: Path) -> Iterator[ModelServer]:
             ]
         )
     )
-    yield found
-    found.stop()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(params=["rest", "grpc"])
@@ -232,25 +232,25 @@ def test_the_command_prints_a_probability_a_row(
     server: ModelServer, base: Path, tmp_path: Path
 ) -> None:
     rest = f"--rest=http://127.0.0.1:{server.rest_port}"
-    words = ("predict", rest, "--model", "tiny", "--version", "1")
+    args = ("predict", rest, "--model", "tiny", "--version", "1")
     rows = [word for row in _ROWS for word in ("--row", json.dumps(row))]
-    done = taxiway(*words, *rows)
+    done = taxiway(*args, *rows)
     assert done.stdout.split() == [f"{score:.6f}" for score in _expected(base / "1")]
     (tmp_path / "rows.csv").write_text("distance,carrier\n2,AA\n-2,no such\n")
-    as_json = taxiway(*words, "--json", "--csv", tmp_path / "rows.csv")
+    as_json = taxiway(*args, "--json", "--csv", tmp_path / "rows.csv")
     assert json.loads(as_json.stdout)["scores"] == pytest.approx(_expected(base / "1"), abs=1e-6)
-    refused = taxiway(*words, "--check", "--row", '{"carrier": "ZZ"}')
+    refused = taxiway(*args, "--check", "--row", '{"carrier": "ZZ"}')
     assert refused.returncode == 3
     assert "row 1: carrier: expected one of 9E, AA" in refused.stderr
-    misspelt = taxiway(*words, "--check", "--row", '{"carier": "AA"}')
+    misspelt = taxiway(*args, "--check", "--row", '{"carier": "AA"}')
     assert "row 1: carier: no such column; did you mean carrier?" in misspelt.stderr
 
 
 def test_the_command_prints_the_state_of_each_version(server: ModelServer) -> None:
     done = taxiway("status", f"--rest=http://127.0.0.1:{server.rest_port}", "--model", "tiny")
     assert done.stdout == "tiny version 2: AVAILABLE\ntiny version 1: AVAILABLE\n"
-    nobody = taxiway("status", f"--rest=http://127.0.0.1:{free_port()}")
-    assert (nobody.returncode, "Next   taxiway serve" in nobody.stderr) == (5, True)
+    missing = taxiway("status", f"--rest=http://127.0.0.1:{free_port()}")
+    assert (missing.returncode, "Next   taxiway serve" in missing.stderr) == (5, True)
 
 
 _REST_ADDRESS = "--rest: expected an address such as http://127.0.0.1:8501, got "
@@ -267,8 +267,8 @@ _GRPC_ADDRESS = "--grpc: expected an address such as 127.0.0.1:8500, got "
     ],
 )
 def test_what_is_no_address_is_named(option: tuple[str, str], expected: str) -> None:
-    for words in (("status",), ("predict", "--row", "{}")):
-        done = taxiway(*words, *option)
+    for args in (("status",), ("predict", "--row", "{}")):
+        done = taxiway(*args, *option)
         assert (done.returncode, done.stderr.startswith(f"Stopped: {expected}")) == (2, True)
 
 

@@ -75,8 +75,8 @@ def test_grpcurl_asks_over_grpc(served: ModelServer, protoset: Path) -> None:
     request = json.dumps({"model_spec": {"name": "m"}, "inputs": {"x": tensor}})
     method = "tensorflow.serving.PredictionService/Predict"
     address = f"localhost:{served.port}"
-    words = ["grpcurl", "-plaintext", "-protoset", str(protoset), "-d", request, address, method]
-    assert json.loads(_said(words))["outputs"]["y"]["floatVal"] == [1, 2]
+    args = ["grpcurl", "-plaintext", "-protoset", str(protoset), "-d", request, address, method]
+    assert json.loads(_said(args))["outputs"]["y"]["floatVal"] == [1, 2]
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What every folder of manifests has to be, whoever's pods it makes."""
+"""Checks that every folder of manifests must pass."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LABELS = ("name", "instance", "part-of", "managed-by")
 
 def fit_the_schema(objects: Iterable[Object], version: str) -> None:
     """Assert that objects are what a release of Kubernetes takes, and have no unknown field."""
-    for each in objects:
-        if each["apiVersion"].startswith("serving.kserve.io/"):
+    for item in objects:
+        if item["apiVersion"].startswith("serving.kserve.io/"):
             continue  # its schema comes with KServe
-        kubernetes_validate.validate(each, version, strict=True)
+        kubernetes_validate.validate(item, version, strict=True)
 
 
 def have_the_usual_labels(name: str) -> None:
     """Assert that the objects of a folder, and their pods, can be told by their labels."""
-    wanted = {f"app.kubernetes.io/{each}" for each in _LABELS}
-    for each in rendered.objects(name):
-        assert wanted <= set(each["metadata"]["labels"]), each["kind"]
+    expected = {f"app.kubernetes.io/{item}" for item in _LABELS}
+    for item in rendered.objects(name):
+        assert expected <= set(item["metadata"]["labels"]), item["kind"]
     for pod in rendered.pods(name):
-        assert wanted <= set(pod.labels)
+        assert expected <= set(pod.labels)
 
 
 def may_do_nothing_needless(name: str, volumes: Iterable[str] = ()) -> None:
@@ -60,6 +60,6 @@ def _check_container(pod: Pods, container: Object) -> None:
     assert own["allowPrivilegeEscalation"] is False
     assert not own.get("privileged", False)
     assert own["capabilities"] == {"drop": ["ALL"]}
-    requested, limits = (container["resources"][each] for each in ("requests", "limits"))
+    requested, limits = (container["resources"][item] for item in ("requests", "limits"))
     assert set(requested) == {"cpu", "memory"}
     assert limits["memory"] == requested["memory"]

@@ -56,9 +56,9 @@ def objects(name: str) -> list[Object]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def of_kind(kind: str, name: str) -> list[Object]:
+def objects_of_kind(kind: str, name: str) -> list[Object]:
     """Return the objects of a kind."""
-    return [each for each in objects(name) if each["kind"] == kind]
+    return [item for item in objects(name) if item["kind"] == kind]
 
 
 def pods(name: str) -> list[Pods]:
@@ -68,9 +68,9 @@ def pods(name: str) -> list[Pods]:
 
 def container(name: str) -> Object:
     """Return the one container of an overlay's one Deployment."""
-    [deployment] = of_kind("Deployment", name)
-    [found] = deployment["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+    [deployment] = objects_of_kind("Deployment", name)
+    [items] = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(items)
 
 
 def flags(name: str) -> dict[str, str]:
@@ -79,32 +79,34 @@ def flags(name: str) -> dict[str, str]:
     return {flag: value for flag, _, value in pairs}
 
 
-def _pods(found: list[Object]) -> Iterator[Pods]:
-    for each in found:
-        name, spec = each["metadata"]["name"], each.get("spec", {})
-        if each["kind"] in ("Deployment", "StatefulSet"):
+def _pods(items: list[Object]) -> Iterator[Pods]:
+    for item in items:
+        name, spec = item["metadata"]["name"], item.get("spec", {})
+        if item["kind"] in ("Deployment", "StatefulSet"):
             template = spec["template"]
-            yield _of_spec(name, template["metadata"]["labels"], template["spec"])
-        elif each["kind"] == "Pod":
-            yield _of_spec(name, each["metadata"]["labels"], spec)
-        elif each["kind"] == "InferenceService":
+            yield _from_spec(name, template["metadata"]["labels"], template["spec"])
+        elif item["kind"] == "Pod":
+            yield _from_spec(name, item["metadata"]["labels"], spec)
+        elif item["kind"] == "InferenceService":
             predictor = spec["predictor"]
-            yield Pods(name, each["metadata"]["labels"], predictor, [predictor["model"]])
+            yield Pods(name, item["metadata"]["labels"], predictor, [predictor["model"]])
 
 
-def _of_spec(name: str, labels: dict[str, str], spec: Object) -> Pods:
+def _from_spec(name: str, labels: dict[str, str], spec: Object) -> Pods:
     return Pods(name, labels, spec, [*spec.get("initContainers", []), *spec["containers"]])
 
 
 @cache
 def _kustomize() -> list[str]:
-    known = []
+    options = []
     if kustomize := shutil.which("kustomize"):
-        known.append(([kustomize, "build"], _output(kustomize, "version")))
+        options.append(([kustomize, "build"], _output(kustomize, "version")))
     if kubectl := shutil.which("kubectl"):
-        of_client = json.loads(_output(kubectl, "version", "--client", "--output=json") or "{}")
-        known.append(([kubectl, "kustomize"], of_client.get("kustomizeVersion", "")))
-    for command, version in known:
+        client_version = json.loads(
+            _output(kubectl, "version", "--client", "--output=json") or "{}"
+        )
+        options.append(([kubectl, "kustomize"], client_version.get("kustomizeVersion", "")))
+    for command, version in options:
         if _numbers(version) >= _OLDEST:
             return command
     pytest.skip(
@@ -113,8 +115,8 @@ def _kustomize() -> list[str]:
     )
 
 
-def _output(*words: str) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+def _output(*args: str) -> str:
+    return subprocess.run(args, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

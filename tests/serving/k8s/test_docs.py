@@ -19,31 +19,31 @@ _DOCUMENT = Document(PROJECT / "docs" / "kubernetes.md")
 def _in_pods() -> list[list[str]]:
     """Return what is run in a pod, behind the pod's name."""
     return [
-        [words[2], *words[words.index("--") + 1 :]]
-        for words in _DOCUMENT.commands("kubectl")
-        if words[1] == "exec"
+        [args[2], *args[args.index("--") + 1 :]]
+        for args in _DOCUMENT.commands("kubectl")
+        if args[1] == "exec"
     ]
 
 
-_OF_TAXIWAY = [words for _, *words in _in_pods() if words[0] == "taxiway"]
+_OF_TAXIWAY = [args for _, *args in _in_pods() if args[0] == "taxiway"]
 
 
-@pytest.mark.parametrize("words", _DOCUMENT.commands("taxiway") + _OF_TAXIWAY, ids=" ".join)
-def test_a_command_of_taxiway_takes_these_words(words: list[str]) -> None:
-    documents.parse(words)
+@pytest.mark.parametrize("args", _DOCUMENT.commands("taxiway") + _OF_TAXIWAY, ids=" ".join)
+def test_a_command_of_taxiway_takes_these_words(args: list[str]) -> None:
+    documents.parse(args)
 
 
 def test_only_the_pod_of_taxiway_s_image_runs_taxiway() -> None:
     pods = {pod for pod, program, *_ in _in_pods() if program == "taxiway"}
     [admin] = rendered.pods("admin")
     assert pods == {admin.name}
-    [mount] = [each for each in admin.containers[0]["volumeMounts"] if each["name"] == "workspace"]
-    places = {words[words.index("--workspace") + 1] for words in _OF_TAXIWAY}
-    assert places == {mount["mountPath"]}
+    [mount] = [item for item in admin.containers[0]["volumeMounts"] if item["name"] == "workspace"]
+    folders = {args[args.index("--workspace") + 1] for args in _OF_TAXIWAY}
+    assert folders == {mount["mountPath"]}
 
 
 def test_the_folders_applied_are_rendered_by_the_tests() -> None:
-    applied = {words[3] for words in _DOCUMENT.commands() if words[2:3] == ["-k"]}
+    applied = {args[3] for args in _DOCUMENT.commands() if args[2:3] == ["-k"]}
     assert applied <= {f"serving/k8s/{name}" for name in rendered.ALL}
     assert len(applied) == 5
 
@@ -51,9 +51,9 @@ def test_the_folders_applied_are_rendered_by_the_tests() -> None:
 def test_the_objects_named_are_rendered() -> None:
     named = set(re.findall(r"\b(deployment|service|pod)/([\w-]+)", _DOCUMENT.text))
     objects = {
-        (each["kind"].lower(), each["metadata"]["name"])
+        (item["kind"].lower(), item["metadata"]["name"])
         for name in rendered.ALL
-        for each in rendered.objects(name)
+        for item in rendered.objects(name)
     }
     assert named and named <= objects
 
@@ -63,9 +63,9 @@ def test_the_settings_name_the_folder_that_servers_see(tmp_path: Path) -> None:
     file = tmp_path / "taxiway.toml"
     file.write_text(shown, encoding="utf-8")
     [models] = [
-        each["mountPath"]
-        for each in rendered.container("overlays/production")["volumeMounts"]
-        if each["name"] == "workspace"
+        item["mountPath"]
+        for item in rendered.container("overlays/production")["volumeMounts"]
+        if item["name"] == "workspace"
     ]
     assert loading.load(file).publish.base_path == f"{models}/flights"
 

@@ -37,7 +37,7 @@ def test_each_object_fits_the_schema_strictly(name: str, version: str) -> None:
 
 
 def test_an_unknown_field_would_be_refused() -> None:
-    [deployment] = copy.deepcopy(rendered.of_kind("Deployment", _PRODUCTION))
+    [deployment] = copy.deepcopy(rendered.objects_of_kind("Deployment", _PRODUCTION))
     deployment["spec"]["template"]["spec"]["containers"][0]["readinesProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError, match="readinesProbe"):
         checks.fit_the_schema([deployment], checks.KUBERNETES[0])
@@ -49,40 +49,40 @@ def test_each_object_and_pod_has_the_usual_labels(name: str) -> None:
 
 def test_pods_may_do_nothing_that_they_need_not(name: str) -> None:
     checks.may_do_nothing_needless(name)
-    for account in rendered.of_kind("ServiceAccount", name):
+    for account in rendered.objects_of_kind("ServiceAccount", name):
         assert account["automountServiceAccountToken"] is False
 
 
 def test_servers_only_read_the_models(overlay: str) -> None:
     mounts = rendered.container(overlay)["volumeMounts"]
-    assert {each["mountPath"] for each in mounts if not each.get("readOnly")} == {"/tmp"}
-    [claim] = rendered.of_kind("PersistentVolumeClaim", "volume")
+    assert {item["mountPath"] for item in mounts if not item.get("readOnly")} == {"/tmp"}
+    [claim] = rendered.objects_of_kind("PersistentVolumeClaim", "volume")
     [server] = rendered.pods(overlay)
-    [volume] = [each for each in server.spec["volumes"] if "persistentVolumeClaim" in each]
+    [volume] = [item for item in server.spec["volumes"] if "persistentVolumeClaim" in item]
     assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_no_overlay_holds_the_models(overlay: str) -> None:
-    assert rendered.of_kind("PersistentVolumeClaim", overlay) == []
+    assert rendered.objects_of_kind("PersistentVolumeClaim", overlay) == []
 
 
 def test_selectors_select_the_pods(overlay: str) -> None:
-    [deployment] = rendered.of_kind("Deployment", overlay)
+    [deployment] = rendered.objects_of_kind("Deployment", overlay)
     [server] = rendered.pods(overlay)
     selectors = [deployment["spec"]["selector"]["matchLabels"]]
     for constraint in server.spec["topologySpreadConstraints"]:
         selectors.append(constraint["labelSelector"]["matchLabels"])
     # A canary's are production's.
     for source in {overlay, _PRODUCTION if "canary" in overlay else overlay}:
-        for each in rendered.objects(source):
-            match each["kind"]:
+        for item in rendered.objects(source):
+            match item["kind"]:
                 case "Service":
-                    selectors.append(each["spec"]["selector"])
+                    selectors.append(item["spec"]["selector"])
                 case "PodDisruptionBudget":
-                    selectors.append(each["spec"]["selector"]["matchLabels"])
+                    selectors.append(item["spec"]["selector"]["matchLabels"])
                 case "NetworkPolicy":
-                    selectors.append(each["spec"]["podSelector"]["matchLabels"])
+                    selectors.append(item["spec"]["podSelector"]["matchLabels"])
     assert len(selectors) >= 5
     for selector in selectors:
         assert selector.items() <= server.labels.items()
@@ -90,7 +90,7 @@ def test_selectors_select_the_pods(overlay: str) -> None:
 
 def test_production_and_canary_do_not_take_each_other_s_pods() -> None:
     [stable], [canary] = (
-        rendered.of_kind("Deployment", name) for name in (_PRODUCTION, "overlays/canary")
+        rendered.objects_of_kind("Deployment", name) for name in (_PRODUCTION, "overlays/canary")
     )
     assert stable["metadata"]["name"] != canary["metadata"]["name"]
     for one, other in ((stable, canary), (canary, stable)):
@@ -99,7 +99,7 @@ def test_production_and_canary_do_not_take_each_other_s_pods() -> None:
 
 
 def test_a_canary_is_a_server_and_its_configuration_alone() -> None:
-    kinds = sorted(each["kind"] for each in rendered.objects("overlays/canary"))
+    kinds = sorted(item["kind"] for item in rendered.objects("overlays/canary"))
     assert kinds == ["ConfigMap", "Deployment"]
     [canary], [stable] = rendered.pods("overlays/canary"), rendered.pods(_PRODUCTION)
     assert canary.spec["serviceAccountName"] == stable.spec["serviceAccountName"]
@@ -109,17 +109,17 @@ def test_a_canary_is_a_server_and_its_configuration_alone() -> None:
 
 def test_what_a_deployment_names_is_there(overlay: str) -> None:
     [server] = rendered.pods(overlay)
-    [configuration] = rendered.of_kind("ConfigMap", overlay)
+    [configuration] = rendered.objects_of_kind("ConfigMap", overlay)
     volumes = {volume["name"]: volume for volume in server.spec["volumes"]}
     assert volumes["monitoring"]["configMap"]["name"] == configuration["metadata"]["name"]
-    assert {each["name"] for each in server.containers[0]["volumeMounts"]} == set(volumes)
-    [account] = rendered.of_kind("ServiceAccount", _PRODUCTION)
+    assert {item["name"] for item in server.containers[0]["volumeMounts"]} == set(volumes)
+    [account] = rendered.objects_of_kind("ServiceAccount", _PRODUCTION)
     assert server.spec["serviceAccountName"] == account["metadata"]["name"]
 
 
 def test_autoscaler_and_budget_have_a_target() -> None:
-    [deployment] = rendered.of_kind("Deployment", _PRODUCTION)
-    [scaler] = rendered.of_kind("HorizontalPodAutoscaler", _PRODUCTION)
+    [deployment] = rendered.objects_of_kind("Deployment", _PRODUCTION)
+    [scaler] = rendered.objects_of_kind("HorizontalPodAutoscaler", _PRODUCTION)
     assert scaler["spec"]["scaleTargetRef"] == {
         "apiVersion": deployment["apiVersion"],
         "kind": "Deployment",
@@ -127,25 +127,25 @@ def test_autoscaler_and_budget_have_a_target() -> None:
     }
     assert "replicas" not in deployment["spec"]
     assert scaler["spec"]["minReplicas"] > 1
-    [budget] = rendered.of_kind("PodDisruptionBudget", _PRODUCTION)
+    [budget] = rendered.objects_of_kind("PodDisruptionBudget", _PRODUCTION)
     assert budget["spec"]["maxUnavailable"] < scaler["spec"]["minReplicas"]
 
 
 def test_an_update_takes_no_pod_before_there_is_another(overlay: str) -> None:
-    [deployment] = rendered.of_kind("Deployment", overlay)
+    [deployment] = rendered.objects_of_kind("Deployment", overlay)
     assert deployment["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
 def test_the_ports_named_are_the_container_s(overlay: str) -> None:
     container = rendered.container(overlay)
-    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    ports = {item["name"]: item["containerPort"] for item in container["ports"]}
     flags = rendered.flags(overlay)
     assert ports == {"grpc": int(flags["port"]), "rest": int(flags["rest_api_port"])}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert _port(container[probe]) in {*ports, *ports.values()}
-    for service in rendered.of_kind("Service", overlay):
-        assert {each["targetPort"]: each["port"] for each in service["spec"]["ports"]} == ports
-    for policy in rendered.of_kind("NetworkPolicy", overlay):
+    for service in rendered.objects_of_kind("Service", overlay):
+        assert {item["targetPort"]: item["port"] for item in service["spec"]["ports"]} == ports
+    for policy in rendered.objects_of_kind("NetworkPolicy", overlay):
         opened = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
         assert opened == set(ports)
 
@@ -155,18 +155,18 @@ def _port(probe: Object) -> Any:
 
 
 def test_only_labelled_namespaces_come_in_and_only_dns_goes_out() -> None:
-    [policy] = rendered.of_kind("NetworkPolicy", _PRODUCTION)
+    [policy] = rendered.objects_of_kind("NetworkPolicy", _PRODUCTION)
     assert sorted(policy["spec"]["policyTypes"]) == ["Egress", "Ingress"]
     allowed = {}
     for rule in policy["spec"]["ingress"]:
         [peer] = rule["from"]
         [(label, value)] = peer["namespaceSelector"]["matchLabels"].items()
-        allowed[f"{label}={value}"] = {each["port"] for each in rule["ports"]}
+        allowed[f"{label}={value}"] = {item["port"] for item in rule["ports"]}
     assert allowed == {
         "taxiway-access=predict": {"grpc", "rest"}, "taxiway-access=metrics": {"rest"},
     }  # fmt: skip
     [egress] = policy["spec"]["egress"]
-    assert {each["port"] for each in egress["ports"]} == {53}
+    assert {item["port"] for item in egress["ports"]} == {53}
 
 
 def test_probes_ask_no_model(overlay: str) -> None:
@@ -179,7 +179,7 @@ def test_probes_ask_no_model(overlay: str) -> None:
 
 
 def test_prometheus_is_told_where_the_metrics_are(overlay: str) -> None:
-    [deployment] = rendered.of_kind("Deployment", overlay)
+    [deployment] = rendered.objects_of_kind("Deployment", overlay)
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": rendered.flags(overlay)["rest_api_port"],
@@ -188,7 +188,7 @@ def test_prometheus_is_told_where_the_metrics_are(overlay: str) -> None:
 
 
 def _metrics_path(overlay: str) -> str:
-    [configuration] = rendered.of_kind("ConfigMap", overlay)
+    [configuration] = rendered.objects_of_kind("ConfigMap", overlay)
     [path] = re.findall(r'path: "(.+)"', configuration["data"]["monitoring.config"])
     return str(path)
 
@@ -213,24 +213,26 @@ def test_a_pod_outlives_its_connections_and_their_requests(overlay: str) -> None
 
 
 def test_flags_are_tf_serving_s(overlay: str) -> None:
-    known = (set(Options.__dataclass_fields__) | UNSUPPORTED) - {"bind_address"}
-    assert set(rendered.flags(overlay)) <= known
+    flags_of_server = (set(Options.__dataclass_fields__) | UNSUPPORTED) - {"bind_address"}
+    assert set(rendered.flags(overlay)) <= flags_of_server
     [kserve] = rendered.pods("overlays/kserve")
-    assert {word.removeprefix("--").split("=")[0] for word in kserve.containers[0]["args"]} <= known
+    assert {
+        word.removeprefix("--").split("=")[0] for word in kserve.containers[0]["args"]
+    } <= flags_of_server
 
 
 def test_the_server_reads_what_the_registry_writes(overlay: str) -> None:
     [models] = [
-        each["mountPath"]
-        for each in rendered.container(overlay)["volumeMounts"]
-        if each["name"] == "workspace"
+        item["mountPath"]
+        for item in rendered.container(overlay)["volumeMounts"]
+        if item["name"] == "workspace"
     ]
     flags = rendered.flags(overlay)
     assert flags["model_config_file"] == f"{models}/{model_config.CONFIG}"
     assert flags["allow_version_labels_for_unavailable_models"] == "true"
     [kserve] = rendered.pods("overlays/kserve")
-    of_kserve = [each for each in kserve.containers[0]["args"] if "model_config_file=" in each]
-    assert of_kserve == [f"--model_config_file=/mnt/models/{model_config.CONFIG}"]
+    kserve_args = [item for item in kserve.containers[0]["args"] if "model_config_file=" in item]
+    assert kserve_args == [f"--model_config_file=/mnt/models/{model_config.CONFIG}"]
 
 
 def test_one_place_says_which_image(overlay: str) -> None:
@@ -247,13 +249,13 @@ def test_one_place_says_which_image(overlay: str) -> None:
 
 def test_kserve_runs_the_same_tensorflow_serving() -> None:
     [image] = yaml.safe_load(rendered.text(FOLDER / "image/kustomization.yaml"))["images"]
-    [service] = rendered.of_kind("InferenceService", "overlays/kserve")
+    [service] = rendered.objects_of_kind("InferenceService", "overlays/kserve")
     assert service["apiVersion"] == "serving.kserve.io/v1beta1"
     model = service["spec"]["predictor"]["model"]
     assert model["modelFormat"] == {"name": "tensorflow"}
     if "newTag" in image:
         assert model["runtimeVersion"] == image["newTag"]
-    [claim] = rendered.of_kind("PersistentVolumeClaim", "volume")
+    [claim] = rendered.objects_of_kind("PersistentVolumeClaim", "volume")
     [copy_pod] = rendered.pods("volume")
     assert model["storageUri"] == f"pvc://{claim['metadata']['name']}/models"
     assert copy_pod.containers[0]["volumeMounts"][0]["mountPath"] == "/workspace"
@@ -267,5 +269,5 @@ def test_the_file_of_sizes_patches_production() -> None:
     [patch] = deployment["spec"]["template"]["spec"]["containers"]
     assert patch["name"] == "tensorflow-serving"
     assert rendered.container(_PRODUCTION)["resources"] == patch["resources"]
-    [rendered_scaler] = rendered.of_kind("HorizontalPodAutoscaler", _PRODUCTION)
+    [rendered_scaler] = rendered.objects_of_kind("HorizontalPodAutoscaler", _PRODUCTION)
     assert scaler["spec"].items() <= rendered_scaler["spec"].items()

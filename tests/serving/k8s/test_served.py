@@ -39,23 +39,23 @@ def server(command: str, base: Path) -> Iterator[Server]:
 
     Its folders are others, and its ports, which may be in use here.
     """
-    [configuration] = rendered.of_kind("ConfigMap", _PRODUCTION)
+    [configuration] = rendered.objects_of_kind("ConfigMap", _PRODUCTION)
     container, places = rendered.container(_PRODUCTION), {}
     for mount in container["volumeMounts"]:
         places[mount["name"]] = mount["mountPath"]
     for name, content in configuration["data"].items():
         (base.parents[1] / name).write_text(content)
-    words = [
+    args = [
         word.replace(places["workspace"], str(base.parent)).replace(
             places["monitoring"], str(base.parents[1])
         )
         for word in container["args"]
         if not word.startswith(_PORTS)
     ]
-    assert len(words) == len(container["args"]) - len(_PORTS)
-    with serving(command, *words) as found:
-        found.wait("flights", v1="AVAILABLE", v2="AVAILABLE")
-        yield found
+    assert len(args) == len(container["args"]) - len(_PORTS)
+    with serving(command, *args) as server:
+        server.wait("flights", v1="AVAILABLE", v2="AVAILABLE")
+        yield server
 
 
 def test_it_is_ready_by_the_probes(server: Server) -> None:

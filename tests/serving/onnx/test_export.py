@@ -48,18 +48,18 @@ def converted(model: Path) -> bytes:
 
 
 def test_the_signatures_names_and_facts_are_kept(converted: bytes) -> None:
-    found = onnx.load_from_string(converted)
-    assert [value.name for value in found.graph.input] == ["features"]
-    assert [value.name for value in found.graph.output] == ["hidden", "scores"]
-    for value in (*found.graph.input, *found.graph.output):
+    graph_model = onnx.load_from_string(converted)
+    assert [value.name for value in graph_model.graph.input] == ["features"]
+    assert [value.name for value in graph_model.graph.output] == ["hidden", "scores"]
+    for value in (*graph_model.graph.input, *graph_model.graph.output):
         assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
-    assert {each.key: each.value for each in found.metadata_props} == _FACTS
+    assert {prop.key: prop.value for prop in graph_model.metadata_props} == _FACTS
 
 
 def test_both_answer_the_same_rows(model: Path, converted: bytes) -> None:
-    found = agreement.compare(model, "transformed", converted, _ROWS)
-    assert found.rows == 40
-    assert 0 <= found.difference < 1e-6
+    result = agreement.compare(model, "transformed", converted, _ROWS)
+    assert result.rows == 40
+    assert 0 <= result.difference < 1e-6
     session = onnxruntime.InferenceSession(converted)
     scores, hidden = session.run(["scores", "hidden"], _ROWS)
     expected = _ROWS["features"] @ np.float32([[0.5], [-0.25]])

@@ -1,4 +1,4 @@
-"""A server in a process of its own, started with TF Serving's flags."""
+"""A server in a separate process, started with TensorFlow Serving's flags."""
 
 from __future__ import annotations
 
@@ -101,27 +101,27 @@ class Server:
 
     def wait(self, model: str, **states: str) -> None:
         """Wait until versions have states: `v1="AVAILABLE"`."""
-        wanted = {int(name[1:]): state for name, state in states.items()}
+        expected = {int(name[1:]): state for name, state in states.items()}
         deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
             try:
-                found = self.states(model)
+                states_now = self.states(model)
             except OSError:
-                found = {}
-            if wanted.items() <= found.items():
+                states_now = {}
+            if expected.items() <= states_now.items():
                 return
             time.sleep(0.05)
-        raise AssertionError(f"{found}, {wanted} expected")
+        raise AssertionError(f"{states_now}, {expected} expected")
 
 
 @contextmanager
 def serving(command: str, *flags: str) -> Iterator[Server]:
-    """Start a server with TF Serving's flags; end it afterwards."""
+    """Start a server with TensorFlow Serving's flags; end it afterwards."""
     port, rest_port = free_port(), free_port()
-    words = [*shlex.split(command), f"--port={port}", f"--rest_api_port={rest_port}", *flags]
+    args = [*shlex.split(command), f"--port={port}", f"--rest_api_port={rest_port}", *flags]
     # A file and no pipe, which would hold up a server that prints more than fits.
     with tempfile.NamedTemporaryFile(prefix="taxiway-server-") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(args, stdout=log, stderr=subprocess.STDOUT)
         channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         try:
             grpc.channel_ready_future(channel).result(_SECONDS)
@@ -171,11 +171,11 @@ def server(
         "--max_num_load_retries=0",
         "--allow_version_labels_for_unavailable_models=true",
         "--enable_grpc_healthcheck_service=true",
-    ) as found:
-        found.wait("contract", v1="AVAILABLE", v2="AVAILABLE")
+    ) as started:
+        started.wait("contract", v1="AVAILABLE", v2="AVAILABLE")
         # A server does not start with a model that has no good version, but may get one later.
         request = model_management_pb2.ReloadConfigRequest()
         text_format.Parse(f"model_config_list {{ {good} {broken} }}", request.config)
-        answer = found.models.HandleReloadConfigRequest(request, timeout=_SECONDS)
+        answer = started.models.HandleReloadConfigRequest(request, timeout=_SECONDS)
         assert answer.status.error_code != 0
-        yield found
+        yield started

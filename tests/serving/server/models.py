@@ -1,4 +1,4 @@
-"""Models that call every part of TF Serving's contract."""
+"""Models that call every part of TensorFlow Serving's contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def export(folder: Path, factor: float = 0.5) -> Path:
     """Export a model with a signature for each kind of call.
 
     Args:
-      folder: where the SavedModel goes; its parent is TF Serving's base path.
+      folder: where the SavedModel goes; its parent is TensorFlow Serving's base path.
       factor: of `serving_default`, so that versions differ.
 
     Returns:

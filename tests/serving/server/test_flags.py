@@ -25,8 +25,8 @@ from tests.serving.server.models import export
 
 @contextmanager
 def _serving(base: Path, *flags: str) -> Iterator[ModelServer]:
-    words = ["--model_name=m", f"--model_base_path={base}", "--port=0", *flags]
-    server = ModelServer(options.parse(words))
+    args = ["--model_name=m", f"--model_base_path={base}", "--port=0", *flags]
+    server = ModelServer(options.parse(args))
     try:
         yield server
     finally:
@@ -51,9 +51,9 @@ def test_a_unix_socket_answers_too(exported: dict[int, Path], tmp_path: Path) ->
 
 def test_numbers_come_as_raw_bytes_when_asked_for(exported: dict[int, Path]) -> None:
     with _serving(exported[1].parent, "--enable_serialization_as_tensor_content") as server:
-        found = _predict(f"127.0.0.1:{server.port}")
-    assert (len(found.float_val), found.tensor_content) == (0, np.float32([0.5, 1]).tobytes())
-    assert tf.make_ndarray(found).tolist() == [0.5, 1]
+        answer = _predict(f"127.0.0.1:{server.port}")
+    assert (len(answer.float_val), answer.tensor_content) == (0, np.float32([0.5, 1]).tobytes())
+    assert tf.make_ndarray(answer).tolist() == [0.5, 1]
 
 
 @pytest.mark.parametrize(

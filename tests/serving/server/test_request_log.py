@@ -96,7 +96,7 @@ def test_files_are_rotated_and_the_oldest_go(tmp_path: Path) -> None:
     os.utime(stale, (long_ago, long_ago))
     _filled(log, 10)
     log.close()
-    names = [each.predict_log.request.model_spec.name for each in _logs(tmp_path)]
+    names = [log.predict_log.request.model_spec.name for log in _logs(tmp_path)]
     assert sorted(names) == ["7", "8", "9"]
     assert list(tmp_path.glob(".*")) == []
 

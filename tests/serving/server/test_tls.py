@@ -1,4 +1,4 @@
-"""gRPC with TF Serving's SSLConfig."""
+"""gRPC with TensorFlow Serving's SSLConfig."""
 
 from __future__ import annotations
 

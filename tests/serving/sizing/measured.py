@@ -15,13 +15,13 @@ from serving.sizing.results.result import (
 )
 
 
-def figures(per_second: float = 1000.0, p99_ms: float = 20.0, **known: Any) -> Figures:
+def figures(per_second: float = 1000.0, p99_ms: float = 20.0, **fields: Any) -> Figures:
     """Return what came of driving a server once."""
     values: dict[str, Any] = {
         "requests": 2000, "errors": 0, "p50_ms": p99_ms / 4, "p95_ms": p99_ms / 2,
         "cpu_ms": 0.9, "memory_bytes": 600 << 20,
     }  # fmt: skip
-    return Figures(per_second=per_second, p99_ms=p99_ms, **(values | known))
+    return Figures(per_second=per_second, p99_ms=p99_ms, **(values | fields))
 
 
 def cell(
@@ -30,14 +30,14 @@ def cell(
     protocol: str = "grpc",
     batch: int = 1,
     concurrency: int = 4,
-    **known: Any,
+    **fields: Any,
 ) -> Cell:
     """Return a cell whose repeats had these rates and p99s."""
-    repeats = tuple(figures(rate, p99, **known) for rate, p99 in zip(rates, p99s))
+    repeats = tuple(figures(rate, p99, **fields) for rate, p99 in zip(rates, p99s))
     return Cell(protocol=protocol, batch=batch, concurrency=concurrency, repeats=repeats)
 
 
-def sizing(**known: Any) -> Sizing:
+def sizing(**fields: Any) -> Sizing:
     """Return a sizing that recommends 4,200 rows/s a replica, for 20,000."""
     steady = figures(525.0, cpu_ms=1.0)
     full = Check(promised_rows=6000, measured=figures(750.0), measured_rows=6000, holds=True)
@@ -59,4 +59,4 @@ def sizing(**known: Any) -> Sizing:
         "recommendation": recommendation,
         "caveats": ("Server (CPU 0) and load generator (CPU 1) share this machine.",),
     }  # fmt: skip
-    return Sizing(**(values | known))
+    return Sizing(**(values | fields))

@@ -35,7 +35,7 @@ def base(another: Another, tmp_path: Path) -> Path:
 
 
 def served(base: Path) -> dict[str, int]:
-    """Return the labels that TF Serving reads; each must be on a version that it loads."""
+    """Return the labels that TensorFlow Serving reads; each must be on a version that it loads."""
     text = (base.parent / model_config.CONFIG).read_text()
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     [model] = config.model_config_list.config
@@ -74,9 +74,9 @@ def test_what_has_the_alias_already_changes_nothing(base: Path) -> None:
 def test_another_model_in_the_folder_keeps_its_aliases(base: Path, another: Another) -> None:
     other = base.with_name("rides")
     publish.publish(another("rides"), other, FACTS, _good)
-    for each, version in ((base, 2), (other, 1)):
+    for folder, version in ((base, 2), (other, 1)):
         aliases.promote(
-            each, version, "ann", verify=_good, server=ServerPolicy(f"/models/{each.name}")
+            folder, version, "ann", verify=_good, server=ServerPolicy(f"/models/{folder.name}")
         )
     config = model_config.read(base.parent)
     assert {name: model.aliases for name, model in config.models.items()} == {
@@ -86,9 +86,9 @@ def test_another_model_in_the_folder_keeps_its_aliases(base: Path, another: Anot
 
 
 def _unblessed(version: Path) -> None:
-    known = json.loads((version / "taxiway.json").read_text())
-    known["blessing"]["blessed"] = False
-    (version / "taxiway.json").write_text(json.dumps(known))
+    facts = json.loads((version / "taxiway.json").read_text())
+    facts["blessing"]["blessed"] = False
+    (version / "taxiway.json").write_text(json.dumps(facts))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def _patient(base: Path) -> tuple[Follower, ServerPolicy, list[float]]:
 
 
 def test_a_server_follows_each_publish_without_waiting(base: Path, another: Another) -> None:
-    """TF Serving would refuse a label on what it has not loaded, and then never load it."""
+    """TensorFlow Serving would refuse a label on what it has not loaded, and then never load it."""
     follower, server, waits = _patient(base)
     for number in range(3, 6):
         if number > 3:

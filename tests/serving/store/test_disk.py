@@ -41,7 +41,7 @@ def test_no_room_at_each_write_flush_and_rename(
     places = [number for number, call in enumerate(calls, 1) if call in FAILING]
     assert len(places) > 30
     renamed = calls.index("rename") + 1
-    found: list[str] = []
+    violated: list[str] = []
     for at in places if full else places[:: 1 if how == "once" else 3]:
         base = tmp_path / f"base-{at}"
         said, _ = _two_versions(publishers, base, another, how=how, at=at)
@@ -55,8 +55,8 @@ def test_no_room_at_each_write_flush_and_rename(
         if after.said != str(base / "2"):
             broken.append(f"call {at}: the next publisher said {after.said}")
         proof.case(f"no space left, {'then again' if how == 'once' else 'for good'}", broken)
-        found += broken
-    assert not found
+        violated += broken
+    assert not violated
 
 
 def test_a_write_that_takes_half_is_continued(

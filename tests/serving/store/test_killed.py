@@ -70,7 +70,7 @@ def test_at_each_call(
     } <= set(calls)
     assert len(calls) > 60
     places = range(1, len(calls) + 1) if full else range(1, len(calls) + 1, 4)
-    found: list[str] = []
+    violated: list[str] = []
     for at in {*places, *(n for n, call in enumerate(calls, 1) if call in ("rename", "flock"))}:
         base = _Base(tmp_path / f"base-{at}", publishers)
         broken = base.publish(another("a"))
@@ -79,8 +79,8 @@ def test_at_each_call(
         again, outcome = base.kill_and_recover(Job(str(another("b")), str(base.base), "kill", at))
         broken += again if outcome.killed else [f"call {at} of {len(calls)} was not reached"]
         proof.case("killed before each call", broken)
-        found += broken
-    assert not found
+        violated += broken
+    assert not violated
 
 
 def test_in_the_middle_of_a_write(
@@ -91,14 +91,14 @@ def test_in_the_middle_of_a_write(
     base.last = 1
     writes = [number for number, call in enumerate(first.calls, 1) if call == "write"]
     # A base that is there needs fewer calls; the surplus simply ends unharmed.
-    found: list[str] = []
+    violated: list[str] = []
     for at in range(1, writes[-1] + 1) if full else writes:
         job = Job(str(another(f"torn {at}")), str(base.base), "tear", at)
         broken, outcome = base.kill_and_recover(job)
         if outcome.killed:
             proof.case("killed in the middle of a write", broken)
-        found += broken
-    assert not found
+        violated += broken
+    assert not violated
 
 
 def test_at_any_moment(
@@ -106,7 +106,7 @@ def test_at_any_moment(
 ) -> None:
     chance = random.Random(5)
     (whole,) = publishers.run(Job(str(another("whole")), str(tmp_path / "whole")))
-    found: list[str] = []
+    violated: list[str] = []
     died, bases, deaths = 0, (12 if full else 2), (240 if full else 8)
     for number in range(bases):
         base = _Base(tmp_path / f"base-{number}", publishers)
@@ -120,10 +120,10 @@ def test_at_any_moment(
             died += outcome.killed
             if outcome.killed:
                 proof.case("killed at any moment", broken)
-            found += broken
-        # Verified as TF Serving would load it, not only by its hashes.
-        found += model_check.check(base.base / str(base.last)) if number < 3 else []
-    assert not found
+            violated += broken
+        # Verified as TensorFlow Serving would load it, not only by its hashes.
+        violated += model_check.check(base.base / str(base.last)) if number < 3 else []
+    assert not violated
     assert died >= deaths
 
 

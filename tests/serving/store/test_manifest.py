@@ -34,16 +34,16 @@ FULL = Facts(
 
 def test_a_version_says_all_that_is_known_of_it(saved_model: Path, tmp_path: Path) -> None:
     version = publish.publish(saved_model, tmp_path, FULL, lambda _: None)
-    known = manifest.read(version)
-    assert Facts(**{name: getattr(known, name) for name in Facts.model_fields}) == FULL
-    assert (known.version, known.format_version) == (1, 1)
-    assert sorted(known.files) == sorted(
+    facts = manifest.read(version)
+    assert Facts(**{name: getattr(facts, name) for name in Facts.model_fields}) == FULL
+    assert (facts.version, facts.format_version) == (1, 1)
+    assert sorted(facts.files) == sorted(
         str(file.relative_to(saved_model)) for file in saved_model.rglob("*") if file.is_file()
     )
-    assert known.files["saved_model.pb"].bytes == (saved_model / "saved_model.pb").stat().st_size
-    moment = datetime.datetime.fromisoformat(known.published_at)
+    assert facts.files["saved_model.pb"].bytes == (saved_model / "saved_model.pb").stat().st_size
+    moment = datetime.datetime.fromisoformat(facts.published_at)
     assert moment.utcoffset() == datetime.timedelta(0)
-    assert publish.manifests(tmp_path) == {1: known}
+    assert publish.manifests(tmp_path) == {1: facts}
 
 
 def test_the_file_is_strict_sorted_json(saved_model: Path, tmp_path: Path) -> None:

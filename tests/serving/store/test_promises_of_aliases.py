@@ -178,13 +178,13 @@ class _Registry(RuleBasedStateMachine):
         elif how == "manifest":
             (folder / manifest.NAME).unlink(missing_ok=True)
         elif (folder / manifest.NAME).exists():
-            known = json.loads((folder / manifest.NAME).read_text())
-            known["blessing"]["blessed"] = False
-            (folder / manifest.NAME).write_text(json.dumps(known))
+            facts = json.loads((folder / manifest.NAME).read_text())
+            facts["blessing"]["blessed"] = False
+            (folder / manifest.NAME).write_text(json.dumps(facts))
 
     @rule(version=st.integers(1, 5), further=st.integers(1, 3))
     def copy_a_version_over_another(self, version: int, further: int) -> None:
-        """Whoever copies folders by hand brings no blessing to another number."""
+        """A folder that is copied by hand does not bless another version."""
         source, target = self.base / str(version), self.base / str(version + further)
         if source.exists() and not target.exists() and max(self.numbers) > version + further:
             shutil.copytree(source, target, symlinks=True)
@@ -195,8 +195,8 @@ class _Registry(RuleBasedStateMachine):
         database = mlmd.ConnectionConfig()
         database.fake_database.SetInParent()
         ledger = metadata_store.MetadataStore(database)
-        found = retention.plan(self.workspace, ledger, keep, self._server())
-        retention.apply(ledger, found)
+        garbage = retention.plan(self.workspace, ledger, keep, self._server())
+        retention.apply(ledger, garbage)
         gone = model_config.load_served_model(self.base).loads & set(self.numbers) - set(
             store.versions(self.base)
         )
@@ -206,7 +206,7 @@ class _Registry(RuleBasedStateMachine):
     @precondition(lambda self: model_config.load_served_model(self.base).aliases)
     @rule(other=st.integers(1, 9))
     def edit_the_file_by_hand(self, other: int) -> None:
-        """Whoever edits the file is found out; here he takes it back."""
+        """A file that is edited by hand is detected; the edit is reverted."""
         file = self.base.parent / model_config.CONFIG
         before = file.read_text()
         stable = next(iter(model_config.load_served_model(self.base).aliases.values()))
@@ -237,7 +237,7 @@ class _Registry(RuleBasedStateMachine):
             return
         labels = served(self.base)
         if labels != model_config.load_served_model(self.base).aliases:
-            self._violated(f"TF Serving reads {labels}")
+            self._violated(f"TensorFlow Serving reads {labels}")
         for alias, version in labels.items():
             try:
                 aliases.check(self.base, version, self._verify)
@@ -254,13 +254,13 @@ class _Registry(RuleBasedStateMachine):
     def _all_follow(self) -> None:
         """Whatever happened, a server that keeps looking has what the file says in the end."""
         self.follower.pass_time(60)
-        known = model_config.load_served_model(self.base)
-        if self.follower.labels != known.aliases:
-            self._violated(f"labels are {self.follower.labels}, {known.aliases} in the file")
-        missing = set(known.aliases.values()) - self.follower.loaded
+        facts = model_config.load_served_model(self.base)
+        if self.follower.labels != facts.aliases:
+            self._violated(f"labels are {self.follower.labels}, {facts.aliases} in the file")
+        missing = set(facts.aliases.values()) - self.follower.loaded
         if missing:
             self._violated(f"versions {missing} have an alias and are not loaded")
-        newest = max(known.aliases.values(), default=None)
+        newest = max(facts.aliases.values(), default=None)
         if self.follower.answers() != newest:
             self._violated(f"requests without a label get version {self.follower.answers()}")
 

@@ -1,4 +1,4 @@
-"""The folder TF Serving watches."""
+"""The folder TensorFlow Serving watches."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_newest_version_that_was_damaged_is_not_taken_for_the_model(
 @pytest.mark.parametrize(
     "change",
     [
-        {"blessing": Blessing(blessed=False, reasons=("auc 0.5, at least 0.6 wanted",))},
+        {"blessing": Blessing(blessed=False, reasons=("auc 0.5, the minimum is 0.6",))},
         {"infra_blessing": Blessing(blessed=False)},
     ],
 )

@@ -34,8 +34,10 @@ def test_each_gets_a_version_of_its_own(
         base = tmp_path / f"base-{attempt}"
         done = publishers.run(*(Job(str(another(n)), str(base)) for n in range(crowd)))
         broken = violations(base, crowd, clean=True)
-        if sorted(each.said for each in done) != [str(base / str(n + 1)) for n in range(crowd)]:
-            broken.append(f"{base}: {[each.said for each in done]}")
+        if sorted(outcome.said for outcome in done) != [
+            str(base / str(n + 1)) for n in range(crowd)
+        ]:
+            broken.append(f"{base}: {[outcome.said for outcome in done]}")
         proof.case(f"{crowd} publishers at once", broken)
         assert not broken
 
@@ -47,7 +49,7 @@ def test_the_same_model_becomes_one_version(
         base = tmp_path / f"base-{attempt}"
         done = publishers.run(*[Job(str(saved_model), str(base))] * 5)
         broken = violations(base, 1, clean=True)
-        broken += [f"{base}: {each.said}" for each in done if each.said != str(base / "1")]
+        broken += [f"{base}: {outcome.said}" for outcome in done if outcome.said != str(base / "1")]
         proof.case("5 publishers of the same model", broken)
         assert not broken
 
@@ -61,8 +63,8 @@ def test_those_that_live_are_not_held_up_by_those_that_are_killed(
         jobs = [Job(str(another(n)), str(base)) for n in range(5)]
         jobs[chance.randrange(5)] = Job(str(another(9)), str(base), "kill", chance.randrange(1, 60))
         done = publishers.run(*jobs)
-        living = [each.said for each in done if each.status == 0]
-        dead = sum(each.status == -signal.SIGKILL for each in done)
+        living = [outcome.said for outcome in done if outcome.status == 0]
+        dead = sum(outcome.status == -signal.SIGKILL for outcome in done)
         broken = violations(base, tuple(range(len(living), len(living) + dead + 1)))
         if len(set(living)) != len(living) or len(living) + dead != 5:
             broken.append(f"{base}: {done}")
@@ -77,7 +79,7 @@ def test_with_tensorflow_at_work(
     base = tmp_path / "base"
     crowd = 5 if full else 2
     models = [another(n) for n in range(crowd)]
-    # A model of which nobody but TensorFlow knows that it is none.
+    # A model whose damage only TensorFlow detects.
     spoiled = another("spoiled")
     graph = (spoiled / "saved_model.pb").read_bytes()
     (spoiled / "saved_model.pb").write_bytes(graph.replace(b"Sigmoid", b"Sigmund"))
@@ -87,7 +89,7 @@ def test_with_tensorflow_at_work(
     broken = violations(base, crowd, clean=True)
     proof.case(f"{crowd} publishers at once, verified with TensorFlow", broken)
     assert not broken
-    assert len({each.said for each in done}) == crowd
+    assert len({outcome.said for outcome in done}) == crowd
     assert refused.said == "DamagedModel"
 
 

@@ -50,7 +50,7 @@ def test_the_manifests_contain_no_secret_and_no_second_volume() -> None:
 
 
 def test_the_account_has_exactly_the_required_rights() -> None:
-    [role] = rendered.of_kind("Role", _ALL)
+    [role] = rendered.objects_of_kind("Role", _ALL)
     rights = {
         (group, resource, name): set(rule["verbs"])
         for rule in role["rules"]
@@ -59,12 +59,12 @@ def test_the_account_has_exactly_the_required_rights() -> None:
         for name in rule.get("resourceNames", [""])
     }
     assert rights == _RIGHTS
-    [binding] = rendered.of_kind("RoleBinding", _ALL)
+    [binding] = rendered.objects_of_kind("RoleBinding", _ALL)
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     [subject] = binding["subjects"]
     accounts = {
         account["metadata"]["name"]: account["automountServiceAccountToken"]
-        for account in rendered.of_kind("ServiceAccount", _ALL)
+        for account in rendered.objects_of_kind("ServiceAccount", _ALL)
     }
     assert accounts == {subject["name"]: True, "taxiway-metadata": False}
 
@@ -75,7 +75,7 @@ def test_the_database_agrees_with_the_default_settings() -> None:
     variables = {entry["name"]: entry["value"] for entry in container["env"]}
     assert variables["MARIADB_DATABASE"] == defaults.database
     assert variables["MARIADB_USER"] == defaults.user
-    [service] = rendered.of_kind("Service", _ALL)
+    [service] = rendered.objects_of_kind("Service", _ALL)
     [port] = service["spec"]["ports"]
     assert port["port"] == defaults.port
     assert {entry["name"]: entry["containerPort"] for entry in container["ports"]} == {
@@ -106,7 +106,7 @@ def test_the_database_has_the_password_of_the_tasks(package: Package) -> None:
 
 
 def test_only_tasks_reach_the_database(package: Package) -> None:
-    [policy] = rendered.of_kind("NetworkPolicy", _ALL)
+    [policy] = rendered.objects_of_kind("NetworkPolicy", _ALL)
     assert sorted(policy["spec"]["policyTypes"]) == ["Egress", "Ingress"]
     assert "egress" not in policy["spec"]
     [rule] = policy["spec"]["ingress"]
@@ -118,13 +118,13 @@ def test_only_tasks_reach_the_database(package: Package) -> None:
         assert allowed.items() <= executor["podMetadata"]["labels"].items()
     [pod] = rendered.pods(_ALL)
     assert not allowed.items() <= pod.labels.items()
-    [service] = rendered.of_kind("Service", _ALL)
+    [service] = rendered.objects_of_kind("Service", _ALL)
     for selector in (policy["spec"]["podSelector"]["matchLabels"], service["spec"]["selector"]):
         assert selector.items() <= pod.labels.items()
 
 
 def test_the_database_keeps_its_data_and_mounts_every_volume() -> None:
-    [database] = rendered.of_kind("StatefulSet", _ALL)
+    [database] = rendered.objects_of_kind("StatefulSet", _ALL)
     spec: dict[str, Any] = database["spec"]
     assert spec["replicas"] == 1
     [pod] = rendered.pods(_ALL)
@@ -133,12 +133,12 @@ def test_the_database_keeps_its_data_and_mounts_every_volume() -> None:
     mounted = {item["name"]: item["mountPath"] for item in container["volumeMounts"]}
     assert mounted[claim] == "/var/lib/mysql"
     assert set(mounted) == {claim, *(volume["name"] for volume in pod.spec["volumes"])}
-    [service] = rendered.of_kind("Service", _ALL)
+    [service] = rendered.objects_of_kind("Service", _ALL)
     assert spec["serviceName"] == service["metadata"]["name"]
 
 
 def test_tasks_servers_and_users_share_one_volume() -> None:
-    [claim] = rendered.of_kind("PersistentVolumeClaim", "volume")
+    [claim] = rendered.objects_of_kind("PersistentVolumeClaim", "volume")
     assert KubeflowSettings().volume_claim == claim["metadata"]["name"]
     for folder in ("volume", "admin"):
         [pod] = rendered.pods(folder)
@@ -152,7 +152,7 @@ def test_tasks_servers_and_users_share_one_volume() -> None:
 
 
 def test_the_admin_pod_does_not_reach_the_database() -> None:
-    [policy] = rendered.of_kind("NetworkPolicy", _ALL)
+    [policy] = rendered.objects_of_kind("NetworkPolicy", _ALL)
     [peer] = policy["spec"]["ingress"][0]["from"]
     [admin] = rendered.pods("admin")
     assert not peer["podSelector"]["matchLabels"].items() <= admin.labels.items()

@@ -1,4 +1,4 @@
-"""TF Serving's gRPC contract, case by case; runs against any server with its flags."""
+"""TensorFlow Serving's gRPC contract, case by case; runs against any server with its flags."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def test_every_type_goes_in_and_out(
     server: Server, signature: str, inputs: Any, outputs: Any
 ) -> None:
     answer = server.prediction.Predict(_request(signature, **inputs))
-    found = {name: tf.make_ndarray(value).tolist() for name, value in answer.outputs.items()}
-    assert found == outputs
+    received = {name: tf.make_ndarray(value).tolist() for name, value in answer.outputs.items()}
+    assert received == outputs
 
 
 def test_only_the_outputs_that_are_asked_for_are_sent(server: Server) -> None:
@@ -88,16 +88,16 @@ def test_only_the_outputs_that_are_asked_for_are_sent(server: Server) -> None:
     request.output_filter.append("sum")
     assert list(server.prediction.Predict(request).outputs) == ["sum"]
     request.output_filter.append("sum")
-    code, words = _refused(server.prediction.Predict, request)
-    assert (code, words) == (_CODE.INVALID_ARGUMENT, "duplicate output tensor alias: sum")
+    code, text = _refused(server.prediction.Predict, request)
+    assert (code, text) == (_CODE.INVALID_ARGUMENT, "duplicate output tensor alias: sum")
     request.output_filter[:] = ["none"]
-    code, words = _refused(server.prediction.Predict, request)
+    code, text = _refused(server.prediction.Predict, request)
     assert code == _CODE.INVALID_ARGUMENT
-    assert words.startswith("output tensor alias not found in signature: none")
+    assert text.startswith("output tensor alias not found in signature: none")
 
 
 @pytest.mark.parametrize(
-    ("request_", "code", "words"),
+    ("request_", "code", "text"),
     [
         (predict_pb2.PredictRequest(), _CODE.INVALID_ARGUMENT, "Missing ModelSpec"),
         (_request("none", x=np.float32([1])), _CODE.FAILED_PRECONDITION,
@@ -114,10 +114,10 @@ def test_only_the_outputs_that_are_asked_for_are_sent(server: Server) -> None:
     ],
 )  # fmt: skip
 def test_a_bad_request_has_tf_servings_code_and_words(
-    server: Server, request_: Any, code: grpc.StatusCode, words: str
+    server: Server, request_: Any, code: grpc.StatusCode, text: str
 ) -> None:
     got, message = _refused(server.prediction.Predict, request_)
-    assert (got, words in message) == (code, True), message
+    assert (got, text in message) == (code, True), message
 
 
 def test_an_unknown_model_is_not_found(server: Server) -> None:
@@ -165,7 +165,8 @@ def test_classify_answers_labels_and_scores(server: Server) -> None:
     context.features.feature["name"].bytes_list.value.append(b"yes")
     answer = server.prediction.Classify(request)
     rows = [
-        [(each.label, each.score) for each in row.classes] for row in answer.result.classifications
+        [(entry.label, entry.score) for entry in row.classes]
+        for row in answer.result.classifications
     ]
     assert rows == [[("yes", 0.25), ("no", 0.75)], [("yes", 0.5), ("no", 0.5)]]
     assert answer.model_spec.version.value == 2
@@ -178,7 +179,7 @@ def test_regress_answers_values(server: Server) -> None:
     request.model_spec.name, request.model_spec.signature_name = "contract", "regress"
     request.input.example_list.examples.extend(_examples(0.25, 2))
     answer = server.prediction.Regress(request)
-    assert [each.value for each in answer.result.regressions] == [0.5, 4]
+    assert [entry.value for entry in answer.result.regressions] == [0.5, 4]
 
 
 def test_several_inferences_share_their_examples(server: Server) -> None:
@@ -198,15 +199,15 @@ def test_the_metadata_holds_every_signature(server: Server) -> None:
     request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "contract"
     answer = server.prediction.GetModelMetadata(request)
-    found = get_model_metadata_pb2.SignatureDefMap()
-    assert answer.metadata["signature_def"].Unpack(found)
-    assert found.signature_def["two"].inputs["a"].dtype == tf.float32.as_datatype_enum
+    received = get_model_metadata_pb2.SignatureDefMap()
+    assert answer.metadata["signature_def"].Unpack(received)
+    assert received.signature_def["two"].inputs["a"].dtype == tf.float32.as_datatype_enum
     del request.metadata_field[:]
-    code, words = _refused(server.prediction.GetModelMetadata, request)
-    assert (code, "at least one metadata_field" in words) == (_CODE.INVALID_ARGUMENT, True)
+    code, text = _refused(server.prediction.GetModelMetadata, request)
+    assert (code, "at least one metadata_field" in text) == (_CODE.INVALID_ARGUMENT, True)
     request.metadata_field.append("other")
-    code, words = _refused(server.prediction.GetModelMetadata, request)
-    assert (code, words) == (_CODE.INVALID_ARGUMENT, "Metadata field other is not supported")
+    code, text = _refused(server.prediction.GetModelMetadata, request)
+    assert (code, text) == (_CODE.INVALID_ARGUMENT, "Metadata field other is not supported")
 
 
 def test_the_status_tells_each_version(server: Server) -> None:
@@ -214,7 +215,7 @@ def test_the_status_tells_each_version(server: Server) -> None:
     request.model_spec.name = "contract"
     available = get_model_status_pb2.ModelVersionStatus.AVAILABLE
     answer = server.models.GetModelStatus(request)
-    assert [(each.version, each.state) for each in answer.model_version_status] == [
+    assert [(entry.version, entry.state) for entry in answer.model_version_status] == [
         (2, available), (1, available),
     ]  # fmt: skip
     request.model_spec.version.value = 9

@@ -1,4 +1,4 @@
-"""TF Serving's REST contract, case by case; runs against any server with its flags."""
+"""TensorFlow Serving's REST contract, case by case; runs against any server with its flags."""
 
 from __future__ import annotations
 
@@ -248,8 +248,8 @@ def test_the_status_of_all_versions_is_told(server: Server) -> None:
 
 def test_the_status_of_one_version_is_told(server: Server) -> None:
     for path in ("/versions/1", "/labels/stable"):
-        [found] = server.json(_MODEL + path)[1]["model_version_status"]
-        assert (found["version"], found["state"]) == ("1", "AVAILABLE")
+        [status] = server.json(_MODEL + path)[1]["model_version_status"]
+        assert (status["version"], status["state"]) == ("1", "AVAILABLE")
     assert server.json(f"{_MODEL}/versions/9") == (
         404, {"error": "Could not find version 9 of model contract"},
     )  # fmt: skip
@@ -261,9 +261,9 @@ def test_the_status_of_one_version_is_told(server: Server) -> None:
 
 def test_a_version_that_cannot_be_loaded_says_why(server: Server) -> None:
     server.wait("broken", v1="END")
-    [found] = server.json("/v1/models/broken")[1]["model_version_status"]
-    assert found["status"]["error_code"] != "OK"
-    assert found["status"]["error_message"]
+    [status] = server.json("/v1/models/broken")[1]["model_version_status"]
+    assert status["status"]["error_code"] != "OK"
+    assert status["status"]["error_message"]
 
 
 def test_the_metadata_holds_every_signature(server: Server) -> None:

@@ -47,7 +47,7 @@ def _together(run: _Doubling, batcher: Batcher, feeds: list[dict[str, Any]]) -> 
             others.append(threads.submit(batcher.run, "key", run, feed))
             _until_waiting(batcher, others)
         run.go.set()
-        return [each.exception() or each.result()["y"].tolist() for each in [first, *others]]
+        return [call.exception() or call.result()["y"].tolist() for call in [first, *others]]
 
 
 def _until_waiting(batcher: Batcher, asked: list[Any]) -> None:
@@ -56,7 +56,7 @@ def _until_waiting(batcher: Batcher, asked: list[Any]) -> None:
         with batcher._changed:
             queues = batcher._queues.values()
             waiting = sum(len(batch.tasks) for queue in queues for batch in queue.batches)
-        if waiting + sum(each.done() for each in asked) >= len(asked):
+        if waiting + sum(call.done() for call in asked) >= len(asked):
             return
         threading.Event().wait(0.005)
     raise AssertionError("a request got lost")
@@ -74,7 +74,7 @@ def test_a_batch_is_padded_to_an_allowed_size() -> None:
     run = _Doubling()
     batcher = Batcher(Parameters(max_batch_size=8, allowed_batch_sizes=(4, 8)))
     assert batcher.run("key", run, _feed(1, 2, 3))["y"].tolist() == [2, 4, 6]
-    # With the first row of the last request, as TF Serving pads.
+    # With the first row of the last request, as TensorFlow Serving pads.
     assert run.batches == [[1, 2, 3, 1]]
 
 

@@ -93,8 +93,8 @@ def test_both_sessions_give_the_same_arrays_and_errors(exported: dict[int, Path]
         with pytest.raises(ServingError, match="Tensor missing was not found in the graph"):
             loaded.tensor("missing")
         loaded.close()
-    for call, of_c, of_python in zip(calls, *answers):
-        assert of_c == of_python, call
+    for call, c_answer, python_answer in zip(calls, *answers):
+        assert c_answer == python_answer, call
 
 
 def _outcome(loaded: Any, signature: str, feed: dict[str, Any]) -> Any:

@@ -107,7 +107,7 @@ def test_the_config_file_is_followed_and_a_bad_one_is_not(
         _until(lambda: _answer(server, "/labels/stable") == 0.25)
         assert _answer(server, "/labels/old") == 0.5
         file.write_text("no config {")
-        # In TF Serving's words; said only after it was looked at.
+        # In TensorFlow Serving's words; said only after it was looked at.
         _until(lambda: "Invalid protobuf file" in server.said())
         assert server.states("m") == {1: "AVAILABLE", 2: "AVAILABLE"}
         assert _answer(server, "/labels/stable") == 0.25
@@ -154,7 +154,7 @@ def test_a_label_on_a_version_that_is_not_there_is_refused(
         refused = "Request to assign label to version 2 of model m, which is not currently"
         with pytest.raises(ServingError, match=refused):
             manager.reload(from_text(_config(base, [1, 2], stable=2)))
-        assert [each.number for each in manager.statuses("m", None, None)] == [1]
+        assert [version.number for version in manager.statuses("m", None, None)] == [1]
         manager.reload(from_text(_config(base, [1], stable=1)))
         with manager.lease("m", label="stable") as (_, version):
             assert version == 1
@@ -172,8 +172,8 @@ def test_a_server_does_not_start_with_a_model_that_has_no_good_version(tmp_path:
             "--model_name=m", f"--model_base_path={tmp_path / 'm'}", "--max_num_load_retries=0"
         ])
     )  # fmt: skip
-    words = r"1 servable\(s\) did not become available: \{\{\{name: m version: 1\} due to error: "
-    with pytest.raises(ServingError, match=words):
+    args = r"1 servable\(s\) did not become available: \{\{\{name: m version: 1\} due to error: "
+    with pytest.raises(ServingError, match=args):
         manager.start()
     manager.stop()
 
@@ -185,11 +185,11 @@ def test_a_label_in_use_never_moves_to_what_is_not_loaded(
     file = tmp_path / "models.config"
     base = exported[1].parent
     file.write_text(_config(base, [1], stable=1))
-    words = [f"--model_config_file={file}", "--file_system_poll_wait_seconds=0"]
-    strict = ModelManager(options.parse(words))
+    args = [f"--model_config_file={file}", "--file_system_poll_wait_seconds=0"]
+    strict = ModelManager(options.parse(args))
     with pytest.raises(ServingError, match="Request to assign label to version 1 of model m"):
         strict.start()
-    manager = ModelManager(options.parse([*words, "--allow_version_labels_for_unavailable_models"]))
+    manager = ModelManager(options.parse([*args, "--allow_version_labels_for_unavailable_models"]))
     manager.start()
     try:
         with pytest.raises(ServingError, match="Request to assign label to version 2 of model m"):
@@ -223,7 +223,7 @@ def test_a_version_in_use_is_not_let_go(exported: dict[int, Path], tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "args"),
     [
         ("", "Expected model server config to be a model_config_list"),
         ("nonsense", "Invalid protobuf file"),
@@ -241,13 +241,13 @@ def test_a_version_in_use_is_not_let_go(exported: dict[int, Path], tmp_path: Pat
         ),
     ],
 )
-def test_a_configuration_that_cannot_be_used_says_why(config: str, words: str) -> None:
-    with pytest.raises(ServingError, match=words):
+def test_a_configuration_that_cannot_be_used_says_why(config: str, args: str) -> None:
+    with pytest.raises(ServingError, match=args):
         from_text(config)
 
 
 @pytest.mark.parametrize(
-    ("policy", "wanted"),
+    ("policy", "expected"),
     [
         ("", [7]),
         ("latest { num_versions: 2 }", [3, 7]),
@@ -255,17 +255,17 @@ def test_a_configuration_that_cannot_be_used_says_why(config: str, words: str) -
         ("specific { versions: 1 versions: 9 }", [1]),
     ],
 )
-def test_a_policy_chooses_versions(policy: str, wanted: list[int]) -> None:
+def test_a_policy_chooses_versions(policy: str, expected: list[int]) -> None:
     config = model_server_config_pb2.ModelServerConfig()
     from google.protobuf import text_format
 
     text = f'model_config_list {{ config {{ name: "m" model_version_policy {{ {policy} }} }} }}'
     [model] = from_proto(text_format.Parse(text, config))
-    assert model.select([7, 1, 3]) == wanted
+    assert model.select([7, 1, 3]) == expected
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("args", "message"),
     [
         ([], "there is no model"),
         (["--prot=1"], "--prot"),
@@ -279,24 +279,24 @@ def test_a_policy_chooses_versions(policy: str, wanted: list[int]) -> None:
         (["--model_base_path=/m", "--grpc_channel_arguments=a=1,b"], "expected name=value, .*'b'"),
     ],
 )
-def test_a_flag_that_cannot_be_used_is_named(words: list[str], message: str) -> None:
+def test_a_flag_that_cannot_be_used_is_named(args: list[str], message: str) -> None:
     with pytest.raises(UnusableFlags, match=message):
-        options.parse(words)
+        options.parse(args)
 
 
 def test_flags_are_read_as_tf_serving_reads_them() -> None:
-    found = options.parse(
+    parsed = options.parse(
         ["--model_base_path=/m", "--port", "9000", "--enable_grpc_healthcheck_service"]
     )
-    assert (found.port, found.enable_grpc_healthcheck_service) == (9000, True)
+    assert (parsed.port, parsed.enable_grpc_healthcheck_service) == (9000, True)
     assert not options.parse(
         ["--model_base_path=/m", "--enable_model_warmup=0"]
     ).enable_model_warmup
 
 
 def test_what_looks_like_a_number_is_one_to_grpc() -> None:
-    found = options.Options(grpc_channel_arguments="grpc.max_connection_age_ms=30000,a=b=c,")
-    assert found.channel_arguments == [("grpc.max_connection_age_ms", 30_000), ("a", "b=c")]
+    parsed = options.Options(grpc_channel_arguments="grpc.max_connection_age_ms=30000,a=b=c,")
+    assert parsed.channel_arguments == [("grpc.max_connection_age_ms", 30_000), ("a", "b=c")]
 
 
 def test_a_connection_is_asked_to_move_when_it_is_old(tmp_path: Path) -> None:

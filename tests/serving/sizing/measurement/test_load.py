@@ -31,16 +31,16 @@ _LOG = "1000000\t200\t2000\n1000500\t200\t1000\n1002000\t200\t4000\n1003000\t200
 
 
 def test_times_are_those_of_single_requests() -> None:
-    found = load.parse(_OUT.format(succeeded=4, data=252), _LOG, _LOAD)
-    assert (found.requests, found.errors) == (4, 0)
-    assert found.took.tolist() == [0.002, 0.001, 0.004, 0.003]
-    assert found.began.tolist() == [1.0, 1.0005, 1.002, 1.003]
+    result = load.parse(_OUT.format(succeeded=4, data=252), _LOG, _LOAD)
+    assert (result.requests, result.errors) == (4, 0)
+    assert result.took.tolist() == [0.002, 0.001, 0.004, 0.003]
+    assert result.began.tolist() == [1.0, 1.0005, 1.002, 1.003]
 
 
 @pytest.mark.parametrize(("data", "errors"), [(252, 0), (189, 1), (200, 1), (0, 4), (253, 4)])
 def test_an_error_of_grpc_shows_as_a_body_that_is_missing(data: int, errors: int) -> None:
-    found = load.parse(_OUT.format(succeeded=4, data=data), _LOG, _LOAD)
-    assert found.errors == errors
+    result = load.parse(_OUT.format(succeeded=4, data=data), _LOG, _LOAD)
+    assert result.errors == errors
 
 
 def test_an_error_of_rest_shows_in_the_status() -> None:
@@ -72,34 +72,34 @@ def test_without_the_tool_it_is_said_what_to_install(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("rate", [0.7, 3, 49.5, 680, 1234.5, 9876, 50_000])
 def test_a_steady_rate_is_spread_evenly(rate: float) -> None:
-    found = load.steady(_WIRE, rate, seconds=4, patience=0.1, answer_bytes=63)
-    assert found.rate == pytest.approx(rate, rel=0.011)
-    assert found.rate is not None
+    result = load.steady(_WIRE, rate, seconds=4, patience=0.1, answer_bytes=63)
+    assert result.rate == pytest.approx(rate, rel=0.011)
+    assert result.rate is not None
     # When each client sends, as a share of the time between two requests of a client.
-    between = found.clients / found.rate
-    phases = sorted(number * found.apart / 1e3 / between % 1 for number in range(found.clients))
+    between = result.clients / result.rate
+    phases = sorted(number * result.apart / 1e3 / between % 1 for number in range(result.clients))
     gaps = np.diff([*phases, phases[0] + 1])
-    assert gaps == pytest.approx(np.full(found.clients, 1 / found.clients), rel=1e-3)
-    assert found.requests >= 2 * found.clients
+    assert gaps == pytest.approx(np.full(result.clients, 1 / result.clients), rel=1e-3)
+    assert result.requests >= 2 * result.clients
 
 
 def test_no_client_has_to_look_at_the_clock_more_often_than_it_can() -> None:
-    found = load.steady(_WIRE, 3000, 4, patience=0.001, answer_bytes=63)
-    assert found.rate is not None
-    assert found.clients / found.rate >= 0.02
+    result = load.steady(_WIRE, 3000, 4, patience=0.001, answer_bytes=63)
+    assert result.rate is not None
+    assert result.clients / result.rate >= 0.02
 
 
 def test_rate_and_percentiles_leave_the_ramps_out() -> None:
     # 1,000 a second for 10 s, each of 5 ms; in the first half second they take 500 ms.
     began = np.arange(10_000) / 1000
     took = np.where(began < 0.5, 0.5, 0.005)
-    found = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
-    assert found.per_second == pytest.approx(1000, rel=0.01)
-    assert (found.p50_ms, found.p99_ms) == (pytest.approx(5), pytest.approx(5))
+    result = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
+    assert result.per_second == pytest.approx(1000, rel=0.01)
+    assert (result.p50_ms, result.p99_ms) == (pytest.approx(5), pytest.approx(5))
 
 
 def test_percentiles_are_of_requests_inside() -> None:
     began = np.arange(10_000) / 1000
     took = np.where(np.arange(10_000) % 50 == 0, 0.1, 0.001)
-    found = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
-    assert [found.p50_ms, found.p95_ms, found.p99_ms] == pytest.approx([1, 1, 100])
+    result = drive.figures_from(LoadResult(10_000, 0, 0, began, took))
+    assert [result.p50_ms, result.p95_ms, result.p99_ms] == pytest.approx([1, 1, 100])

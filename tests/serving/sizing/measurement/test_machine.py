@@ -38,8 +38,8 @@ def test_only_what_is_started_meanwhile_is_bound() -> None:
     last = machine.usable()[-1]
     ask = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"]
     with machine.bound([last]):
-        found = subprocess.run(ask, capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == f"[{last}]"
+        child = subprocess.run(ask, capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == f"[{last}]"
     assert last in os.sched_getaffinity(0)
     assert len(os.sched_getaffinity(0)) == len(machine.usable())
 

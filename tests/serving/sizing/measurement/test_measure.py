@@ -29,7 +29,9 @@ pytestmark = pytest.mark.skipif(
     shutil.which("h2load") is None, reason="h2load is not installed (nghttp2-client)"
 )
 
-ROWS = [{"distance": place / 64, "carrier": ("AA", "B6", "UA")[place % 3]} for place in range(64)]
+ROWS = [
+    {"distance": number / 64, "carrier": ("AA", "B6", "UA")[number % 3]} for number in range(64)
+]
 
 
 @dataclass
@@ -68,25 +70,25 @@ def served(models: Path) -> Iterator[Callable[[str], ModelServer]]:
     started: list[ModelServer] = []
 
     def serve(model: str = "tiny", *flags: str) -> ModelServer:
-        words = ["--model_name=tiny", f"--model_base_path={models / model}", "--port=0", *flags]
-        found = ModelServer(options.parse([*words, f"--rest_api_port={free_port()}"]))
-        started.append(found)
-        return found
+        args = ["--model_name=tiny", f"--model_base_path={models / model}", "--port=0", *flags]
+        model_server = ModelServer(options.parse([*args, f"--rest_api_port={free_port()}"]))
+        started.append(model_server)
+        return model_server
 
     yield serve
-    for each in started:
-        each.stop()
+    for model_server in started:
+        model_server.stop()
 
 
-def _bench(found: ModelServer, expected: Any, **wanted: Any) -> Bench:
+def _bench(model_server: ModelServer, expected: Any, **settings: Any) -> Bench:
     addresses = {
-        "grpc": f"127.0.0.1:{found.port}", "rest": f"http://127.0.0.1:{found.rest_port}",
+        "grpc": f"127.0.0.1:{model_server.port}", "rest": f"http://127.0.0.1:{model_server.rest_port}",
     }  # fmt: skip
     target = server.running(addresses, "tiny", None)
     values: dict[str, Any] = {
         "batches": (4,), "concurrencies": (2,), "repeats": 2, "seconds": 0.2, "target_ms": 10_000.0,
     }  # fmt: skip
-    return Bench(target, ROWS, expected, SizingRequest(**(values | wanted)), (), Heard())
+    return Bench(target, ROWS, expected, SizingRequest(**(values | settings)), (), Heard())
 
 
 def _nothing_yet() -> Sizing:
@@ -98,17 +100,17 @@ def test_every_cell_is_measured_over_both_protocols(
     served: Callable[..., ModelServer], models: Path
 ) -> None:
     bench = _bench(served(), answers.in_process(models / "tiny" / "1", ROWS))
-    found = bench.measure(_nothing_yet())
-    assert [(each.protocol, each.batch, each.concurrency) for each in found.cells] == [
+    measured = bench.measure(_nothing_yet())
+    assert [(item.protocol, item.batch, item.concurrency) for item in measured.cells] == [
         ("grpc", 4, 2), ("rest", 4, 2),
     ]  # fmt: skip
-    for cell in found.cells:
+    for cell in measured.cells:
         assert (len(cell.repeats), cell.errors) == (2, 0)
         assert cell.rows_per_second > 0
         assert 0 < cell.p50_ms <= cell.p95_ms <= cell.p99_ms
         assert (cell.cpu_ms, cell.memory_bytes) == (None, None)
     # Whether the repeats of such a short time are near each other is chance.
-    assert (found.recommendation is None) == any("apart" in each for each in found.refused)
+    assert (measured.recommendation is None) == any("spread" in item for item in measured.refused)
 
 
 def test_another_model_than_the_one_that_is_named_is_found_out(
@@ -122,8 +124,8 @@ def test_another_model_than_the_one_that_is_named_is_found_out(
 def test_errors_of_grpc_are_counted_although_their_status_is_200(
     served: Callable[..., ModelServer],
 ) -> None:
-    found = served()
-    good = Client.grpc(f"127.0.0.1:{found.port}", "tiny").encode(ROWS[:4])
+    model_server = served()
+    good = Client.grpc(f"127.0.0.1:{model_server.port}", "tiny").encode(ROWS[:4])
     length = drive.answer_bytes(good, ())
     figures = drive.drive(Load(good, 20, 2, answer_bytes=length), (), 0.1, None)
     assert (figures.requests, figures.errors) == (20, 0)
@@ -140,8 +142,8 @@ def test_a_server_that_goes_away_meanwhile_is_an_error_and_no_figure(
     served: Callable[..., ModelServer], tmp_path: Path
 ) -> None:
     (tmp_path / "monitoring.config").write_text("prometheus_config { enable: true }")
-    found = served("tiny", f"--monitoring_config_file={tmp_path / 'monitoring.config'}")
-    bench = _bench(found, None, protocols=("rest",), seconds=5.0, repeats=9)
+    model_server = served("tiny", f"--monitoring_config_file={tmp_path / 'monitoring.config'}")
+    bench = _bench(model_server, None, protocols=("rest",), seconds=5.0, repeats=9)
     heard = bench.observer
     assert isinstance(heard, Heard)
     stopped: list[int] = []
@@ -149,9 +151,9 @@ def test_a_server_that_goes_away_meanwhile_is_an_error_and_no_figure(
     def end_under_load() -> None:
         assert heard.loading.wait(60)
         # More than what is sent to find out how much to send.
-        while (answered := _answered(found)) < 300:
+        while (answered := _answered(model_server)) < 300:
             threading.Event().wait(0.02)
-        found.stop()
+        model_server.stop()
         stopped.append(answered)
 
     ending = threading.Thread(target=end_under_load, daemon=True)
@@ -163,8 +165,8 @@ def test_a_server_that_goes_away_meanwhile_is_an_error_and_no_figure(
     assert re.fullmatch(r"Round \d of 9 failed", heard.steps[-1])
 
 
-def _answered(found: ModelServer) -> int:
-    address = f"http://127.0.0.1:{found.rest_port}/monitoring/prometheus/metrics"
+def _answered(model_server: ModelServer) -> int:
+    address = f"http://127.0.0.1:{model_server.rest_port}/monitoring/prometheus/metrics"
     with urllib.request.urlopen(address) as answer:
         counts = re.findall(r"request_count\{.*\} (\d+)", answer.read().decode())
     return sum(map(int, counts))

@@ -58,13 +58,13 @@ def test_a_failed_request_anywhere_is_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "rate", "needed"),
+    ("required", "rate", "needed"),
     [(1, 700, 1), (700, 700, 1), (701, 700, 2), (2100.0, 0.7 * 1000, 3), (20_000, 4200, 5)],
 )
-def test_replicas_answer_the_wanted_rate_and_no_more(
-    wanted: float, rate: float, needed: int
+def test_replicas_answer_the_required_rate_and_no_more(
+    required: float, rate: float, needed: int
 ) -> None:
-    assert analysis.replicas(wanted, rate) == needed
+    assert analysis.replicas(required, rate) == needed
 
 
 def test_there_are_two_replicas_at_least_and_room_for_twice_as_much() -> None:
@@ -85,5 +85,5 @@ def test_the_autoscaler_aims_at_the_use_that_was_measured_at_the_recommended_rat
 
 
 def test_a_later_test_may_differ_by_15_percent() -> None:
-    found = [850.0, 1150.0, 849.0, 1151.0]
-    assert [analysis.agrees(each, 1000.0) for each in found] == [True, True, False, False]
+    rates = [850.0, 1150.0, 849.0, 1151.0]
+    assert [analysis.agrees(rate, 1000.0) for rate in rates] == [True, True, False, False]

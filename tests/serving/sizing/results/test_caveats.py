@@ -32,8 +32,10 @@ def test_others_are_named_when_they_were_there_most_of_the_time() -> None:
 
 
 def test_a_generator_at_its_end_is_named() -> None:
-    found = caveats(sizing(cells=(cell(generator_cpus=0.9),)), here=False, own=False)
-    assert [each.split(":")[0] for each in found] == ["The load generator reached its limit"]
+    sentences = caveats(sizing(cells=(cell(generator_cpus=0.9),)), here=False, own=False)
+    assert [sentence.split(":")[0] for sentence in sentences] == [
+        "The load generator reached its limit"
+    ]
 
 
 def test_what_is_not_known_is_named() -> None:

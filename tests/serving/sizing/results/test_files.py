@@ -15,8 +15,8 @@ from tests.conftest import PROJECT
 from tests.serving.sizing.measured import cell, sizing
 
 
-def _parsed(found: Sizing) -> list[Any]:
-    text = patch(found)
+def _parsed(result: Sizing) -> list[Any]:
+    text = patch(result)
     assert text is not None
     return list(yaml.safe_load_all(text))
 
@@ -37,11 +37,11 @@ def test_the_patch_names_what_the_manifests_name() -> None:
     base = PROJECT / "serving/k8s/base"
     [deployment] = yaml.safe_load_all((base / "deployment.yaml").read_text())
     scaler = next(yaml.safe_load_all((base / "scaling.yaml").read_text()))
-    for patched, known in zip(_parsed(sizing()), (deployment, scaler)):
+    for patched, fields in zip(_parsed(sizing()), (deployment, scaler)):
         for key in ("apiVersion", "kind"):
-            assert patched[key] == known[key]
-        assert patched["metadata"]["name"] == known["metadata"]["name"]
-    names = [each["name"] for each in deployment["spec"]["template"]["spec"]["containers"]]
+            assert patched[key] == fields[key]
+        assert patched["metadata"]["name"] == fields["metadata"]["name"]
+    names = [item["name"] for item in deployment["spec"]["template"]["spec"]["containers"]]
     assert names == [CONTAINER]
 
 
@@ -58,39 +58,39 @@ def test_each_figure_has_its_reason() -> None:
 
 
 def test_the_autoscaler_acts_before_a_replica_is_at_its_end() -> None:
-    found = sizing()
-    assert found.recommendation is not None
-    held = found.recommendation.steady
+    result = sizing()
+    assert result.recommendation is not None
+    held = result.recommendation.steady
     busy = held.model_copy(update={"measured": held.measured.model_copy(update={"cpu_ms": 1.3})})
-    more = found.recommendation.model_copy(update={"steady": busy})
-    found = found.model_copy(update={"recommendation": more})
-    _, scaler = _parsed(found)
+    more = result.recommendation.model_copy(update={"steady": busy})
+    result = result.model_copy(update={"recommendation": more})
+    _, scaler = _parsed(result)
     [metric] = scaler["spec"]["metrics"]
     assert metric["resource"]["target"]["averageUtilization"] == 80
-    assert "# 91 at 4,200 rows/s, 30% below the capacity, but too near 100" in str(patch(found))
+    assert "# 91 at 4,200 rows/s, 30% below the capacity, but too near 100" in str(patch(result))
 
 
-def test_without_a_wanted_rate_the_number_of_replicas_stays() -> None:
-    found = sizing()
-    assert found.recommendation is not None
-    less = found.recommendation.model_copy(update={"replicas": None})
-    _, scaler = _parsed(found.model_copy(update={"recommendation": less}))
+def test_without_a_required_rate_the_number_of_replicas_stays() -> None:
+    result = sizing()
+    assert result.recommendation is not None
+    less = result.recommendation.model_copy(update={"replicas": None})
+    _, scaler = _parsed(result.model_copy(update={"recommendation": less}))
     assert scaler["spec"].keys() == {"metrics"}
 
 
 def test_of_an_unknown_process_no_pod_is_sized() -> None:
-    found = sizing(memory=None)
-    assert found.recommendation is not None
-    less = found.recommendation.model_copy(update={"cpus": None})
-    [scaler] = _parsed(found.model_copy(update={"recommendation": less}))
+    result = sizing(memory=None)
+    assert result.recommendation is not None
+    less = result.recommendation.model_copy(update={"cpus": None})
+    [scaler] = _parsed(result.model_copy(update={"recommendation": less}))
     assert scaler["spec"].keys() == {"minReplicas", "maxReplicas"}
 
 
-@pytest.mark.parametrize("known", [{"recommendation": None}, {"refused": ("a reason",)}])
-def test_what_was_refused_leaves_no_patch(known: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("fields", [{"recommendation": None}, {"refused": ("a reason",)}])
+def test_what_was_refused_leaves_no_patch(fields: dict[str, Any], tmp_path: Path) -> None:
     files.write(sizing(), tmp_path)
     assert (tmp_path / "resources.yaml").exists()
-    written = files.write(sizing(**known), tmp_path)
+    written = files.write(sizing(**fields), tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted(written)
     assert [file.name for file in written] == ["sizing.json", "throughput.png"]
 
@@ -100,7 +100,7 @@ def test_figures_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     assert Sizing.model_validate_json((tmp_path / "sizing.json").read_bytes()) == sizing()
 
 
-@pytest.mark.parametrize("cells", [(cell(),), tuple(cell(batch=2**each) for each in range(9))])
+@pytest.mark.parametrize("cells", [(cell(),), tuple(cell(batch=2**item) for item in range(9))])
 def test_one_cell_is_drawn_and_so_are_many(cells: tuple[Any, ...], tmp_path: Path) -> None:
     files.write(sizing(cells=cells), tmp_path)
     assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
