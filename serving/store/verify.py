@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pydantic import BaseModel
-
+from serving.frozen import FrozenModel
 from serving.store import model_files
 from serving.store.manifest import model_id
 from serving.validation import worker_process
@@ -22,7 +21,7 @@ TIMEOUT_SECONDS = 300.0
 _good: set[str] = set()
 
 
-class _Request(BaseModel):
+class _Request(FrozenModel):
     folder: Path
     expected: dict[str, Signature]
     timeout: float

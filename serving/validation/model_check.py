@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import Field
 
-from serving.validation import inputs as trial_inputs
+from serving.frozen import FrozenModel
+from serving.validation import inputs as example_inputs
 
 
-class Signature(BaseModel):
+class Signature(FrozenModel):
     """Inputs and outputs that a signature must have.
 
     Args:
@@ -20,14 +21,14 @@ class Signature(BaseModel):
       outputs: TensorFlow's type name by tensor name; empty: any outputs.
     """
 
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
+    inputs: dict[str, str] = Field(default_factory=dict)
+    outputs: dict[str, str] = Field(default_factory=dict)
 
 
 Signatures = Mapping[str, Signature]
 
 # Clients of TensorFlow Serving call it when they name no signature.
-REQUIRED: Signatures = {trial_inputs.DEFAULT: Signature()}
+REQUIRED: Signatures = {example_inputs.DEFAULT: Signature()}
 
 
 def check(
@@ -59,7 +60,7 @@ def check(
             # As TensorFlow Serving does: a session, and the graph's own restore and init.
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
             load_seconds = time.perf_counter() - began
-            warmup = trial_inputs.warmup(tf, folder)
+            warmup = example_inputs.warmup(tf, folder)
             problems += _not_numbers(tf, folder)
         except Exception as error:  # damaged bytes make TensorFlow raise errors of any type
             return [*problems, f"cannot be loaded: {_summary(error)}"]
@@ -72,7 +73,8 @@ def check(
             problems += wrong
             if name in expected and not answered and not wrong:
                 problems.append(
-                    f"{name}: no generated input is accepted; add requests to {trial_inputs.WARMUP}"
+                    f"{name}: no generated input is accepted; "
+                    f"add requests to {example_inputs.WARMUP}"
                 )
         if not called and not problems:
             problems.append("no signature could be called")
@@ -100,7 +102,7 @@ class Servable:
         self._loaded = loaded
         self._warmup = warmup
         self.load_seconds = load_seconds
-        self._texts = [trial_inputs.example(tf, loaded.graph_def), b"1"]
+        self._texts = [example_inputs.example(tf, loaded.graph_def), b"1"]
         self.signatures = sorted(
             name for name in loaded.signature_def if not name.startswith("__saved_model")
         )
@@ -183,7 +185,7 @@ class Servable:
         for text in self._texts:
             try:
                 generated = {
-                    key: trial_inputs.generate(tf, info, text)
+                    key: example_inputs.generate(tf, info, text)
                     for key, info in signature.inputs.items()
                 }
                 problems += self._answer(name, signature, generated)
