@@ -29,13 +29,18 @@ def longest_first(items: list[pytest.Item], recorded: dict[str, float]) -> None:
     """Sort tests in place, so that no long file begins when the other workers are done.
 
     Tests of one file stay together, in their order. Files without recorded seconds come first,
-    because they may be long.
+    because they may be long, and those with a slow test before the others.
 
     Args:
       items: the collected tests.
       recorded: seconds by test file.
     """
-    items.sort(key=lambda item: (-recorded.get(_path(item.nodeid), float("inf")), item.path))
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(
+        key=lambda item: (
+            -recorded.get(_path(item.nodeid), float("inf")), item.path not in slow, item.path,
+        )
+    )  # fmt: skip
 
 
 class Durations:

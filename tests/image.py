@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -97,7 +98,7 @@ class Image:
     """The image of the Dockerfile, in a folder that replaces the root of the file system.
 
     Two steps are left out: Debian's packages are those of this machine, and the locked packages are
-    not compiled to bytecode because that takes longer than all other steps.
+    not compiled: their bytecode is that of the tests' environment, because compiling is slow.
 
     Args:
       root: new folder.
@@ -197,3 +198,22 @@ class Image:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        if "--requirement" in command:
+            self._link_bytecode()
+
+    def _link_bytecode(self) -> None:
+        """Take the bytecode of the same packages from the environment of the tests.
+
+        Python ignores what belongs to another version of a module.
+        """
+        tests = Path(sysconfig.get_paths()["purelib"])
+        image = Path(self.path("/opt/taxiway"), "lib/python3.10/site-packages")
+        for compiled in tests.rglob("__pycache__/*.pyc"):
+            source = compiled.parents[1] / f"{compiled.name.partition('.')[0]}.py"
+            copy = image / compiled.relative_to(tests)
+            if (image / source.relative_to(tests)).is_file() and not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                try:
+                    copy.hardlink_to(compiled)
+                except OSError:  # another file system
+                    shutil.copy2(compiled, copy)

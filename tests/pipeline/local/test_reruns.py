@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,11 @@ def _states(result: dict[str, list[dict[str, str]]]) -> dict[str, str]:
 def test_of_two_unchanged_reruns_at_once_one_is_refused_and_the_other_is_all_cached(
     flights_run: Run,
 ) -> None:
-    runs = [
-        subprocess.Popen(
-            [TAXIWAY, *RUN, "--workspace", flights_run.workspace],
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(
+            pool.map(lambda _: taxiway(*RUN, "--workspace", flights_run.workspace), range(2))
         )
-        for _ in range(2)
-    ]
-    ended = {run.returncode: said for said, run in [(run.communicate(), run) for run in runs]}
+    ended = {run.returncode: (run.stdout, run.stderr) for run in runs}
     assert sorted(ended) == [0, 2]
     assert "another run" in json.loads(ended[2][0])["error"]
     output, errors = ended[0]
