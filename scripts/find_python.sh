@@ -32,8 +32,8 @@ supported_versions() {
   fi
 }
 
-# Prints the real path of the first usable candidate. A pyenv shim is on the PATH even if its version
-# is not active, and then fails when it is run. uv accepts the real path only.
+# Prints the real path of the first usable candidate. A pyenv shim is on the PATH even if its
+# version is not active, and then fails when it is run. uv accepts the real path only.
 first_usable() {
   local version=$1 candidate
   shift

@@ -55,8 +55,8 @@ install_uv() {
   [[ -x .uv/bin/uv && $(.uv/bin/uv --version) == "uv $uv_version"* ]] && return
   local python
   for python in python3 python3.{13,12,11,10} "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python; do
-    # A pyenv shim of an inactive version exists, but does not start. venv needs ensurepip, which Debian
-    # packages separately from Python.
+    # A pyenv shim of an inactive version exists, but does not start. venv needs ensurepip, which
+    # Debian packages separately from Python.
     "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 8))' &>/dev/null || continue
     "$python" -m venv --clear .uv
     .uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"

@@ -1,5 +1,5 @@
 -- One row for every flight that arrived, with the columns that are available one hour before the
--- scheduled departure. Cancelled and diverted flights have no arr_delay, so they are not in the task.
+-- scheduled departure. Cancelled and diverted flights have no arr_delay, so they are not included.
 CREATE TABLE flight_rows AS
 WITH departures AS (
     SELECT

@@ -13,7 +13,7 @@ main() {
     step "make check" make check
     step "make test-fast" make test-fast
   fi
-  # The last step searches the logs for warnings, so Python prints them whatever the caller's settings.
+  # The last step searches the logs for warnings, so Python must print them.
   export PYTHONWARNINGS=default::DeprecationWarning,default::PendingDeprecationWarning,default::FutureWarning
   step "first run" run 201302
   step "unchanged run" run 201302

@@ -2,7 +2,7 @@
 # Compares the newer TFX line with the older line, on a system whose glibc is too old for the newer
 # line. The newer line runs in a root of Debian trixie, which is created once. The script changes
 # nothing outside its two folders.
-# usage: [PYTHONS="3.13 3.12 3.11"] scripts/lines/trixie.sh     checks and tests run on the first only
+# usage: [PYTHONS="3.13 3.12 3.11"] scripts/lines/trixie.sh     runs checks and tests on the first
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
