@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.dataset import as_matrix, load_transform
 from models.features import Features
+from models.training.dataset import as_matrix, load_transform
 
 
 def export(

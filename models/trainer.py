@@ -13,9 +13,10 @@ import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import dataset, network, signatures, warm_start
+from models import signatures
 from models.features import Features, from_config
-from models.hyperparameters import choices
+from models.training import dataset, network, warm_start
+from models.training.hyperparameters import choices
 
 
 def run_fn(fn_args: Any) -> None:

@@ -12,7 +12,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from models import trainer
 from models.features import from_config
-from models.hyperparameters import choices
+from models.training.hyperparameters import choices
 
 
 class _Search(keras_tuner.RandomSearch):

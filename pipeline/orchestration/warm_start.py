@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ml_metadata import metadata_store
 
-from models import warm_start
 from models.features import Features
+from models.training import warm_start
 from pipeline.errors import UsageError
 from pipeline.metadata.blessed import latest_blessed_model
 from pipeline.metadata.properties import sibling_uri

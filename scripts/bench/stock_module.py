@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 from tfx_bsl.public import tfxio
 
 from models import features as features_module
-from models import network
+from models.training import network
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, Any]:

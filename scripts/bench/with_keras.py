@@ -14,7 +14,7 @@ import pandas as pd
 import tensorflow as tf
 
 from models import features as features_module
-from models import network
+from models.training import network
 from pipeline.settings.train import TrainSettings
 from scripts.bench.measure import Recorder
 

@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 
 from models import features as features_module
 from models import tfrecords
-from models.dataset import as_matrix, load_transform
+from models.training.dataset import as_matrix, load_transform
 from serving.validation import model_check
 from serving.validation.model_check import Signature
 from tests.conftest import PROJECT, Run

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from models import features as features_module
-from models import network, warm_start
 from models.features import Features
+from models.training import network, warm_start
 from tests.conftest import PROJECT, Run
 
 FEATURES = features_module.load(PROJECT / "models/flights.toml")

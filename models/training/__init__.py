@@ -1,0 +1,1 @@
+"""The parts of training: data set, network, search space and warm start."""
