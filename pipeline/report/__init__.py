@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs no network."""
+"""Write the report of a run: one HTML file that loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ _log = logging.getLogger(__name__)
 
 
 def path(workspace: Workspace, run_id: str) -> Path:
-    """Return where the report of a run is, or would be."""
+    """Return the path of a run's report, whether the file exists or not.
+
+    Args:
+      workspace: workspace of the run.
+      run_id: id of the run.
+    """
     return workspace.reports / f"{run_id}.html"
 
 
 def build(workspace: Workspace, record: RunRecord) -> Path:
-    """Write the report of a run, whole or not at all.
+    """Write the report of a run; an error leaves no partial file.
 
     Args:
-      workspace: of the run.
-      record: what the run did.
+      workspace: workspace of the run.
+      record: record of the run.
 
     Returns:
       The file.
 
     Raises:
-      OSError: it could not be written.
+      OSError: the file cannot be written.
     """
     from pipeline.report import page
 
@@ -41,17 +46,17 @@ def build(workspace: Workspace, record: RunRecord) -> Path:
 
 
 def write(workspace: Workspace, record: RunRecord) -> Path | None:
-    """Write the report of a run that ends.
+    """Write the report at the end of a run; log an error, because the run itself may be good.
 
     Args:
-      workspace: of the run.
-      record: what the run did.
+      workspace: workspace of the run.
+      record: record of the run.
 
     Returns:
-      The file; None when it could not be written, which is no reason for a run to fail.
+      The file; None if it cannot be written.
     """
     try:
         return build(workspace, record)
-    except Exception:  # the run's own outcome stands
-        _log.exception("the report of run %s is not written", record.run_id)
+    except Exception:  # the run keeps its own outcome
+        _log.exception("cannot write the report of run %s", record.run_id)
         return None

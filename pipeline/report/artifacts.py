@@ -1,4 +1,4 @@
-"""Read what a run left, as far as it can be read."""
+"""Read a run's artifacts, of which some may be missing or damaged."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def attempt(what: str, how: Callable[[], T]) -> T | None:
-    """Do something for a part of the report; a report does without a part that cannot be made.
+def attempt(description: str, build: Callable[[], T]) -> T | None:
+    """Build a part of the report; log an error, because the other parts do not need this one.
 
     Args:
-      what: it is, for the log.
-      how: to do it.
+      description: name of the part, for the log.
+      build: function that returns the part.
 
     Returns:
-      What came of it; None when it failed.
+      The part; None if an error was logged.
     """
     try:
-        return how()
-    except Exception:  # whatever stands in a damaged file
-        _log.warning("the report goes without %s", what, exc_info=True)
+        return build()
+    except Exception:  # a damaged file may raise anything
+        _log.warning("the report does not contain %s", description, exc_info=True)
         return None
 
 
-def read(record: RunRecord, node: str, output: str, how: Callable[[Path], T]) -> T | None:
+def read(record: RunRecord, node: str, output: str, load: Callable[[Path], T]) -> T | None:
     """Read an artifact.
 
     Args:
-      record: of the run.
-      node: that put it out.
-      output: its name there.
-      how: to read its folder.
+      record: record of the run.
+      node: name of the node that wrote the artifact.
+      output: name of the output.
+      load: function that reads the artifact's folder.
 
     Returns:
-      What was read; None when the run did not come to it, or it is gone or damaged.
+      The result of `load`; None if the run has no such artifact, or it is missing or damaged.
     """
-    found = record.outputs.get(node, {}).get(output)
-    if found is None or not Path(found.uri).exists():
+    artifact = record.outputs.get(node, {}).get(output)
+    if artifact is None or not Path(artifact.uri).exists():
         return None
-    return attempt(f"{output} of {node}", lambda: how(Path(found.uri)))
+    return attempt(f"{output} of {node}", lambda: load(Path(artifact.uri)))

@@ -1,4 +1,4 @@
-"""The data of a run: its rows, what is wrong with them, and how the columns moved."""
+"""Collect the report's part on data: rows, findings, rejected rows, and changed columns."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from markupsafe import Markup
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.components import names
 from pipeline.report import columns, plots
 from pipeline.report.artifacts import attempt, read
 from pipeline.report.columns import Column
@@ -20,70 +21,90 @@ _SHOWN_COLUMNS = 6
 _SHOWN_ROWS = 10
 
 
-class Judged(BaseModel):
-    """What the data gate found, and what it did about it."""
+class ReportedFinding(BaseModel):
+    """A finding of DataGate with the policy's decision, as in `findings.json`.
+
+    Args:
+      kind: kind of the finding.
+      feature: name of the column; "" for all columns.
+      split: `train` or `eval`.
+      actual: what the data has.
+      expected: what the rule requires.
+      rows: number of rows; default None, not a finding about rows.
+      action: `stop`, `warn` or `ignore`.
+      reason: reason in the policy; default "".
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
 
     kind: str
     feature: str
     split: str
-    found: str
+    actual: str = Field(alias="found")
     expected: str
     rows: int | None = None
     action: str
     reason: str = ""
 
 
-class _Gate(BaseModel):
+class _Decision(BaseModel):
     rows: dict[str, int]
-    findings: tuple[Judged, ...]
+    findings: tuple[ReportedFinding, ...]
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the report says of the data.
+    """The report's part on data.
 
     Args:
-      rows: by split.
-      judged: whether the data gate had its say.
-      findings: of the gate, or what else refused the data; what stopped the run comes first.
-      refused: the first rows of the quarantine file.
-      columns: that moved most, each with its plot.
+      rows: number of rows by split.
+      examined: whether DataGate examined the data.
+      findings: findings about the data; those that stopped the run come first.
+      rejected: the first rows of the quarantine file.
+      columns: the columns that changed most, with their plots.
     """
 
     rows: Mapping[str, int]
-    judged: bool
-    findings: Sequence[Judged]
-    refused: Sequence[Mapping[str, str]]
+    examined: bool
+    findings: Sequence[ReportedFinding]
+    rejected: Sequence[Mapping[str, str]]
     columns: Sequence[tuple[Column, Markup]]
 
 
 def gather(record: RunRecord) -> Data | None:
-    """Return what is known of the data; None when the run did not come to it."""
-    gate = read(
+    """Return the report's part on data; None if the run did not read any data.
+
+    Args:
+      record: record of the run.
+    """
+    decision = read(
         record,
-        "DataGate",
+        names.DATA_GATE,
         "decision",
-        lambda folder: _Gate.model_validate_json((folder / "findings.json").read_bytes()),
+        lambda folder: _Decision.model_validate_json((folder / "findings.json").read_bytes()),
     )
-    refused = (
-        attempt("the refused rows", lambda: _first_rows(record.quarantine)) or []
+    rejected = (
+        attempt("the rejected rows", lambda: _first_rows(record.quarantine)) or []
         if record.quarantine and record.quarantine.exists()
         else []
     )
-    if record.span is None and not refused:
+    if record.span is None and not rejected:
         return None
     findings = (
-        gate.findings
-        if gate
-        else [Judged(**finding.as_json(), action="stop") for finding in record.findings]
+        decision.findings
+        if decision
+        else [ReportedFinding(**finding.as_json(), action="stop") for finding in record.findings]
     )
     return Data(
-        rows=gate.rows if gate else {},
-        judged=gate is not None,
-        findings=sorted(findings, key=lambda each: each.action != "stop"),
-        refused=refused,
+        rows=decision.rows if decision else {},
+        examined=decision is not None,
+        findings=sorted(findings, key=lambda finding: finding.action != "stop"),
+        rejected=rejected,
         columns=read(
-            record, "StatisticsGen", "statistics", lambda folder: _drawn(folder, record.columns)
+            record,
+            names.STATISTICS_GEN,
+            "statistics",
+            lambda folder: _plot(folder, record.columns),
         )
         or [],
     )
@@ -95,11 +116,11 @@ def _first_rows(file: Path | None) -> list[dict[str, str]]:
         return list(islice(csv.DictReader(lines), _SHOWN_ROWS))
 
 
-def _drawn(statistics: Path, learned: Sequence[str]) -> list[tuple[Column, Markup]]:
-    moved = columns.moved(statistics)
-    # A time moves from span to span, and nobody learns from it.
-    chosen = [column for column in moved if column.name in learned] or moved
-    drawn = []
+def _plot(statistics: Path, trained: Sequence[str]) -> list[tuple[Column, Markup]]:
+    changed = columns.by_distance(statistics)
+    # A column such as the time changes with every span, so only the model's columns are shown.
+    chosen = [column for column in changed if column.name in trained] or changed
+    plotted = []
     for number, column in enumerate(chosen[:_SHOWN_COLUMNS]):
         title = f"{column.name} in the train and eval splits, distance {column.distance:.3f}"
         if column.values:
@@ -108,5 +129,5 @@ def _drawn(statistics: Path, learned: Sequence[str]) -> list[tuple[Column, Marku
             )
         else:
             svg = plots.numbers(f"column-{number}", title, column.edges, column.train, column.eval)
-        drawn.append((column, svg))
-    return drawn
+        plotted.append((column, svg))
+    return plotted

@@ -1,4 +1,4 @@
-"""The graph of components, drawn from top to bottom."""
+"""Lay out the graph of components from top to bottom."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 from pipeline.runs.progress import Step
 
-# Three beside each other can be read on a phone.
+# Pixels: a row of three boxes is readable on a phone.
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 138, 44, 10, 26
 
 
 @dataclass(frozen=True)
 class Box:
-    """A component in the graph: its step, and its place in pixels."""
+    """A component in the graph.
+
+    Args:
+      step: step of the component.
+      x: left edge in pixels.
+      y: upper edge in pixels.
+    """
 
     step: Step
     x: float
@@ -22,7 +28,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Graph:
-    """Boxes, and the edges between them as paths of SVG."""
+    """The boxes of the components and the edges between them.
+
+    Args:
+      boxes: boxes of the components.
+      edges: edges as SVG paths.
+      width: width of the graph in pixels.
+      height: height of the graph in pixels.
+      box_width: width of a box in pixels; default 138.
+      box_height: height of a box in pixels; default 44.
+    """
 
     boxes: tuple[Box, ...]
     edges: tuple[str, ...]
@@ -33,39 +48,40 @@ class Graph:
 
 
 def lay_out(steps: Sequence[Step], needs: Mapping[str, Sequence[str]]) -> Graph:
-    """Place components below all that they need.
+    """Lay out components below the components that they need.
 
     Args:
-      steps: that the run came to.
-      needs: components upstream, by component.
+      steps: steps of the run in the order in which they ended.
+      needs: names of the upstream components, by component.
 
     Returns:
-      The graph; a component that the run did not come to is left out.
+      The graph, without components that did not run.
     """
-    known = {step.name: step for step in steps if step.name in needs}
+    components = {step.name: step for step in steps if step.name in needs}
     level: dict[str, int] = {}
-    for name in known:  # in the order they ran, so what a component needs comes before it
-        level[name] = 1 + max((level[each] for each in needs[name] if each in level), default=-1)
-    for name in reversed(list(known)):  # right above what needs it
-        below = [level[each] for each in known if name in needs[each]]
+    for name in components:  # in the order of the run, so upstream components come first
+        upstream = [level[need] for need in needs[name] if need in level]
+        level[name] = 1 + max(upstream, default=-1)
+    for name in reversed(list(components)):  # move down, right above a component that needs it
+        below = [level[other] for other in components if name in needs[other]]
         level[name] = max(level[name], min(below, default=level[name] + 1) - 1)
     rows: dict[int, list[str]] = {}
-    for name, at in sorted(level.items(), key=lambda item: item[1]):
-        rows.setdefault(at, []).append(name)
+    for name, row in sorted(level.items(), key=lambda item: item[1]):
+        rows.setdefault(row, []).append(name)
     widest = max(map(len, rows.values()), default=0)
     width = widest * _WIDTH + (widest - 1) * _GAP_X
     boxes = {}
-    for at, names in rows.items():
+    for row, names in rows.items():
         left = (width - len(names) * _WIDTH - (len(names) - 1) * _GAP_X) / 2
-        for place, name in enumerate(names):
-            x, y = left + place * (_WIDTH + _GAP_X), at * (_HEIGHT + _GAP_Y)
-            boxes[name] = Box(known[name], x, y)
+        for index, name in enumerate(names):
+            x, y = left + index * (_WIDTH + _GAP_X), row * (_HEIGHT + _GAP_Y)
+            boxes[name] = Box(components[name], x, y)
     edges = tuple(
-        _edge(boxes[upstream], boxes[name])
+        _edge(boxes[need], boxes[name])
         for name in boxes
-        for upstream in needs[name]
-        # Past other rows an edge would run through boxes; the next component stands for it.
-        if upstream in boxes and level[name] - level[upstream] == 1
+        for need in needs[name]
+        # A longer edge would run through other boxes, so it is left out.
+        if need in boxes and level[name] - level[need] == 1
     )
     height = len(rows) * (_HEIGHT + _GAP_Y) - _GAP_Y if rows else 0
     return Graph(tuple(boxes.values()), edges, width, height)

@@ -1,4 +1,4 @@
-"""The model of a run: how it learned, how good it is, and on what."""
+"""Collect the report's part on the model: training, metrics, and slices."""
 
 from __future__ import annotations
 
@@ -12,21 +12,28 @@ from typing import Any
 
 from markupsafe import Markup
 
+from pipeline.components import names
 from pipeline.components.infra_check import report as infra
 from pipeline.report import plots
 from pipeline.report.artifacts import read
 from pipeline.runs.records import RunRecord
 
-# In a plot; the table has all.
+# More slices make a plot unreadable; the table lists all.
 _DRAWN_SLICES = 30
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot, and what it shows in words."""
+    """A plot with its caption.
+
+    Args:
+      title: title of the plot.
+      caption: sentence about the plot; "" for none.
+      svg: the plot.
+    """
 
     title: str
-    words: str
+    caption: str
     svg: Markup
 
 
@@ -35,42 +42,52 @@ class Slice:
     """The metrics on a slice.
 
     Args:
-      where: `overall`, or such as `carrier UA`.
-      metrics: by name.
-      bounds: the ends of the 95 % interval of the AUC.
-      before: the AUC of the latest blessed model.
+      name: `overall` or, for example, `carrier UA`.
+      metrics: metrics by name.
+      bounds: ends of the 95 % interval of the AUC.
+      baseline: AUC of the latest blessed model; None if there is none.
     """
 
-    where: str
+    name: str
     metrics: Mapping[str, float]
     bounds: tuple[float, float]
-    before: float | None
+    baseline: float | None
 
 
 @dataclass(frozen=True)
 class Model:
-    """What the report says of the model."""
+    """The report's part on the model.
+
+    Args:
+      figures: plots of the training and of the served scores.
+      slices: metrics by slice.
+      slice_figure: plot of the slices; None if there are no slices.
+    """
 
     figures: Sequence[Figure]
     slices: Sequence[Slice]
-    of_slices: Figure | None
+    slice_figure: Figure | None
 
 
 def gather(record: RunRecord) -> Model | None:
-    """Return what is known of the model; None when there is none."""
+    """Return the report's part on the model; None if the run trained none.
+
+    Args:
+      record: record of the run.
+    """
     figures = [
-        *(read(record, "Trainer", "model_run", _learning) or []),
-        *(read(record, "InfraCheck", "blessing", _curves) or []),
+        *(read(record, names.TRAINER, "model_run", _training) or []),
+        *(read(record, names.INFRA_CHECK, "blessing", _curves) or []),
     ]
-    slices = read(record, "Evaluator", "evaluation", _slices) or []
+    slices = read(record, names.EVALUATOR, "evaluation", _slices) or []
     if not figures and not slices and not record.hyperparameters:
         return None
-    return Model(figures, slices, _of_slices(slices) if slices else None)
+    return Model(figures, slices, _slice_figure(slices) if slices else None)
 
 
-def _learning(run: Path) -> list[Figure]:
+def _training(run: Path) -> list[Figure]:
     file = run / "learning_curves.csv"
-    if not file.exists():  # a run_fn of the user's own
+    if not file.exists():  # a user's run_fn need not write it
         return []
     with file.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
@@ -78,51 +95,51 @@ def _learning(run: Path) -> list[Figure]:
     if not rows:
         return []
     best = min(curves["val_loss"])
-    words = f"{len(rows)} epochs; least loss on rows held back {best:.4f}"
-    return [Figure("Learning", words, plots.learning_curves(f"Learning: {words}", curves))]
+    caption = f"{len(rows)} epochs; the lowest validation loss is {best:.4f}"
+    svg = plots.learning_curves(f"Learning curves: {caption}", curves)
+    return [Figure("Learning curves", caption, svg)]
 
 
 def _curves(blessing: Path) -> list[Figure]:
     file = blessing / infra.CURVES_FILE
-    if not file.exists():  # the model could not be asked
+    if not file.exists():  # the model could not be called
         return []
     curves: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    found = []
+    figures = []
     if curves["roc"]:
-        words = "The dashes are chance"
-        found.append(Figure("ROC", words, plots.roc(f"ROC curve: {words}", curves["roc"])))
+        caption = "Dashed line: a random guess"
+        figures.append(Figure("ROC", caption, plots.roc(f"ROC curve: {caption}", curves["roc"])))
     if curves["calibration"]:
-        words = "On the dashes a score is the share of positives"
-        svg = plots.calibration(f"Calibration: {words}", curves["calibration"])
-        found.append(Figure("Calibration", words, svg))
-    return found
+        caption = "Dashed line: the score equals the share of positives"
+        svg = plots.calibration(f"Calibration: {caption}", curves["calibration"])
+        figures.append(Figure("Calibration", caption, svg))
+    return figures
 
 
 def _slices(folder: Path) -> list[Slice]:
-    from pipeline.components.evaluator import (
-        results,  # TFMA takes seconds, and a run has it already
-    )
+    # TFMA takes seconds to import, so only runs with an evaluation import it.
+    from pipeline.components.evaluator import results
 
-    measured = results.load(str(folder))
+    evaluation = results.load(str(folder))
     return [
         Slice(
-            where,
-            measured.candidate[where],
-            measured.bounds(where),
-            measured.baseline.get(where, {}).get("auc"),
+            name,
+            evaluation.candidate[name],
+            evaluation.bounds(name),
+            evaluation.baseline.get(name, {}).get("auc"),
         )
-        for where in sorted(measured.candidate, key=lambda name: (name != results.OVERALL, name))
-        if not math.isnan(measured.candidate[where].get("auc", math.nan))
+        for name in sorted(evaluation.candidate, key=lambda name: (name != results.OVERALL, name))
+        if not math.isnan(evaluation.candidate[name].get("auc", math.nan))
     ]
 
 
-def _of_slices(slices: Sequence[Slice]) -> Figure:
-    by_rows = sorted(slices, key=lambda each: -each.metrics.get("example_count", 0))
-    largest = {each.where for each in by_rows[:_DRAWN_SLICES]}
+def _slice_figure(slices: Sequence[Slice]) -> Figure:
+    by_rows = sorted(slices, key=lambda slice_: -slice_.metrics.get("example_count", 0))
+    largest = {slice_.name for slice_ in by_rows[:_DRAWN_SLICES]}
     drawn = [
-        (each.where, each.metrics["auc"], *each.bounds, each.before)
-        for each in slices
-        if each.where in largest
+        (slice_.name, slice_.metrics["auc"], *slice_.bounds, slice_.baseline)
+        for slice_ in slices
+        if slice_.name in largest
     ]
-    words = "" if len(drawn) == len(slices) else f"the {len(drawn)} with most rows"
-    return Figure("AUC by slice", words, plots.slices("AUC of each slice", drawn))
+    caption = "" if len(drawn) == len(slices) else f"the {len(drawn)} slices with the most rows"
+    return Figure("AUC by slice", caption, plots.slices("AUC by slice", drawn))

@@ -1,4 +1,4 @@
-"""What one component did, as a page: for a task in somebody else's user interface."""
+"""Render the page of one component, which Kubeflow shows for its task."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from functools import partial
 
 from markupsafe import Markup
 
+from pipeline.components import names
+from pipeline.components.catalog import NODES
 from pipeline.components.infra_check import report as infra
 from pipeline.report import data, model
 from pipeline.report.artifacts import attempt, read
@@ -14,43 +16,33 @@ from pipeline.report.page import templates
 from pipeline.runs.progress import Step
 from pipeline.runs.records import RunRecord
 
-# Of the run's report, by the node whose artifacts they are read from.
-_PARTS = {
-    "StatisticsGen": ("data",),
-    "DataGate": ("data",),
-    "Trainer": ("model",),
-    "Evaluator": ("model",),
-    "InfraCheck": ("infra", "model"),
-}
-
 
 def render(record: RunRecord, step: Step) -> str:
-    """Return a page on a component.
+    """Return the page of a component as HTML.
 
     Args:
-      record: of the run, as far as this component knows it, with its outputs only.
-      step: how it ended.
+      record: record of the run with the outputs of this component only.
+      step: step of the component.
     """
-    found = templates()
-    gathered: dict[str, Callable[[], object]] = {
+    environment = templates()
+    gather: dict[str, Callable[[], object]] = {
         "data": lambda: data.gather(record),
         "model": lambda: model.gather(record),
-        "infra": lambda: read(record, "InfraCheck", "blessing", infra.read),
+        "infra": lambda: read(record, names.INFRA_CHECK, "blessing", infra.read),
     }
 
-    def part(name: str) -> Markup:
-        content = gathered[name]()
-        if content is None:
+    def render_part(name: str) -> Markup:
+        part = gather[name]()
+        if part is None:
             return Markup()
-        return Markup(found.get_template(f"{name}.html").render(found=content, record=record))
+        return Markup(environment.get_template(f"{name}.html").render(part=part, record=record))
 
-    return found.get_template("node.html").render(
+    # A task such as Kubeflow's first one is not a node, and has no part of its own.
+    parts = [part for node in NODES if node.name == step.name for part in node.report]
+    return environment.get_template("node.html").render(
         record=record,
         step=step,
-        css=Markup(found.get_template("page.css").render()),
-        parts=[
-            attempt(f"its part {name}", partial(part, name)) or ""
-            for name in _PARTS.get(step.name, ())
-        ],
+        css=Markup(environment.get_template("page.css").render()),
+        parts=[attempt(f"the part {part}", partial(render_part, part)) or "" for part in parts],
         outputs=record.outputs.get(step.name, {}),
     )

@@ -1,4 +1,4 @@
-"""What stands in a report, from a run's record and its artifacts."""
+"""Render a run's report from its record and artifacts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.components import names
 from pipeline.components.infra_check import report as infra
 from pipeline.report import data, graph, lineage, model
 from pipeline.report.artifacts import attempt, read
@@ -19,15 +20,15 @@ _METRICS = {"auc": "AUC", "example_count": "rows"}
 
 
 def render(workspace: Workspace, record: RunRecord) -> str:
-    """Return the report of a run as HTML.
+    """Return the report of a run as HTML, without parts that are missing or damaged.
 
     Args:
-      workspace: of the run.
-      record: what the run did; what it did not come to is left out, and so is what is damaged.
+      workspace: workspace of the run.
+      record: record of the run.
     """
-    pages = templates()
-    checked = read(record, "InfraCheck", "blessing", infra.read)
-    gathered: dict[str, Callable[[], object]] = {
+    environment = templates()
+    checked = read(record, names.INFRA_CHECK, "blessing", infra.read)
+    gather: dict[str, Callable[[], object]] = {
         "run": lambda: graph.lay_out(record.steps, record.graph) if record.steps else None,
         "data": lambda: data.gather(record),
         "model": lambda: model.gather(record),
@@ -35,40 +36,40 @@ def render(workspace: Workspace, record: RunRecord) -> str:
         "lineage": lambda: lineage.gather(workspace, record),
     }
 
-    def part(name: str) -> Markup:
-        found = gathered[name]()
-        if found is None:
+    def render_part(name: str) -> Markup:
+        part = gather[name]()
+        if part is None:
             return Markup()
-        return Markup(pages.get_template(f"{name}.html").render(found=found, record=record))
+        return Markup(environment.get_template(f"{name}.html").render(part=part, record=record))
 
-    return pages.get_template("page.html").render(
+    return environment.get_template("page.html").render(
         record=record,
         verdict=_verdict(record, checked),
         began=record.began[:16].replace("T", " "),
-        css=Markup(pages.get_template("page.css").render()),
+        css=Markup(environment.get_template("page.css").render()),
         name=workspace.name,
-        parts=[attempt(f"its part {name}", partial(part, name)) or "" for name in gathered],
+        parts=[attempt(f"the part {name}", partial(render_part, name)) or "" for name in gather],
         links=lineage.links(workspace, record),
     )
 
 
 def templates() -> Environment:
-    """Return the templates of reports."""
-    found = Environment(
+    """Return the environment of the report's templates."""
+    environment = Environment(
         loader=PackageLoader("pipeline", "report/templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(
+    environment.filters.update(
         count=lambda value: f"{value:,.0f}",
         share=lambda value: f"{value:.1%}",
         number=_number,
         metric=lambda name: _METRICS.get(name, name.replace("_", " ")),
         sentence=lambda text: text[:1].upper() + text[1:],
     )
-    return found
+    return environment
 
 
 def _verdict(record: RunRecord, checked: infra.Report | None) -> str:

@@ -1,4 +1,4 @@
-"""The report's plots, as SVG that takes its colours from the page."""
+"""Draw the report's plots as SVG in the colours of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Stand-ins that become the page's own colours, so that a plot follows light and dark.
+# Placeholders for the page's colour variables, so that a plot follows the light or dark scheme.
 _INK, _MUTED, _ONE, _OTHER = "#010203", "#040506", "#070809", "#0a0b0c"
 _COLOURS = {_INK: "--ink", _MUTED: "--muted", _ONE: "--one", _OTHER: "--other"}
 
@@ -40,17 +40,17 @@ _LONGEST = 22
 
 
 def learning_curves(title: str, curves: Mapping[str, Sequence[float]]) -> Markup:
-    """Draw the loss by epoch, on rows learned from and on rows held back.
+    """Draw the training and validation loss by epoch.
 
     Args:
-      title: for those who do not see it.
+      title: text alternative of the plot.
       curves: `loss` and `val_loss` of the Trainer's `learning_curves.csv`.
     """
     with _styled():
         figure, axes = _figure()
         epochs = range(1, len(curves["loss"]) + 1)
-        axes.plot(epochs, curves["loss"], color=_OTHER, marker="s", ms=3, label="learned from")
-        axes.plot(epochs, curves["val_loss"], color=_ONE, marker="o", ms=3, label="held back")
+        axes.plot(epochs, curves["loss"], color=_OTHER, marker="s", ms=3, label="training")
+        axes.plot(epochs, curves["val_loss"], color=_ONE, marker="o", ms=3, label="validation")
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -62,26 +62,26 @@ def roc(title: str, points: Sequence[Sequence[float]]) -> Markup:
     """Draw the ROC curve.
 
     Args:
-      title: for those who do not see it.
-      points: false and true positive rate, from (0, 0) to (1, 1).
+      title: text alternative of the plot.
+      points: false and true positive rates, from (0, 0) to (1, 1).
     """
     with _styled():
         figure, axes = _figure()
         axes.plot([0, 1], [0, 1], color=_MUTED, lw=0.6, ls="--")
         axes.plot(*zip(*points), color=_ONE, lw=1.6)
-        axes.set_xlabel("share of negatives called positive")
-        axes.set_ylabel("of positives found")
+        axes.set_xlabel("false positive rate")
+        axes.set_ylabel("true positive rate")
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         return _svg(figure, "roc", title)
 
 
 def calibration(title: str, bins: Sequence[Sequence[float]]) -> Markup:
-    """Draw what became of rows by their score.
+    """Draw the share of positives by score.
 
     Args:
-      title: for those who do not see it.
-      bins: mean score, share of positives and rows of each.
+      title: text alternative of the plot.
+      bins: mean score, share of positives, and number of rows of every bin.
     """
     with _styled():
         figure, axes = _figure()
@@ -92,30 +92,31 @@ def calibration(title: str, bins: Sequence[Sequence[float]]) -> Markup:
         sizes = [12 + 60 * count / widest for count in rows]
         axes.plot(scores, shares, color=_ONE, lw=1)
         axes.scatter(scores, shares, s=sizes, color=_ONE, alpha=0.6, linewidths=0)
-        axes.set_xlabel("score (a larger dot: more rows)")
+        axes.set_xlabel("score (dot size: number of rows)")
         axes.set_ylabel("share of positives")
         return _svg(figure, "calibration", title)
 
 
 def slices(title: str, rows: Sequence[tuple[str, float, float, float, float | None]]) -> Markup:
-    """Draw the AUC of each slice with its interval, and the baseline's.
+    """Draw the AUC by slice with its interval, and the baseline's AUC.
 
     Args:
-      title: for those who do not see it.
-      rows: slice, AUC, its 95 % interval's ends, and the baseline's AUC.
+      title: text alternative of the plot.
+      rows: for every slice its name, the AUC, the ends of the 95 % interval, and the baseline's
+        AUC.
     """
     with _styled():
         figure, axes = _figure(height=0.9 + 0.2 * len(rows))
-        places = range(len(rows))
-        names, values, lows, highs, before = zip(*rows)
-        axes.hlines(places, lows, highs, color=_ONE, lw=1.4)
-        axes.plot(values, places, "o", color=_ONE, ms=4, label="candidate")
-        known = [(value, place) for place, value in zip(places, before) if value is not None]
-        if known:
-            axes.plot(*zip(*known), "D", color=_OTHER, ms=3.5, label="latest blessed before")
-        axes.set_yticks(list(places), [_short(name) for name in names])
+        positions = range(len(rows))
+        names, values, lows, highs, baselines = zip(*rows)
+        axes.hlines(positions, lows, highs, color=_ONE, lw=1.4)
+        axes.plot(values, positions, "o", color=_ONE, ms=4, label="candidate")
+        compared = [(value, y) for y, value in zip(positions, baselines) if value is not None]
+        if compared:
+            axes.plot(*zip(*compared), "D", color=_OTHER, ms=3.5, label="latest blessed model")
+        axes.set_yticks(list(positions), [_short(name) for name in names])
         axes.invert_yaxis()
-        axes.set_xlabel("AUC with its 95 % interval")
+        axes.set_xlabel("AUC with 95 % CI")
         figure.legend(loc="outside upper center", ncols=2)
         return _svg(figure, "slices", title)
 
@@ -123,12 +124,12 @@ def slices(title: str, rows: Sequence[tuple[str, float, float, float, float | No
 def numbers(
     ident: str, title: str, edges: Sequence[float], train: Sequence[float], eval_: Sequence[float]
 ) -> Markup:
-    """Draw how the values of a column lie, in both splits.
+    """Draw the distribution of a column of numbers in both splits.
 
     Args:
-      ident: of the plot, unlike any other on the page.
-      title: for those who do not see it.
-      edges: of the bins.
+      ident: id of the plot, unique on the page.
+      title: text alternative of the plot.
+      edges: edges of the bins.
       train: share of the train split's rows by bin.
       eval_: share of the eval split's rows by bin.
     """
@@ -143,23 +144,21 @@ def numbers(
 def categories(
     ident: str, title: str, values: Sequence[str], train: Sequence[float], eval_: Sequence[float]
 ) -> Markup:
-    """Draw how often each value stands in a column, in both splits.
+    """Draw the frequencies of a column's values in both splits.
 
     Args:
-      ident: of the plot, unlike any other on the page.
-      title: for those who do not see it.
-      values: the most frequent ones.
-      train: their share of the train split's rows.
-      eval_: their share of the eval split's rows.
+      ident: id of the plot, unique on the page.
+      title: text alternative of the plot.
+      values: the most frequent values.
+      train: share of the train split's rows by value.
+      eval_: share of the eval split's rows by value.
     """
     with _styled():
         figure, axes = _figure(height=1.9)
-        places = range(len(values))
-        axes.barh(
-            [place - 0.2 for place in places], train, 0.4, color=_OTHER, alpha=0.35, linewidth=0
-        )
-        axes.barh([place + 0.2 for place in places], eval_, 0.4, color=_ONE)
-        axes.set_yticks(list(places), [_short(value) for value in values])
+        positions = range(len(values))
+        axes.barh([y - 0.2 for y in positions], train, 0.4, color=_OTHER, alpha=0.35, linewidth=0)
+        axes.barh([y + 0.2 for y in positions], eval_, 0.4, color=_ONE)
+        axes.set_yticks(list(positions), [_short(value) for value in values])
         axes.invert_yaxis()
         axes.set_xticks([])
         return _svg(figure, ident, title)
@@ -168,7 +167,7 @@ def categories(
 @contextmanager
 def _styled() -> Iterator[None]:
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        # It is the browser's font that draws the text.
+        # The browser draws the text in its own font, so glyphs may be missing in Matplotlib's.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         yield
 
@@ -180,7 +179,7 @@ def _figure(width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, Any
 
 def _short(text: str) -> str:
     text = "".join(letter if letter.isprintable() else " " for letter in text)
-    # A dollar sign would begin a formula.
+    # Matplotlib reads a dollar sign as the start of a formula.
     cut = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return cut.replace("$", r"\$")
 
@@ -193,9 +192,9 @@ def _svg(figure: Figure, ident: str, title: str) -> Markup:
     )  # fmt: skip
     text = out.getvalue()
     text = text[text.index("<svg") :]
-    for stand_in, variable in _COLOURS.items():
-        text = text.replace(stand_in, f"var({variable})")
-    # Several plots lie in one page, where an id stands for one thing only.
+    for placeholder, variable in _COLOURS.items():
+        text = text.replace(placeholder, f"var({variable})")
+    # A page contains several plots, and ids must be unique in it.
     text = re.sub(r'\bid="', f'id="{ident}-', text)
     text = re.sub(r"url\(#", f"url(#{ident}-", text)
     text = re.sub(r'xlink:href="#', f'xlink:href="#{ident}-', text)

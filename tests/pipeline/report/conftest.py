@@ -1,4 +1,4 @@
-"""Reports that tests look at."""
+"""Reports for tests."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ RECORD = RunRecord(
 
 
 def write_statistics(folder: Path, splits: Mapping[str, pd.DataFrame]) -> Path:
-    """Write what StatisticsGen writes, and return its folder."""
+    """Write statistics as StatisticsGen does, and return their folder."""
     import tensorflow_data_validation as tfdv
 
     for split, frame in splits.items():
         (folder / f"Split-{split}").mkdir(parents=True)
-        found = tfdv.generate_statistics_from_dataframe(frame)
-        (folder / f"Split-{split}" / "FeatureStats.pb").write_bytes(found.SerializeToString())
+        statistics = tfdv.generate_statistics_from_dataframe(frame)
+        (folder / f"Split-{split}" / "FeatureStats.pb").write_bytes(statistics.SerializeToString())
     return folder
 
 
 @pytest.fixture(scope="package")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A report on columns and values that would like to be markup."""
+    """A report on columns and values that contain markup."""
     root = tmp_path_factory.mktemp("hostile")
     values = ["<img src=x onerror=alert(1)>", "$x$ &", "</svg>\n<b>", "\x00\ud7ff🛫"]
     frame = pd.DataFrame({

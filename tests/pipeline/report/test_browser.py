@@ -1,4 +1,4 @@
-"""A report in a real browser, at a desk and on a phone, by day and by night."""
+"""A report in a real browser, on a desktop and on a phone, in the light and the dark scheme."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield found
-        found.close()
+        chrome = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield chrome
+        chrome.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -66,7 +66,7 @@ def test_a_report_can_be_read(browser: Any, flights_run: Run, width: int, scheme
         "getComputedStyle(document.querySelector('#model svg path[style*=\"--one\"]')).stroke"
     )
     assert line == {"light": "rgb(11, 107, 179)", "dark": "rgb(95, 180, 245)"}[scheme]
-    assert [each for each in problems if not each.startswith(("file:", "data:"))] == []
+    assert [problem for problem in problems if not problem.startswith(("file:", "data:"))] == []
     page.close()
 
 

@@ -1,4 +1,4 @@
-"""What stands in a report, whatever the run's end."""
+"""The report's content for every outcome of a run."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class _Ids(html.parser.HTMLParser):
         self.loaded: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if found.get("id"):
-            self.ids.append(str(found["id"]))
+        values = dict(attrs)
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
         if tag == "section":
-            self.sections.append(str(found["id"]))
+            self.sections.append(str(values["id"]))
         for name in ("src", "href", "xlink:href"):
-            if tag not in ("a", "use") and found.get(name):
-                self.loaded.append(str(found[name]))
+            if tag not in ("a", "use") and values.get(name):
+                self.loaded.append(str(values[name]))
 
 
 def _parsed(text: str) -> _Ids:
@@ -67,15 +67,15 @@ def published(flights_run: Run) -> str:
 
 
 def test_a_published_run_has_every_part(published: str) -> None:
-    found = _parsed(published)
-    assert found.sections == ["run", "data", "model", "infra", "lineage"]
-    assert len(found.ids) == len(set(found.ids))
+    ids = _parsed(published)
+    assert ids.sections == ["run", "data", "model", "infra", "lineage"]
+    assert len(ids.ids) == len(set(ids.ids))
     assert '<h1 id="verdict">Published as version 1</h1>' in published
-    for words in (
-        "Columns that moved most", "Learning", "ROC", "Calibration", "By slice",
+    for text in (
+        "Columns that changed most", "Learning curves", "ROC", "Calibration", "By slice",
         "origin EWR", "Hyperparameters", "serving_tensors", "only value bounds apply",
     ):  # fmt: skip
-        assert words in published
+        assert text in published
 
 
 def test_it_needs_no_network_and_no_script(published: str) -> None:
@@ -120,8 +120,8 @@ def test_a_model_that_missed_a_bound_says_which(tmp_path: Path) -> None:
 
 def test_a_model_that_cannot_be_served_says_why(flights_run: Run, tmp_path: Path) -> None:
     slow = "transformed: 1 in 100 requests takes 0.4 ms or longer"
-    known = infra.read(flights_run.artifact("InfraCheck", "blessing")).but_for(slow)
-    (tmp_path / infra.REPORT_FILE).write_text(known.model_dump_json())
+    report = infra.read(flights_run.artifact("InfraCheck", "blessing")).with_problems(slow)
+    (tmp_path / infra.REPORT_FILE).write_text(report.model_dump_json())
     record = _REFUSED.model_copy(update={
         "outcome": "not blessed", "reasons": (slow,),
         "outputs": {"InfraCheck": {"blessing": Output(uri=str(tmp_path), id=1)}},
@@ -129,7 +129,7 @@ def test_a_model_that_cannot_be_served_says_why(flights_run: Run, tmp_path: Path
     text = page.render(Workspace(tmp_path, "flights"), record)
     assert "Not published: the model cannot be served" in text
     assert text.count(f"<li>{slow}</li>") == 2  # above, and where the check is shown
-    assert "MB, at most 2000 MB" in text
+    assert "MB, maximum 2000 MB" in text
 
 
 @pytest.mark.parametrize(
@@ -147,37 +147,37 @@ def test_the_verdict_says_where_a_run_stopped(tmp_path: Path, outcome: str, verd
     assert f'<h1 id="verdict">{verdict}</h1>' in text
 
 
-def test_the_first_refused_rows_are_shown(tmp_path: Path) -> None:
+def test_the_first_rejected_rows_are_shown(tmp_path: Path) -> None:
     rows = [RejectedRow(f"<i>{n}.csv", f"line {n}", "a", "x", "a number") for n in range(12)]
     write_quarantine(tmp_path / "rows.csv", rows)
     record = _REFUSED.model_copy(update={"quarantine": tmp_path / "rows.csv", "span": None})
     text = page.render(Workspace(tmp_path, "flights"), record)
     assert text.count("<td>&lt;i&gt;") == 10
-    assert '<a href="../rows.csv">refused rows</a>' in text
+    assert '<a href="../rows.csv">rejected rows</a>' in text
 
 
 def _record(run: Run) -> RunRecord:
     return records.read(run.workspace / "runs" / f"{run.result['run_id']}.json")
 
 
-def test_artifacts_that_are_gone_are_left_out(flights_run: Run, tmp_path: Path) -> None:
-    known = _record(flights_run)
+def test_missing_artifacts_are_left_out(flights_run: Run, tmp_path: Path) -> None:
+    record = _record(flights_run)
     gone = {
-        node: {key: each.model_copy(update={"uri": str(tmp_path / "gone")})}
-        for node, outputs in known.outputs.items()
-        for key, each in outputs.items()
+        node: {key: artifact.model_copy(update={"uri": str(tmp_path / "gone")})}
+        for node, outputs in record.outputs.items()
+        for key, artifact in outputs.items()
     }
     text = page.render(
-        Workspace(flights_run.workspace, "flights"), known.model_copy(update={"outputs": gone})
+        Workspace(flights_run.workspace, "flights"), record.model_copy(update={"outputs": gone})
     )
     assert _parsed(text).sections == ["run", "data", "model", "lineage"]
     assert "<figure>" not in text and "By slice" not in text
 
 
 _FILES = {
-    "DataGate": ("decision", "findings.json", "The data gate found nothing"),
-    "StatisticsGen": ("statistics", "Split-eval/FeatureStats.pb", "Columns that moved most"),
-    "Trainer": ("model_run", "learning_curves.csv", "Learning"),
+    "DataGate": ("decision", "findings.json", "DataGate reports no findings"),
+    "StatisticsGen": ("statistics", "Split-eval/FeatureStats.pb", "Columns that changed most"),
+    "Trainer": ("model_run", "learning_curves.csv", "Learning curves"),
     "Evaluator": ("evaluation", "metrics-00000-of-00001.tfrecord", "By slice"),
     "InfraCheck": ("blessing", "curves.json", "Calibration"),
 }
@@ -185,32 +185,32 @@ _FILES = {
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\x00{]", b"[1, {}]\n1,2\n"])
 @pytest.mark.parametrize("node", _FILES)
-def test_a_damaged_file_costs_only_what_it_held(
+def test_a_damaged_file_removes_only_its_own_part(
     flights_run: Run, tmp_path: Path, node: str, damage: bytes, published: str
 ) -> None:
-    output, name, words = _FILES[node]
+    output, name, title = _FILES[node]
     shutil.copytree(flights_run.artifact(node, output), tmp_path / "copy")
     assert (tmp_path / "copy" / name).exists()
     (tmp_path / "copy" / name).write_bytes(damage)
-    known = _record(flights_run)
-    copy = known.outputs[node][output].model_copy(update={"uri": str(tmp_path / "copy")})
-    outputs = {**known.outputs, node: {**known.outputs[node], output: copy}}
+    record = _record(flights_run)
+    copy = record.outputs[node][output].model_copy(update={"uri": str(tmp_path / "copy")})
+    outputs = {**record.outputs, node: {**record.outputs[node], output: copy}}
     if node != "StatisticsGen":  # its plots take most of the time
         outputs.pop("StatisticsGen")
     text = page.render(
-        Workspace(flights_run.workspace, "flights"), known.model_copy(update={"outputs": outputs})
+        Workspace(flights_run.workspace, "flights"), record.model_copy(update={"outputs": outputs})
     )
-    assert words in published and words not in text
+    assert title in published and title not in text
     for other, (_, _, kept) in _FILES.items():
         if other in outputs and other != node:
             assert kept in text
     assert _parsed(text).sections == ["run", "data", "model", "infra", "lineage"]
 
 
-def test_names_and_values_of_columns_are_text_wherever_they_stand(hostile: str) -> None:
+def test_names_and_values_of_columns_are_escaped_everywhere(hostile: str) -> None:
     assert "<script" not in hostile and "<img" not in hostile
-    found = _parsed(hostile)
-    assert len(found.ids) == len(set(found.ids))
+    ids = _parsed(hostile)
+    assert len(ids.ids) == len(set(ids.ids))
     assert hostile.count("<figure>") == 4
     assert "<b>&lt;script&gt;alert(1)&lt;/script&gt;</b>" in hostile
     assert ">&lt;img src=x onerror=al…</text>" in hostile
@@ -218,7 +218,7 @@ def test_names_and_values_of_columns_are_text_wherever_they_stand(hostile: str) 
 
 
 def test_text_can_be_read_in_both_schemes() -> None:
-    """The contrast that WCAG AA asks of small text, 4.5 to 1."""
+    """WCAG AA requires a contrast of 4.5 to 1 for small text."""
     css = (PROJECT / "pipeline/report/templates/page.css").read_text(encoding="utf-8")
     schemes = [
         dict(re.findall(r"--(\w+): (#\w+);", line))
@@ -240,7 +240,7 @@ def _contrast(one: str, other: str) -> float:
         digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
         red, green, blue = (
             part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-            for part in (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
+            for part in (int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4))
         )
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -248,17 +248,19 @@ def _contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_a_report_that_cannot_be_written_is_no_reason_to_fail(
+def test_a_report_that_cannot_be_written_does_not_fail_the_run(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "reports").write_text("a file in the folder's place")
     kept = recording.write(Workspace(tmp_path, "flights"), _REFUSED)
     assert kept.report is None
-    assert "the report of run 20130501-120000 is not written" in caplog.text
-    assert records.read(tmp_path / "runs" / "20130501-120000.json") == kept
+    assert "cannot write the report of run 20130501-120000" in caplog.text
+    assert records.read(tmp_path / "runs" / "20130501-120000.json") == kept.model_copy(
+        update={"format_version": records.FORMAT_VERSION}
+    )
 
 
-def test_a_component_stands_right_above_what_needs_it() -> None:
+def test_a_component_is_right_above_a_component_that_needs_it() -> None:
     steps = [Step(name, "done", 1.0) for name in ("Start", "A", "B", "C", "D")]
     drawn = graph.lay_out(steps, {"A": (), "B": (), "C": ("A",), "D": ("B", "C"), "E": ("D",)})
     rows = {box.step.name: box.y for box in drawn.boxes}

@@ -167,8 +167,8 @@ def test_every_task_has_a_page(first: dict[str, Pod], team: Team) -> None:
     pages = {name: pod.report.read_text() for name, pod in first.items() if pod.report is not None}
     assert pages.keys() == first.keys()
     assert "AUC 0.6" in pages["evaluator"] and "carrier UA" in pages["evaluator"]
-    assert "The data gate found nothing." in pages["data-gate"]
-    assert "Columns that moved most" in pages["statistics-gen"]
+    assert "DataGate reports no findings." in pages["data-gate"]
+    assert "Columns that changed most" in pages["statistics-gen"]
     assert "Pushed as version 1." in pages["pusher"]
     assert "Not requested." in pages["tuner"]
     assert "Published as version 1" in pages["record"]
