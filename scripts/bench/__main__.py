@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.markdown import Markdown
 
-from scripts.bench import boosting, data, engines, measure, report, serving, targets
+from scripts.bench import boosting, data, engines, history, measure, report, serving, targets
 from scripts.clusters.downloads import Unavailable
 
 _CONTENDERS = {
@@ -97,6 +97,9 @@ def main(
         parts.append(report.commands(*commands))
         bounds += targets.command_targets(*commands)
         served = serving.measure(scratch / "commands" / "models" / "flights" / "1")
+        long = history.measure(scratch / "commands")
+        parts.append(report.history(long))
+        bounds += targets.history_targets(long)
         parts.append(report.serving(served))
         bounds += targets.serving_targets(served)
         if with_engines:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.bench import engines as beam
 from scripts.bench.boosting import Month
+from scripts.bench.history import History
 from scripts.bench.measure import Cost, Measurement
 from scripts.bench.serving import CONCURRENCY, Serving
 from scripts.bench.targets import Target
@@ -137,6 +138,21 @@ def commands(help_seconds: float, cached_seconds: float) -> str:
         ["`taxiway run`, all cached", f"{cached_seconds:.1f}"],
     ]
     return "## Command times\n\n" + table(["command", "wall s"], rows)
+
+
+def history(result: History) -> str:
+    """Return the section on a workspace with a long history.
+
+    Args:
+      result: measurements in that workspace.
+    """
+    rows = [
+        ["`taxiway registry list`", "", f"{result.list_seconds:.2f}"],
+        ["Start of a run", *(f"{seconds:.1f}" for seconds in result.start_seconds)],
+        ["`taxiway run`, all cached", *(f"{seconds:.1f}" for seconds in result.run_seconds)],
+    ]
+    header = ["wall s", "one run", f"{result.runs:,} runs"]
+    return "## Long history\n\n" + table(header, rows)
 
 
 def serving(result: Serving) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scripts.bench.history import History
 from scripts.bench.measure import Measurement
 from scripts.bench.serving import BATCHES, FASTAPI, GRPC, REST, Serving
 
@@ -15,6 +16,8 @@ _MIN_EXAMPLE_GEN_SPEED_UP = 10
 _MAX_PEAK_GB = 1.4
 _MAX_HELP_SECONDS = 0.3
 _MAX_CACHED_SECONDS = 15
+_MAX_LIST_SECONDS = 1
+_MAX_LATER_START_SECONDS = 2
 _MIN_SERVING_SPEED_UP = 2
 _MAX_READY_SECONDS = 6
 _GB_PER_MB = 2**20 / 1e9
@@ -110,6 +113,23 @@ def serving_targets(result: Serving) -> list[Target]:
                 Target(f"{what}: p99 / {FASTAPI}'s", 1, load.p99_ms / fastapi.p99_ms),
             ]
     return targets
+
+
+def history_targets(result: History) -> list[Target]:
+    """Compare the times in a workspace with a long history with the targets.
+
+    Args:
+      result: measurements in that workspace.
+
+    Returns:
+      The targets.
+    """
+    short, long = result.start_seconds
+    runs = f"{result.runs:,} runs"
+    return [
+        Target(f"{runs}: `taxiway registry list` s", _MAX_LIST_SECONDS, result.list_seconds),
+        Target(f"{runs}: a run's start, more s", _MAX_LATER_START_SECONDS, long - short),
+    ]
 
 
 def command_targets(help_seconds: float, cached_seconds: float) -> list[Target]:
