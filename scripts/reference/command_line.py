@@ -78,7 +78,7 @@ def _command(path: tuple[str, ...], command: click.Command) -> list[str]:
     for section in (
         table(("argument", "value", "required"), _arguments(command)),
         table(("option", "value", "default", "description"), _options(command)),
-        table(("flag of TensorFlow Serving", "description"), _server_flags(command)),
+        table(("flag of the server", "default", "description"), _server_flags(command)),
     ):
         lines += ["", *section] if section else []
     return lines
@@ -104,10 +104,11 @@ def _options(command: click.Command) -> Iterator[tuple[str, str, str, str]]:
             )
 
 
-def _server_flags(command: click.Command) -> Iterator[tuple[str, str]]:
+def _server_flags(command: click.Command) -> Iterator[tuple[str, str, str]]:
     if command.context_settings.get(_FORWARDS_FLAGS):
         for name, text in described().items():
-            yield code(f"--{name}"), text
+            stated = _DEFAULT.search(text)
+            yield code(f"--{name}"), code(stated[1]) if stated else "", _DEFAULT.sub("", text)
 
 
 def _default(option: click.Option) -> str:
