@@ -1,4 +1,4 @@
-"""Every command in the README does what the README says."""
+"""The commands of the README run and print what the README shows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from models.columns import mismatches
 from models.features import Features
+from models.features import load as load_features
 from pipeline.settings import loading
 from schema import columns
 from serving.ports import free_port
@@ -22,14 +23,8 @@ from tests import environments
 from tests.conftest import PROJECT, copy_project
 from tests.documents import Document, parse
 
-_README = (PROJECT / "README.md").read_text(encoding="utf-8")
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", _README, re.DOTALL | re.MULTILINE)
-
-
-_COMMANDS = [line.split("#")[0].strip() for block in _blocks("sh") for line in block.splitlines()]
+_README = Document(PROJECT / "README.md")
+_COMMANDS = [" ".join(args) for args in _README.commands()]
 
 _LONG_RUNS = [".venv/bin/taxiway run --window 6", ".venv/bin/taxiway run --tune"]
 
@@ -80,11 +75,19 @@ def _steps(output: str) -> list[str]:
     return re.findall(r"^[✓○] (\w+)", output, re.MULTILINE)
 
 
+def _result(output: str) -> str:
+    """Return the lines after the steps, without numbers and their alignment."""
+    _, _, result = output.partition("\n\n")
+    return re.sub(r" +(?=#)", " ", re.sub(r"\d[\d.,]*", "#", result))
+
+
 @pytest.mark.slow
-def test_the_first_command_prints_the_steps_shown(clone: Path) -> None:
+def test_the_first_command_prints_the_steps_and_the_result_shown(clone: Path) -> None:
     assert _COMMANDS[0] == "make run"
-    shown = next(block for block in _blocks("") if "✓ Source" in block)
-    assert _steps(_run(_COMMANDS[0], clone)) == _steps(shown)
+    [shown] = _README.blocks("")
+    printed = _run(_COMMANDS[0], clone)
+    assert _steps(printed) == _steps(shown)
+    assert _result(printed.replace(str(clone), "/home/you/taxiway")) == _result(shown)
     assert (clone / "workspace/models/flights/1/saved_model.pb").is_file()
 
 
@@ -95,7 +98,7 @@ def test_the_first_command_prints_the_steps_shown(clone: Path) -> None:
         ("make check", "ruff check .\n"),
     ],
 )
-def test_what_runs_this_and_what_runs_before_it_are_there(command: str, does: str) -> None:
+def test_the_make_commands_run_the_tests_and_the_checks(command: str, does: str) -> None:
     assert command in _COMMANDS
     recipe = subprocess.run(
         [*command.split(), "--dry-run"], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -146,7 +149,7 @@ def rest_port(clone: Path) -> Iterator[int]:
 
 
 def _console() -> list[str]:
-    [block] = _blocks("console")
+    [block] = _README.blocks("console")
     return block.splitlines()
 
 
@@ -183,24 +186,19 @@ def test_curl_is_answered_as_the_guide_to_serving_has_it(clone: Path, rest_port:
     assert metadata["model_spec"]["name"] == "flights"
 
 
-def test_the_settings_shown_for_own_data_are_settings(tmp_path: Path) -> None:
-    [shown] = _blocks("toml")
-    file = tmp_path / "taxiway.toml"
-    file.write_text(shown, encoding="utf-8")
-    loaded = loading.load(file)
+def test_the_files_shown_for_own_data_are_valid_and_match(tmp_path: Path) -> None:
+    page = Document(PROJECT / "docs" / "own-data.md")
+    settings, features = page.blocks("toml")
+    [schema] = page.blocks("pbtxt")
+    shown = {"taxiway.toml": settings, "rides.toml": features, "rides.pbtxt": schema}
+    for name, text in shown.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    loaded = loading.load(tmp_path / "taxiway.toml")
     assert (loaded.name, loaded.source.kind) == ("rides", "folder")
-
-
-def test_the_schema_shown_for_own_data_fits_what_it_is_learned_from(tmp_path: Path) -> None:
-    [shown] = _blocks("pbtxt")
-    (tmp_path / "rides.pbtxt").write_text(shown, encoding="utf-8")
-    learned = Features(label="cancelled", numeric=["distance_km"], categorical=["city"])
-    assert list(mismatches(learned, columns.load(tmp_path / "rides.pbtxt"))) == []
-
-
-def test_folders_and_files_that_are_named_exist() -> None:
-    linked = re.findall(r"\]\(([^)#:]+)\)", _README)
-    listed = re.findall(r"^\| `([\w./]+)`", _README, re.MULTILINE)
-    assert linked and listed
-    for name in linked + listed:
-        assert (PROJECT / name).exists(), name
+    assert loaded.features == tmp_path / "rides.toml"
+    assert loaded.schema_file == tmp_path / "rides.pbtxt"
+    read = load_features(loaded.features)
+    assert read == Features(
+        label="cancelled", numeric=("distance_km",), categorical=("city",), slices=("city",)
+    )
+    assert list(mismatches(read, columns.load(loaded.schema_file))) == []
