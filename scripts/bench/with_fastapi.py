@@ -26,6 +26,11 @@ class Served(keras.Model):
         self.signature = self.loaded.signatures[_SIGNATURE]
 
     def call(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Return the scores of rows.
+
+        Args:
+          inputs: raw columns by name, each [rows].
+        """
         return self.signature(**inputs)["scores"]
 
 

@@ -1,5 +1,6 @@
 """The features file."""
 
+import doctest
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,8 @@ def test_a_wrong_file_is_an_error_with_a_reason(tmp_path: Path, text: str, messa
     (tmp_path / "features.toml").write_text(text)
     with pytest.raises(ValueError, match=message):
         features.load(tmp_path / "features.toml")
+
+
+def test_the_example_in_the_docstring_runs() -> None:
+    results = doctest.testmod(features)
+    assert (results.failed, results.attempted) == (0, 2)
