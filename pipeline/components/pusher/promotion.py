@@ -1,4 +1,4 @@
-"""When a new version gets the stable alias, and the TF Serving that follows the aliases."""
+"""Decide whether a new version becomes stable at once, and how TensorFlow Serving follows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from serving.store.model_config import ServerPolicy
 
 
 def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep) -> ServerPolicy:
-    """Return how the file of aliases is written for it.
+    """Return the policy of the TensorFlow Serving that reads models.config.
 
     Args:
-      publish: settings.
-      sleep: waits so many seconds.
+      publish: settings of publishing.
+      sleep: function that waits for a number of seconds; default `time.sleep`.
     """
     return ServerPolicy(
         base_path=publish.base_path,
-        # Where a person decides, nothing is loaded before that.
+        # If a user promotes versions, the next one must not be loaded before the promotion.
         preload_next=publish.promote,
         settle_seconds=publish.settle_seconds,
         sleep=sleep,
@@ -30,12 +30,12 @@ def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep
 
 
 def waits(publish: PublishSettings, base: Path, spans: Spans) -> str:
-    """Say why a new version does not become stable by itself; "" when it does.
+    """Return the reason why a new version does not become stable at once; "" if it does.
 
     Args:
-      publish: settings.
-      base: TF Serving's model base path.
-      spans: of the new version.
+      publish: settings of publishing.
+      base: TensorFlow Serving's model base path.
+      spans: spans of the new version.
     """
     if not publish.promote:
         return "publish.promote is false"
@@ -43,9 +43,9 @@ def waits(publish: PublishSettings, base: Path, spans: Spans) -> str:
     if stable is None or spans.eval is None:
         return ""
     try:
-        judged_on = manifest.read(base / str(stable)).spans.eval
+        stable_span = manifest.read(base / str(stable)).spans.eval
     except UnreadableManifest:
         return ""
-    if judged_on is None or judged_on <= spans.eval:
+    if stable_span is None or stable_span <= spans.eval:
         return ""
-    return f"version {stable}, which is stable, is of newer data (span {judged_on})"
+    return f"the stable version {stable} was evaluated on newer data (span {stable_span})"

@@ -138,7 +138,7 @@ def test_a_version_of_an_older_span_does_not_become_stable_by_itself(
                 "no server takes it for the newest"
             )
             assert summaries.pusher({"pushed_model": pushed.mlmd_artifact}) == (
-                "pushed as version 2, not promoted: version 1, which is stable, is of "
+                "pushed as version 2, not promoted: the stable version 1 was evaluated on "
                 "newer data (span 201304); taxiway registry promote 2"
             )
     assert stable == {1: 1, 2: 1, 3: 3}
