@@ -1,4 +1,4 @@
-"""A small model as TensorFlow exports it, publishers to kill, and the server to look at."""
+"""A small exported model, publishers to kill, and the server under test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def saved_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def another(saved_model: Path, tmp_path: Path) -> Callable[[object], Path]:
-    """Make a model of another content, which is as good."""
+    """Make a good model with other content."""
 
     def make(content: object) -> Path:
         folder = tmp_path / "models" / str(content)
@@ -36,7 +36,7 @@ def another(saved_model: Path, tmp_path: Path) -> Callable[[object], Path]:
 
 @pytest.fixture(scope="session")
 def command(request: pytest.FixtureRequest) -> str:
-    """The server under test: ours, or what `--model-server` names."""
+    """The server under test: Taxiway's, or the one that `--model-server` names."""
     given = request.config.getoption("--model-server")
     return str(given) if given else f"{Path(sys.executable).with_name('taxiway')} serve"
 

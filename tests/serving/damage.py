@@ -1,4 +1,4 @@
-"""Ways in which a SavedModel can be damaged, each done to a copy of a good one."""
+"""Ways to damage a SavedModel, applied to copies of a good one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _linked(name: str) -> Damage:
 
 
 def _edited(edit: Callable[[Any], None]) -> Damage:
-    """Change the graph as a tool would that leaves no fingerprint behind."""
+    """Change the graph as a tool does that writes no fingerprint."""
 
     def damage(folder: Path) -> None:
         from tensorflow.core.protobuf import saved_model_pb2

@@ -41,7 +41,7 @@ class Follower:
         return begin + datetime.timedelta(seconds=self._seconds)
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, and the server look at file and folder as often as it does."""
+        """Let time pass, with the server's polls of file and folder."""
         for _ in range(int(-(-seconds // 1))):
             self._seconds += 1
             if self._seconds % _CONFIG_POLL == 0:

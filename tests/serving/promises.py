@@ -1,4 +1,4 @@
-"""What must hold of a base path, whatever became of its publishers."""
+"""Conditions that a base path must meet after any failure of its publishers."""
 
 from __future__ import annotations
 

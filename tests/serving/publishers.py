@@ -73,7 +73,7 @@ class Outcome:
 
     @property
     def killed(self) -> bool:
-        """Whether it was."""
+        """Whether the publisher was killed."""
         return self.status == -signal.SIGKILL
 
 
@@ -149,7 +149,7 @@ class _Hooks:
         self._write(self._report, f"{line}\n".encode())
 
     def passed(self, name: str) -> None:
-        """Count a call; die or fail here if the job says so."""
+        """Count a call; die or fail here if the job requires it."""
         self._count += 1
         self.report(name)
         job = self._job
@@ -185,7 +185,7 @@ def _publish(job: Job, report: int) -> None:
 
 
 def _die_of(delay: float, hooks: _Hooks) -> None:
-    """Wait until a child has loaded TensorFlow, and some more; then kill this process."""
+    """Wait until a child has loaded TensorFlow and a delay has passed; then kill this process."""
     while not any(map(_has_tensorflow, _children())):
         time.sleep(0.01)
     hooks.report("tensorflow")

@@ -1,4 +1,4 @@
-"""A small real SavedModel, and how to spoil one while it is exported."""
+"""A small real SavedModel, and ways to damage one during its export."""
 
 from __future__ import annotations
 

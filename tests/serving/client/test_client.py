@@ -1,4 +1,4 @@
-"""The client, over both protocols, against a server of ours."""
+"""The client over both protocols, against Taxiway's server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MakeClient = Callable[..., Client]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two versions of a small model, to which no two carriers of these tests are alike."""
+    """Two versions of a small model, which gives every carrier of these tests another score."""
     folder = tmp_path_factory.mktemp("client") / "tiny"
     for version, weight in ((1, 0.25), (2, 0.5)):
         export(folder / str(version), weight=weight, rare=-1.0, empty=2.0)
@@ -103,7 +103,7 @@ def test_a_missing_text_is_empty(client: MakeClient) -> None:
     assert missing == empty != unknown
 
 
-def test_what_is_not_served_is_not_found(client: MakeClient) -> None:
+def test_a_missing_model_version_or_label_is_reported(client: MakeClient) -> None:
     for given in ({"model": "none"}, {"version": 9}, {"label": "none"}):
         with pytest.raises(ModelNotFound):
             client(**given).predict(_ROWS)
@@ -125,7 +125,7 @@ def test_rows_that_the_model_does_not_take_are_refused(
         client().predict([_ROWS[0], row])
 
 
-def test_what_is_no_input_and_no_misspelt_one_is_left_alone(client: MakeClient) -> None:
+def test_columns_that_are_not_inputs_are_ignored(client: MakeClient) -> None:
     more = [{**row, "late": 1, "distances": 3} for row in _ROWS]
     assert client().predict(more) == client().predict(_ROWS)
 
@@ -136,12 +136,12 @@ _INTEGER = {"hour": "DT_INT64", "fare": "DT_FLOAT"}
 @pytest.mark.parametrize(
     ("hour", "sent"), [(5, 5), (5.0, 5), (np.int32(5), 5), (np.float64(5), 5), ([5, 6], [5, 6])]
 )
-def test_a_whole_number_is_sent_as_one(hour: object, sent: object) -> None:
+def test_a_whole_number_is_sent_as_integer(hour: object, sent: object) -> None:
     assert columns([{"hour": hour, "fare": pd.NA}], _INTEGER)["hour"] == [sent]
 
 
 @pytest.mark.parametrize("hour", [5.5, float("inf"), "5", True, None, float("nan"), pd.NA])
-def test_what_is_no_whole_number_is_refused(hour: object) -> None:
+def test_a_fraction_is_refused_for_an_integer(hour: object) -> None:
     with pytest.raises(
         BadRequest, match=r"row 1: hour(: expected a whole number, got| is required, but missing)"
     ):
@@ -162,7 +162,7 @@ def test_rows_are_validated_before_they_are_sent(client: MakeClient) -> None:
         client(model="none", validate=lambda rows: ["row 1: no"]).predict(_ROWS)
 
 
-def test_the_states_of_versions_are_told(client: MakeClient) -> None:
+def test_the_states_of_versions_are_returned(client: MakeClient) -> None:
     assert client().states() == {1: "AVAILABLE", 2: "AVAILABLE"}
     client().wait_ready(5)
 
@@ -179,7 +179,7 @@ def test_a_server_that_is_not_there_is_unreachable() -> None:
             absent.wait_ready(0.3)
 
 
-def test_the_port_of_grpc_is_told_from_that_of_rest(server: ModelServer) -> None:
+def test_the_port_of_grpc_is_recognized(server: ModelServer) -> None:
     with pytest.raises(ServerFailed, match="is this the port of gRPC"):
         Client.rest(f"http://127.0.0.1:{server.port}", "tiny").predict(_ROWS)
 
@@ -192,7 +192,7 @@ def test_a_server_that_says_nothing_is_too_late() -> None:
 
 
 def test_an_overloaded_server_is_asked_again(server: ModelServer) -> None:
-    """It refuses twice, and then hands the request on."""
+    """Reject two requests, then pass the next one on."""
     seen: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as gate:
 
@@ -266,13 +266,13 @@ _GRPC_ADDRESS = "--grpc: expected an address such as 127.0.0.1:8500, got "
         (("--grpc", "127.0.0.1"), _GRPC_ADDRESS + "127.0.0.1"),
     ],
 )
-def test_what_is_no_address_is_named(option: tuple[str, str], expected: str) -> None:
+def test_an_invalid_address_is_reported(option: tuple[str, str], expected: str) -> None:
     for args in (("status",), ("predict", "--row", "{}")):
         done = taxiway(*args, *option)
         assert (done.returncode, done.stderr.startswith(f"Stopped: {expected}")) == (2, True)
 
 
-def test_over_grpc_nothing_but_the_error_is_told() -> None:
+def test_over_grpc_only_the_error_is_printed() -> None:
     done = taxiway("status", "--grpc", f"127.0.0.1:{free_port()}")
     assert done.returncode == 5
     assert [line.partition(" ")[0] for line in done.stderr.splitlines()] == ["Stopped:", "Next"]

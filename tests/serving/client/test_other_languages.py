@@ -1,4 +1,4 @@
-"""Clients that others wrote, with the file of the interface that Taxiway writes."""
+"""Other projects' clients, with the interface file that Taxiway writes."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _LABELS = ("name", "instance", "part-of", "managed-by")
 
 
 def fit_the_schema(objects: Iterable[Object], version: str) -> None:
-    """Assert that objects are what a release of Kubernetes takes, and have no unknown field."""
+    """Assert that objects are valid in a release of Kubernetes, without unknown fields."""
     for item in objects:
         if item["apiVersion"].startswith("serving.kserve.io/"):
             continue  # its schema comes with KServe
@@ -24,7 +24,7 @@ def fit_the_schema(objects: Iterable[Object], version: str) -> None:
 
 
 def have_the_usual_labels(name: str) -> None:
-    """Assert that the objects of a folder, and their pods, can be told by their labels."""
+    """Assert that the objects of a folder and their pods have the standard labels."""
     expected = {f"app.kubernetes.io/{item}" for item in _LABELS}
     for item in rendered.objects(name):
         assert expected <= set(item["metadata"]["labels"]), item["kind"]

@@ -62,19 +62,19 @@ def objects_of_kind(kind: str, name: str) -> list[Object]:
 
 
 def pods(name: str) -> list[Pods]:
-    """Return what makes pods."""
+    """Return the objects that create pods."""
     return list(_pods(objects(name)))
 
 
 def container(name: str) -> Object:
-    """Return the one container of an overlay's one Deployment."""
+    """Return the only container of an overlay's only Deployment."""
     [deployment] = objects_of_kind("Deployment", name)
     [items] = deployment["spec"]["template"]["spec"]["containers"]
     return dict(items)
 
 
 def flags(name: str) -> dict[str, str]:
-    """Return the flags of the one container, by name."""
+    """Return the flags of the only container, by name."""
     pairs = [word.removeprefix("--").partition("=") for word in container(name)["args"]]
     return {flag: value for flag, _, value in pairs}
 

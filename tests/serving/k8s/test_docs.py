@@ -1,4 +1,4 @@
-"""What docs/kubernetes.md tells to type is there to be typed."""
+"""The commands of docs/kubernetes.md exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DOCUMENT = Document(PROJECT / "docs" / "kubernetes.md")
 
 
 def _in_pods() -> list[list[str]]:
-    """Return what is run in a pod, behind the pod's name."""
+    """Return the commands that run in a pod, with the pod's name."""
     return [
         [args[2], *args[args.index("--") + 1 :]]
         for args in _DOCUMENT.commands("kubectl")
@@ -70,7 +70,7 @@ def test_the_settings_name_the_folder_that_servers_see(tmp_path: Path) -> None:
     assert loading.load(file).publish.base_path == f"{models}/flights"
 
 
-def test_what_it_links_to_exists() -> None:
+def test_its_links_exist() -> None:
     assert _DOCUMENT.links()
     for file in _DOCUMENT.links():
         assert file.exists(), file

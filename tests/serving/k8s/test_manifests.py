@@ -1,4 +1,4 @@
-"""Every rendered object is what Kubernetes takes, and what a cautious administrator lets in."""
+"""Every rendered object is valid, and passes the restricted pod security standard."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _PRODUCTION = "overlays/production"
 
 @pytest.fixture(params=rendered.ALL)
 def name(request: pytest.FixtureRequest) -> str:
-    """A folder that is applied."""
+    """A folder that users apply."""
     return str(request.param)
 
 
 @pytest.fixture(params=_OVERLAYS)
 def overlay(request: pytest.FixtureRequest) -> str:
-    """A folder whose pods are servers of ours."""
+    """A folder whose pods are servers of Taxiway."""
     return str(request.param)
 
 
@@ -107,7 +107,7 @@ def test_a_canary_is_a_server_and_its_configuration_alone() -> None:
     assert canary.containers[0]["resources"] == stable.containers[0]["resources"]
 
 
-def test_what_a_deployment_names_is_there(overlay: str) -> None:
+def test_the_objects_that_a_deployment_names_exist(overlay: str) -> None:
     [server] = rendered.pods(overlay)
     [configuration] = rendered.objects_of_kind("ConfigMap", overlay)
     volumes = {volume["name"]: volume for volume in server.spec["volumes"]}
@@ -178,7 +178,7 @@ def test_probes_ask_no_model(overlay: str) -> None:
     assert container["startupProbe"]["httpGet"]["path"] == _metrics_path(overlay)
 
 
-def test_prometheus_is_told_where_the_metrics_are(overlay: str) -> None:
+def test_prometheus_gets_the_path_of_the_metrics(overlay: str) -> None:
     [deployment] = rendered.objects_of_kind("Deployment", overlay)
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",

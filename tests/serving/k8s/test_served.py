@@ -1,4 +1,4 @@
-"""A server with the arguments of the manifest is ready by its probes, and serves what is stable."""
+"""A server with the manifest's arguments passes its probes and serves the stable version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PORTS = ("--port=", "--rest_api_port=")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published model with a version that is stable, and a newer one that is tried."""
+    """A published model with a stable version and a newer canary."""
     folder = tmp_path_factory.mktemp("kubernetes")
     base = folder / "workspace" / "models" / "flights"
     for version, factor in ((1, 0.5), (2, 0.25)):
@@ -63,7 +63,7 @@ def test_it_is_ready_by_the_probes(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("label", "answer"), [("stable", 0.5), ("canary", 0.25)])
-def test_it_serves_what_has_a_label(server: Server, label: str, answer: float) -> None:
+def test_it_serves_labelled_versions(server: Server, label: str, answer: float) -> None:
     assert _ask(server, label) == [answer]
     assert server.call(f"/v1/models/flights/labels/{label}/metadata")[0] == 200
 

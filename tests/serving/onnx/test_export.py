@@ -24,7 +24,7 @@ _ROWS = {"features": np.linspace(-3, 3, 80, dtype=np.float32).reshape(40, 2)}
 
 
 def _export(folder: Path, compute: Callable[[Any], dict[str, Any]]) -> Path:
-    """Export a model with a signature `transformed` that computes something of two features."""
+    """Export a model whose signature `transformed` computes a function of two features."""
     module = tf.Module()
     module.weights = tf.Variable([[0.5], [-0.25]])
     spec = tf.TensorSpec([None, 2], tf.float32, name="features")
@@ -106,7 +106,7 @@ def test_a_value_that_is_no_number_on_one_side_only_is_refused(
         ),
     ],
 )
-def test_what_onnx_does_not_have_is_said(
+def test_operations_missing_in_onnx_are_reported(
     tmp_path: Path, compute: Callable[[Any], dict[str, Any]], signature: str, message: str
 ) -> None:
     folder = _export(tmp_path / "1", compute)

@@ -84,14 +84,14 @@ class Server:
         return status, json.loads(text)
 
     def states(self, model: str) -> dict[int, str]:
-        """Return the state of each version of a model."""
+        """Return the state by version of a model."""
         status, content = self.json(f"/v1/models/{model}")
         if status != 200:
             return {}
         return {int(e["version"]): e["state"] for e in content["model_version_status"]}
 
     def said(self) -> str:
-        """Return what it has printed so far."""
+        """Return the server's output so far."""
         return self.log.read_text("utf-8", "replace")
 
     def memory(self) -> int:

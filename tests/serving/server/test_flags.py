@@ -1,4 +1,4 @@
-"""What a flag changes in what the server does."""
+"""The effect of the server's flags."""
 
 from __future__ import annotations
 

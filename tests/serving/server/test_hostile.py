@@ -1,4 +1,4 @@
-"""Requests that mean harm, or nothing at all: no 5xx, no hang, and the next good one succeeds."""
+"""Hostile and meaningless requests: no 5xx, no hang, and the next valid one succeeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIGNATURES = ("serving_default", "two", "whole", "text", "truth", "scalar", "fa
 
 
 def _value(draw: random.Random, depth: int = 0) -> Any:
-    """Make any JSON, or nearly."""
+    """Generate almost any JSON."""
     kinds: list[Callable[[], Any]] = [
         lambda: None, lambda: True, lambda: draw.randint(-(2**70), 2**70), lambda: draw.random(),
         lambda: float("nan"), lambda: 1e308, lambda: "", lambda: "\ud800\0é",

@@ -1,4 +1,4 @@
-"""A sample of the requests is written where skew can be looked for, and no request waits for it."""
+"""A sample of the requests is logged to detect skew, and no request waits for the log."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_files_are_rotated_and_the_oldest_go(tmp_path: Path) -> None:
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_what_cannot_be_written_in_time_is_left_out_and_counted(
+def test_records_that_cannot_be_written_in_time_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     metrics = Metrics()

@@ -1,4 +1,4 @@
-"""A server that is killed, and the newest version damaged meanwhile."""
+"""A server that is killed while the newest version is damaged."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _ask(server: ModelServer, credentials: grpc.ChannelCredentials | None) -> di
         client.close()
 
 
-def test_who_knows_the_authority_is_answered_and_nobody_without_encryption(
+def test_clients_that_trust_the_authority_are_answered_and_plaintext_is_rejected(
     authority: trustme.CA, exported: dict[int, Path], tmp_path: Path
 ) -> None:
     file = tmp_path / "ssl.config"
@@ -94,7 +94,7 @@ def test_a_client_shows_its_certificate_where_that_is_asked(
         ('server_key: "none"', "server_key and server_cert are no key and certificate"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_said(
+def test_an_invalid_configuration_is_reported(
     exported: dict[int, Path], tmp_path: Path, content: str, message: str
 ) -> None:
     file = tmp_path / "ssl.config"

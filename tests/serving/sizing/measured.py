@@ -16,7 +16,7 @@ from serving.sizing.results.result import (
 
 
 def figures(per_second: float = 1000.0, p99_ms: float = 20.0, **fields: Any) -> Figures:
-    """Return what came of driving a server once."""
+    """Return the figures of one load."""
     values: dict[str, Any] = {
         "requests": 2000, "errors": 0, "p50_ms": p99_ms / 4, "p95_ms": p99_ms / 2,
         "cpu_ms": 0.9, "memory_bytes": 600 << 20,

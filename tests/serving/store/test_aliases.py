@@ -1,4 +1,4 @@
-"""Which version serves under which name, and that none does which must not."""
+"""Aliases of versions; no alias points at a version that must not serve."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Another = Callable[[object], Path]
 
 
 def _good(_: Path) -> None:
-    """Stand in for the verification, which other tests look at."""
+    """Replace the verification, which other tests cover."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def base(another: Another, tmp_path: Path) -> Path:
 
 
 def served(base: Path) -> dict[str, int]:
-    """Return the labels that TensorFlow Serving reads; each must be on a version that it loads."""
+    """Return the labels that TensorFlow Serving reads; all must name versions that it loads."""
     text = (base.parent / model_config.CONFIG).read_text()
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     [model] = config.model_config_list.config
@@ -44,7 +44,7 @@ def served(base: Path) -> dict[str, int]:
     return dict(model.version_labels)
 
 
-def test_what_is_promoted_is_what_tf_serving_reads(base: Path) -> None:
+def test_tf_serving_reads_the_promoted_version(base: Path) -> None:
     aliases.promote(base, 2, "ann", verify=_good)
     event = aliases.promote(base, 3, "ann", "canary", why="try it", verify=_good)
     assert served(base) == {"stable": 2, "canary": 3}
@@ -64,7 +64,7 @@ def test_the_version_of_before_is_remembered(base: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_has_the_alias_already_changes_nothing(base: Path) -> None:
+def test_promoting_the_current_version_changes_nothing(base: Path) -> None:
     aliases.promote(base, 2, "ann", verify=_good)
     before = (base.parent / model_config.CONFIG).read_bytes()
     assert aliases.promote(base, 2, "ann", verify=_good) is None
@@ -101,7 +101,7 @@ def _unblessed(version: Path) -> None:
         (lambda version: (version / "extra").touch(), 2, DamagedModel),
     ],
 )
-def test_what_must_not_serve_gets_no_alias(
+def test_a_version_that_must_not_serve_gets_no_alias(
     harm: Callable[[Path], None], version: int, error: type[Exception], base: Path
 ) -> None:
     aliases.promote(base, 1, "ann", verify=_good)
@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(base: Path, monkeypatch: pytest.M
 
 
 def _patient(base: Path) -> tuple[Follower, ServerPolicy, list[float]]:
-    """Return a server that follows the file, what the writer knows of it, and how he waits."""
+    """Return a server that follows the file, the writer's policy for it, and the writer's waits."""
     follower, waits = Follower(base), list[float]()
 
     def sleep(seconds: float) -> None:
@@ -158,7 +158,7 @@ def _patient(base: Path) -> tuple[Follower, ServerPolicy, list[float]]:
 
 
 def test_a_server_follows_each_publish_without_waiting(base: Path, another: Another) -> None:
-    """TensorFlow Serving would refuse a label on what it has not loaded, and then never load it."""
+    """TensorFlow Serving rejects a label of a version that is not loaded, and never loads it."""
     follower, server, waits = _patient(base)
     for number in range(3, 6):
         if number > 3:
@@ -197,7 +197,7 @@ def test_a_rollback_is_followed_at_once(base: Path) -> None:
     assert waits == []
 
 
-def test_what_a_server_has_not_is_listed_before_its_label_moves(base: Path) -> None:
+def test_an_unloaded_version_is_listed_before_its_label_moves(base: Path) -> None:
     follower, server, waits = _patient(base)
     for version in (3, 1):
         aliases.promote(base, version, "ann", verify=_good, server=server)
@@ -206,7 +206,7 @@ def test_what_a_server_has_not_is_listed_before_its_label_moves(base: Path) -> N
     assert waits == [20]
 
 
-def test_what_a_person_took_the_alias_from_is_not_published_again(base: Path) -> None:
+def test_a_version_that_a_user_moved_the_alias_from_is_not_published_again(base: Path) -> None:
     aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good)
     aliases.promote(base, 2, "ann", action="rollback", verify=_good)
     again = aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good)
@@ -226,7 +226,7 @@ def test_where_a_person_decides_nothing_is_loaded_before(base: Path) -> None:
     assert model_config.load_served_model(base).loads == {2}
 
 
-def test_what_is_published_and_held_back_gets_no_requests(base: Path, another: Another) -> None:
+def test_a_withdrawn_version_gets_no_requests(base: Path, another: Another) -> None:
     follower, server, waits = _patient(base)
     aliases.promote(base, 3, "flights.Pusher", action="publish", verify=_good, server=server)
     follower.pass_time(60)
@@ -266,7 +266,7 @@ def test_a_kill_while_a_server_loads_leaves_the_labels(base: Path) -> None:
     assert len(model_config.load_served_model(base).history) == 1
 
 
-def test_two_at_once_both_stand_in_the_history(base: Path) -> None:
+def test_concurrent_promotions_are_both_in_the_history(base: Path) -> None:
     names = [f"name{number}" for number in range(8)]
 
     def give(name: str) -> None:

@@ -1,4 +1,4 @@
-"""A disk that is full, or does not do what it is asked."""
+"""A disk that is full, or fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Another = Callable[[object], Path]
 def _two_versions(
     publishers: Publishers, base: Path, another: Another, **how: object
 ) -> tuple[str, list[str]]:
-    """Publish one model well and another as told; return what the second publisher said."""
+    """Publish one model, and another with a fault; return the second publisher's result."""
     publishers.run(Job(str(another("a")), str(base)))
     (second,) = publishers.run(Job(str(another("b")), str(base), **how))  # type: ignore[arg-type]
     assert second.status == 0

@@ -19,7 +19,7 @@ Another = Callable[[object], Path]
 
 
 class _Base:
-    """A base path where publishers are killed, and others come after."""
+    """A base path where publishers are killed and others follow."""
 
     def __init__(self, base: Path, publishers: Publishers) -> None:
         self.base = base

@@ -1,4 +1,4 @@
-"""What is known of a published version."""
+"""The manifest of a published version."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _ENTRIES = st.builds(FileEntry, sha256=st.text(max_size=64), bytes=st.integers(0
         hyperparameters=st.just({}),
     )
 )
-def test_what_is_written_is_what_is_read(written: Manifest) -> None:
+def test_a_manifest_is_read_as_it_was_written(written: Manifest) -> None:
     assert Manifest.model_validate_json(written.to_json()) == written
 
 

@@ -1,4 +1,4 @@
-"""Whatever is done, in whatever order: no alias names what must not serve, and servers follow."""
+"""After any sequence of operations, aliases name servable versions and servers follow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SETTLE = 20
 
 
 class _Registry(RuleBasedStateMachine):
-    """Operations on a folder of versions, and on what is in it."""
+    """Operations on a folder of versions and on its files."""
 
     count = 0
     broken: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class _Registry(RuleBasedStateMachine):
         return model
 
     def _verify(self, folder: Path) -> None:
-        """Stand in for loading, which other tests look at: what was harmed is seen by its hash."""
+        """Replace loading, which other tests cover; a hash reveals a damaged version."""
 
     @rule()
     def publish(self) -> None:
@@ -91,7 +91,7 @@ class _Registry(RuleBasedStateMachine):
 
     @rule()
     def publish_the_newest_once_more(self) -> None:
-        """As a pipeline does that was killed, or whose Pusher runs again."""
+        """Publish as a pipeline that was killed, or whose Pusher runs again."""
         newest = max(store.versions(self.base))
         taken = model_config.load_served_model(self.base)
         if newest in self.harmed or not self.promotes:
@@ -252,7 +252,7 @@ class _Registry(RuleBasedStateMachine):
             self._violated(broken)
 
     def _all_follow(self) -> None:
-        """Whatever happened, a server that keeps looking has what the file says in the end."""
+        """After any operation, a server that keeps polling serves what the file states."""
         self.follower.pass_time(60)
         facts = model_config.load_served_model(self.base)
         if self.follower.labels != facts.aliases:
@@ -265,7 +265,7 @@ class _Registry(RuleBasedStateMachine):
             self._violated(f"requests without a label get version {self.follower.answers()}")
 
 
-def test_no_route_leads_what_is_not_blessed_to_an_alias(full: bool, proof: Proof) -> None:
+def test_no_sequence_points_an_alias_at_an_unblessed_version(full: bool, proof: Proof) -> None:
     sequences = 2000 if full else 50
     _Registry.count, _Registry.broken = 0, ()
     run_state_machine_as_test(

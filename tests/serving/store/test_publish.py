@@ -1,4 +1,4 @@
-"""The folder TensorFlow Serving watches."""
+"""The folder that TensorFlow Serving watches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Another = Callable[[object], Path]
 
 
 def _good(_: Path) -> None:
-    """Stand in for the verification, which other tests look at."""
+    """Replace the verification, which other tests cover."""
 
 
 def test_versions_are_consecutive(another: Another, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_newest_version_that_was_damaged_is_not_taken_for_the_model(
         {"infra_blessing": Blessing(blessed=False)},
     ],
 )
-def test_what_is_not_blessed_is_refused(
+def test_an_unblessed_model_is_refused(
     change: dict[str, Blessing], saved_model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(Unblessed, match=r"not blessed: (auc 0.5|no reason given)") as caught:
@@ -110,7 +110,7 @@ def test_an_interrupted_publisher_leaves_nothing(saved_model: Path, tmp_path: Pa
         (lambda folder: (folder / "link").symlink_to("/etc"), "a symbolic link"),
     ],
 )
-def test_what_changes_after_it_was_verified_is_not_published(
+def test_a_model_that_changes_after_its_verification_is_not_published(
     touch: Callable[[Path], None], said: str, saved_model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(DamagedModel, match=said):
@@ -164,7 +164,7 @@ def test_other_names_are_no_versions(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_version_that_changed_is_found_out(
+def test_a_changed_version_is_detected(
     damage: Callable[[Path], None], said: str, saved_model: Path, tmp_path: Path
 ) -> None:
     version = publish.publish(saved_model, tmp_path, FACTS, _good)

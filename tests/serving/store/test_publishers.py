@@ -22,7 +22,7 @@ Another = Callable[[object], Path]
 
 
 @pytest.mark.parametrize("crowd", [2, 5])
-def test_each_gets_a_version_of_its_own(
+def test_every_publisher_gets_another_version(
     crowd: int,
     another: Another,
     publishers: Publishers,
@@ -93,7 +93,7 @@ def test_with_tensorflow_at_work(
     assert refused.said == "DamagedModel"
 
 
-def test_who_waits_too_long_is_told(saved_model: Path, tmp_path: Path) -> None:
+def test_a_publisher_that_waits_too_long_gets_an_error(saved_model: Path, tmp_path: Path) -> None:
     with (
         lock.exclusive(tmp_path, 0),
         pytest.raises(StoreBusy, match="another publisher has held"),
@@ -102,7 +102,7 @@ def test_who_waits_too_long_is_told(saved_model: Path, tmp_path: Path) -> None:
     assert publish.publish(saved_model, tmp_path, FACTS, lambda _: None, wait=0).name == "1"
 
 
-def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(
+def test_a_lock_on_a_removed_file_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock = fcntl.flock
@@ -120,7 +120,7 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(
             pass
 
 
-def test_what_a_living_publisher_has_staged_is_left_alone(another: Another, tmp_path: Path) -> None:
+def test_the_staged_files_of_a_live_publisher_are_kept(another: Another, tmp_path: Path) -> None:
     base = tmp_path / "base"
     verifying, go_on = threading.Event(), threading.Event()
 

@@ -1,4 +1,4 @@
-"""Loading and calling a SavedModel before anybody else does."""
+"""Verification of a SavedModel before it is published."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_good_model_is_published_by_default(saved_model: Path, tmp_path: Path)
     assert publish.publish(saved_model, tmp_path, FACTS) == tmp_path / "1"
 
 
-def test_the_command_says_what_is_wrong(saved_model: Path, tmp_path: Path) -> None:
+def test_the_command_prints_the_problems(saved_model: Path, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(saved_model, model)
     (model / "fingerprint.pb").write_bytes(b"")

@@ -136,7 +136,7 @@ def test_a_tensor_that_lies_about_its_shape_is_refused(server: Server) -> None:
 
 
 def test_a_large_message_goes_through(server: Server) -> None:
-    """Only in: what a client takes is limited by the client."""
+    """Only requests have no limit; a client limits its responses."""
     values = np.ones(3_000_000, np.float32)
     answer = server.prediction.Predict(_request("scalar", x=values))
     assert list(answer.outputs["total"].float_val) == [3_000_000]

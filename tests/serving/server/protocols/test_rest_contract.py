@@ -144,7 +144,7 @@ def test_a_version_or_label_can_be_asked_for(server: Server, path: str, factor: 
     )  # fmt: skip
 
 
-def test_paths_are_read_whatever_their_case(server: Server) -> None:
+def test_paths_are_case_insensitive(server: Server) -> None:
     assert server.json("/V1/Models/contract:PREDICT", {"instances": [4]})[0] == 200
 
 
@@ -171,7 +171,7 @@ def test_a_path_that_leads_nowhere_is_answered(
     assert (got, message in content["error"]) == (status, True)
 
 
-def test_what_is_not_the_api_is_not_found(server: Server) -> None:
+def test_paths_outside_the_api_are_not_found(server: Server) -> None:
     assert server.call("/")[0] == server.call("/v2/models")[0] == 404
 
 
@@ -236,7 +236,7 @@ def test_bad_examples_are_answered_with_400(
     assert (status, message in content["error"]) == (400, True), content
 
 
-def test_the_status_of_all_versions_is_told(server: Server) -> None:
+def test_the_status_of_all_versions_is_returned(server: Server) -> None:
     status, content = server.json(_MODEL)
     assert status == 200
     fine = {"error_code": "OK", "error_message": ""}
@@ -246,7 +246,7 @@ def test_the_status_of_all_versions_is_told(server: Server) -> None:
     ]
 
 
-def test_the_status_of_one_version_is_told(server: Server) -> None:
+def test_the_status_of_one_version_is_returned(server: Server) -> None:
     for path in ("/versions/1", "/labels/stable"):
         [status] = server.json(_MODEL + path)[1]["model_version_status"]
         assert (status["version"], status["state"]) == ("1", "AVAILABLE")

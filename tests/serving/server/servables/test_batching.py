@@ -17,7 +17,7 @@ from serving.server.servables.manager import ModelManager
 
 
 class _Doubling:
-    """A run that doubles, and waits where it is told to."""
+    """A run that doubles its input, and waits if the test requires it."""
 
     def __init__(self, held: bool = False) -> None:
         self.batches: list[list[float]] = []
@@ -51,7 +51,7 @@ def _together(run: _Doubling, batcher: Batcher, feeds: list[dict[str, Any]]) -> 
 
 
 def _until_waiting(batcher: Batcher, asked: list[Any]) -> None:
-    """Wait until the batcher has what was asked, so that the order is known."""
+    """Wait until the batcher has the requests, so that their order is fixed."""
     for _ in range(2000):
         with batcher._changed:
             queues = batcher._queues.values()
@@ -62,7 +62,7 @@ def _until_waiting(batcher: Batcher, asked: list[Any]) -> None:
     raise AssertionError("a request got lost")
 
 
-def test_what_waits_runs_together_and_each_gets_its_own_rows() -> None:
+def test_waiting_requests_run_together_and_get_their_own_rows() -> None:
     run = _Doubling(held=True)
     batcher = Batcher(Parameters(num_batch_threads=1, max_batch_size=4))
     answers = _together(run, batcher, [_feed(1), _feed(2, 3), _feed(4), _feed(5, 6), _feed(7)])
@@ -141,7 +141,7 @@ def test_a_request_that_waited_too_long_is_given_up() -> None:
         (_Doubling(), {"x": np.zeros(1), "z": np.zeros(2)}, "equal 0th-dimension size"),
     ],
 )
-def test_what_cannot_be_batched_is_said(run: Any, feed: Any, message: str) -> None:
+def test_requests_that_cannot_be_batched_are_rejected(run: Any, feed: Any, message: str) -> None:
     with pytest.raises(ServingError, match=message):
         Batcher(Parameters()).run("key", run, feed)
 
@@ -163,7 +163,7 @@ def test_parameters_that_cannot_be_used_are_named(text: str, message: str) -> No
 def test_a_server_with_batching_runs_requests_together_and_each_gets_its_own_rows(
     exported: dict[int, Path], tmp_path: Path
 ) -> None:
-    """What is sent at once fills a batch in any order, and without that each waits for minutes."""
+    """Requests sent at once fill a batch in any order; otherwise they would wait for minutes."""
     file = tmp_path / "batching.config"
     file.write_text("max_batch_size { value: 8 } batch_timeout_micros { value: 120000000 }")
     manager = ModelManager(

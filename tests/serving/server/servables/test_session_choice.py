@@ -1,4 +1,4 @@
-"""The server answers with and without TensorFlow's C API, and tells which one it uses."""
+"""The server answers with and without TensorFlow's C API, and logs a fallback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.serving.server.conftest import Server, serving
 
 @pytest.fixture(autouse=True)
 def _fresh_choice() -> Iterator[None]:
-    """Let every test choose anew, and the tests after it too."""
+    """Make every test, and the tests after it, choose again."""
     session_choice.session_type.cache_clear()
     session._library.cache_clear()
     yield
@@ -111,7 +111,7 @@ def _outcome(loaded: Any, signature: str, feed: dict[str, Any]) -> Any:
     return [(str(result.dtype), result.shape, repr(result.tolist())) for result in results]
 
 
-def test_the_python_api_reports_what_cannot_be_loaded(
+def test_the_python_api_reports_models_that_cannot_be_loaded(
     tmp_path: Path, exported: dict[int, Path]
 ) -> None:
     config = tf.compat.v1.ConfigProto()

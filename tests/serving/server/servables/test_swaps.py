@@ -27,7 +27,7 @@ _FACTS = Facts(name="m", blessing=Blessing(blessed=True))
 
 
 class _Load:
-    """Ask at a fixed rate over one protocol, and keep what was answered, and when."""
+    """Send requests at a fixed rate over one protocol, and record answers and times."""
 
     def __init__(self, ask: Callable[[], float]) -> None:
         self.answers: list[tuple[float, float, float]] = []

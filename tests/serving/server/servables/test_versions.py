@@ -1,4 +1,4 @@
-"""Which versions serve, while folders and configuration change under the server."""
+"""The versions that serve while folders and configuration change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FAST = ("--file_system_poll_wait_seconds=1", "--model_config_file_poll_wait_sec
 
 
 def _publish(model: Path, base: Path, version: int) -> None:
-    """Let a version appear at once, as the store does."""
+    """Make a version appear in one rename, as the store does."""
     shutil.copytree(model, base / f".publishing-{version}")
     (base / f".publishing-{version}").rename(base / str(version))
 
@@ -178,10 +178,10 @@ def test_a_server_does_not_start_with_a_model_that_has_no_good_version(tmp_path:
     manager.stop()
 
 
-def test_a_label_in_use_never_moves_to_what_is_not_loaded(
+def test_a_label_in_use_never_moves_to_an_unloaded_version(
     exported: dict[int, Path], tmp_path: Path
 ) -> None:
-    """A new label may be early where a flag says so; a request by a label in use never fails."""
+    """A flag allows a label before its version; requests by a label in use never fail."""
     file = tmp_path / "models.config"
     base = exported[1].parent
     file.write_text(_config(base, [1], stable=1))
@@ -294,7 +294,7 @@ def test_flags_are_read_as_tf_serving_reads_them() -> None:
     ).enable_model_warmup
 
 
-def test_what_looks_like_a_number_is_one_to_grpc() -> None:
+def test_grpc_gets_numbers_as_integers() -> None:
     parsed = options.Options(grpc_channel_arguments="grpc.max_connection_age_ms=30000,a=b=c,")
     assert parsed.channel_arguments == [("grpc.max_connection_age_ms", 30_000), ("a", "b=c")]
 

@@ -1,4 +1,4 @@
-"""What h2load is asked, and how its answers are read."""
+"""The command line of h2load, and the parsing of its output."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_error_of_rest_shows_in_the_status() -> None:
     assert load.parse(_OUT.format(succeeded=1, data=900), _LOG, rest).errors == 3
 
 
-def test_where_nobody_listens_is_said() -> None:
+def test_an_address_without_a_server_is_reported() -> None:
     out = _OUT.format(succeeded=0, data=0)
     with pytest.raises(NotServed, match=r"http://127.0.0.1:8500/p gives no answer"):
         load.parse(out, "", _LOAD)
@@ -57,13 +57,13 @@ def test_where_nobody_listens_is_said() -> None:
 
 
 @needs_h2load
-def test_the_real_tool_finds_nobody_on_a_port_that_is_closed() -> None:
+def test_the_real_tool_reports_a_closed_port() -> None:
     encoded = replace(_WIRE, url="http://127.0.0.1:1/p")
     with pytest.raises(NotServed, match=r"http://127.0.0.1:1/p gives no answer"):
         drive.drive(Load(encoded, 4, 2), (), 0.1, None)
 
 
-def test_without_the_tool_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_tool_is_reported_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ToolMissing) as stopped:
         drive.drive(_LOAD, (), 0.1, None)
@@ -83,7 +83,7 @@ def test_a_steady_rate_is_spread_evenly(rate: float) -> None:
     assert result.requests >= 2 * result.clients
 
 
-def test_no_client_has_to_look_at_the_clock_more_often_than_it_can() -> None:
+def test_no_client_sends_more_often_than_its_clock_allows() -> None:
     result = load.steady(_WIRE, 3000, 4, patience=0.001, answer_bytes=63)
     assert result.rate is not None
     assert result.clients / result.rate >= 0.02

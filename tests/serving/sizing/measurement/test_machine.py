@@ -1,4 +1,4 @@
-"""How CPUs are divided, and looked at."""
+"""Division and observation of CPUs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_server_cannot_have_all_cpus() -> None:
         machine.split([0, 1], 2)
 
 
-def test_only_what_is_started_meanwhile_is_bound() -> None:
+def test_only_processes_started_in_the_block_are_bound() -> None:
     last = machine.usable()[-1]
     ask = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"]
     with machine.bound([last]):

@@ -36,22 +36,22 @@ ROWS = [
 
 @dataclass
 class Heard:
-    """What an observer heard."""
+    """An observer that records what it receives."""
 
     steps: list[str] = field(default_factory=list)
     loading: threading.Event = field(default_factory=threading.Event)
 
     def started(self, name: str) -> None:
-        """Hear that a step began."""
+        """Record the start of a step."""
         if name.startswith("Round"):
             self.loading.set()
 
     def finished(self, name: str, seconds: float, decision: str) -> None:
-        """Hear what came of a step."""
+        """Record the result of a step."""
         self.steps.append(f"{name}: {decision}")
 
     def failed(self, name: str, seconds: float) -> None:
-        """Hear that a step did not come to its end."""
+        """Record the failure of a step."""
         self.steps.append(f"{name} failed")
 
 
@@ -113,7 +113,7 @@ def test_every_cell_is_measured_over_both_protocols(
     assert (measured.recommendation is None) == any("spread" in item for item in measured.refused)
 
 
-def test_another_model_than_the_one_that_is_named_is_found_out(
+def test_another_model_than_the_named_one_is_detected(
     served: Callable[..., ModelServer], models: Path
 ) -> None:
     bench = _bench(served("other"), answers.in_process(models / "tiny" / "1", ROWS))

@@ -1,4 +1,4 @@
-"""What follows from recorded figures."""
+"""Conclusions from recorded figures."""
 
 from __future__ import annotations
 

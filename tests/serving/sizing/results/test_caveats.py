@@ -1,4 +1,4 @@
-"""What to know before figures are used."""
+"""Caveats of recorded figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_shared_machine_is_named_with_its_cpus() -> None:
     assert caveats(sizing(), here=False, own=False) == ()
 
 
-def test_that_a_larger_batch_was_not_tried_is_said() -> None:
+def test_an_untried_larger_batch_is_reported() -> None:
     [edge] = caveats(sizing(request=SizingRequest(batches=(1, 8))), here=False, own=False)
     assert edge.endswith("larger ones may be better, see --batch 8,16,32.")
 
@@ -38,7 +38,7 @@ def test_a_generator_at_its_end_is_named() -> None:
     ]
 
 
-def test_what_is_not_known_is_named() -> None:
+def test_unknown_figures_are_reported() -> None:
     unknown = sizing(cells=(cell(cpu_ms=None, memory_bytes=None),), memory=None)
     assert caveats(unknown, here=False, own=False) == (
         "CPU and memory of the server are unknown, so no pod can be sized.",

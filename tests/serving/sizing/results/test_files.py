@@ -87,7 +87,7 @@ def test_of_an_unknown_process_no_pod_is_sized() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"recommendation": None}, {"refused": ("a reason",)}])
-def test_what_was_refused_leaves_no_patch(fields: dict[str, Any], tmp_path: Path) -> None:
+def test_a_refused_sizing_leaves_no_patch(fields: dict[str, Any], tmp_path: Path) -> None:
     files.write(sizing(), tmp_path)
     assert (tmp_path / "resources.yaml").exists()
     written = files.write(sizing(**fields), tmp_path)
