@@ -142,3 +142,15 @@ def test_two_writers_of_one_file_do_not_share_a_temporary_path(tmp_path: Path) -
         second.write_text("second")
     assert file.read_text() == "first"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_no_other_module_flushes_files_itself() -> None:
+    root = Path(local.__file__).parents[2]
+    modules = [
+        path
+        for package in ("models", "pipeline", "schema", "serving")
+        for path in (root / package).rglob("*.py")
+    ]
+    assert [path for path in modules if "fsync(" in path.read_text("utf-8")] == [
+        Path(local.__file__)
+    ]
