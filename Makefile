@@ -57,7 +57,7 @@ suites-record: setup-dev  ## Run them in any case, and record that they passed: 
 proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
 	@$(BIN)/python -m pytest tests/serving tests/pipeline/components/data_gate/test_malformed.py --proof
 
-contract: setup-dev  ## Hold the real TensorFlow Serving, in Docker, to the contract
+contract: setup-dev  ## Test the real TensorFlow Serving, in Docker, against the contract
 	@$(BIN)/python -m pytest tests/serving/server --model-server "$(TF_SERVING)"
 
 bench: setup-dev  ## Measure speed against stock TFX and a plain script
@@ -66,7 +66,7 @@ bench: setup-dev  ## Measure speed against stock TFX and a plain script
 docs: setup-dev  ## Refresh the generated pages of docs/reference
 	@$(BIN)/python -m scripts.reference
 
-lines: setup-dev  ## Hold the newer TFX line, in a Debian trixie root, to the older
+lines: setup-dev  ## Compare the newer TFX line, in a Debian trixie root, with the older
 	@scripts/lines/trixie.sh
 
 lock: setup  ## Refresh the lock files

@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--proof", action="store_true", help="run the full counts, and write docs/proof.md"
     )
     parser.addoption(
-        "--model-server", help="command of the server to hold to TF Serving's contract"
+        "--model-server", help="command of the server to test against TF Serving's contract"
     )
     parser.addoption(
         "--max-file-seconds", type=float, help="fail when a test file takes more seconds"
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def full(request: pytest.FixtureRequest) -> bool:
-    """Whether the full counts are wanted."""
+    """Whether `--proof` asks for the full counts."""
     return bool(request.config.getoption("--proof"))
 
 

@@ -20,7 +20,7 @@ _UNUSED_SECONDS = 7 * 24 * 3600
 
 
 def made_once(name: str, inputs: list[Path], make: Callable[[Path], None]) -> Path:
-    """Return a folder that nobody changes, and make it when it is not in the cache.
+    """Return a folder that no test changes, and make it when it is not in the cache.
 
     Args:
       name: of the kind of folder.

@@ -18,7 +18,7 @@ _SHIM = "echo 'pyenv: python3.10: command not found' >&2; exit 127"
 
 
 class Machine:
-    """A folder of commands that stands for a machine's PATH, and a pyenv root."""
+    """A folder of commands that takes the role of a machine's PATH, and a pyenv root."""
 
     def __init__(self, folder: Path, glibc: str = "2.36") -> None:
         self.bin = folder / "bin"

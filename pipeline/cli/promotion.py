@@ -55,7 +55,7 @@ def promote(
     with as_cli_errors():
         event = aliases.promote(
             base, version, getpass.getuser(), alias, why=why,
-            server=promotion.server(settings.publish, _wait),
+            server=promotion.server_policy(settings.publish, _wait),
         )  # fmt: skip
     _report(event, f"Version {version} already has the alias {alias}.", base, as_json)
 
@@ -92,7 +92,7 @@ def rollback(
             )
         event = aliases.promote(
             base, target, getpass.getuser(), action="rollback", why=why,
-            server=promotion.server(settings.publish, _wait),
+            server=promotion.server_policy(settings.publish, _wait),
         )  # fmt: skip
     _report(event, f"Version {target} is already {model_config.STABLE}.", base, as_json)
 
@@ -146,7 +146,7 @@ def gc(
             0 if dry_run else len(recovery.fail_abandoned(store, target.artifacts, settings.beam))
         )
         garbage = retention.plan(
-            target, store, keep or settings.publish.keep, promotion.server(settings.publish)
+            target, store, keep or settings.publish.keep, promotion.server_policy(settings.publish)
         )
         if not dry_run:
             retention.apply(store, garbage)

@@ -59,8 +59,8 @@ class VersionedPusherExecutor(executor.Executor):
             | _evaluation_fields(input_dict.get(specs.MODEL_BLESSING_KEY, []))
         )
         publish = PublishSettings.model_validate(config.get("publish", {}))
-        server = promotion.server(publish)
-        waits = promotion.waits(publish, base, facts.spans)
+        server = promotion.server_policy(publish)
+        waits = promotion.reason_to_wait(publish, base, facts.spans)
         if waits:
             aliases.withdraw_next(base, server)
         version = store.publish(model, base, facts)

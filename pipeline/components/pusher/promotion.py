@@ -1,4 +1,4 @@
-"""Decide whether a new version becomes stable at once, and how TensorFlow Serving follows."""
+"""Whether a new version becomes `stable` at once, and the policy of the server that loads it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from serving.store.manifest import Spans
 from serving.store.model_config import ServerPolicy
 
 
-def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep) -> ServerPolicy:
-    """Return the policy of the TensorFlow Serving that reads models.config.
+def server_policy(
+    publish: PublishSettings, sleep: Callable[[float], None] = time.sleep
+) -> ServerPolicy:
+    """Return the policy of the server that reads models.config.
 
     Args:
-      publish: settings of publishing.
+      publish: settings of publication.
       sleep: function that waits for a number of seconds; default `time.sleep`.
     """
     return ServerPolicy(
@@ -29,11 +31,11 @@ def server(publish: PublishSettings, sleep: Callable[[float], None] = time.sleep
     )
 
 
-def waits(publish: PublishSettings, base: Path, spans: Spans) -> str:
-    """Return the reason why a new version does not become stable at once; "" if it does.
+def reason_to_wait(publish: PublishSettings, base: Path, spans: Spans) -> str:
+    """Return why a new version does not become `stable` at once; "" when it does.
 
     Args:
-      publish: settings of publishing.
+      publish: settings of publication.
       base: TensorFlow Serving's model base path.
       spans: spans of the new version.
     """

@@ -1,4 +1,4 @@
-"""What a person sees of a run, on a terminal and in a pipe."""
+"""The display of a run, on a terminal and in a pipe."""
 
 from __future__ import annotations
 

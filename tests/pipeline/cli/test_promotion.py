@@ -1,4 +1,4 @@
-"""`taxiway registry promote`, `rollback`, `history` and `gc`, as a person runs them."""
+"""`taxiway registry promote`, `rollback`, `history` and `gc`, as the user runs them."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_refused_candidate_is_listed_with_its_reasons(
         run_id="20130501-120000", began="2013-05-01T12:00:00+00:00", seconds=61.0,
         outcome="not blessed", exit_code=4, span=201304, train_spans=(201303,),
         model_id="c0ffee00" * 8, metrics={"auc": 0.51}, error="the model is not good enough",
-        reasons=("auc overall: 0.5100, at least 0.6 wanted",),
+        reasons=("auc overall: 0.5100, the minimum is 0.6",),
         outputs={"Trainer": {"model": Output(uri="/w/Trainer/model/9", id=9)}},
     )  # fmt: skip
     records.write(workspace.runs, record)
@@ -172,7 +172,7 @@ def test_a_refused_candidate_is_listed_with_its_reasons(
     ]
     assert (candidate["uri"], candidate["reasons"]) == ("/w/Trainer/model/9", list(record.reasons))
     for name in ("20130501-120000", "c0ffee00c0"):
-        assert "auc overall: 0.5100, at least 0.6 wanted" in command("show", name).output
+        assert "auc overall: 0.5100, the minimum is 0.6" in command("show", name).output
     assert isinstance(command("show", "deadbeef").exception, UsageError)
 
 

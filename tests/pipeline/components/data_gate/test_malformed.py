@@ -167,12 +167,12 @@ def _is_what_python_reads(table: pa.Table, file: Path) -> None:
     header = text.splitlines()[0]
     separator = max(",;\t|", key=header.count)
     lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
-    wanted = [row for row in lines if any(row.values())]
-    assert table.num_rows == len(wanted)
+    expected = [row for row in lines if any(row.values())]
+    assert table.num_rows == len(expected)
     for name in table.column_names:
         if name in PROVENANCE:
             continue
-        for value, cell in zip(table[name].to_pylist(), (row.get(name) or "" for row in wanted)):
+        for value, cell in zip(table[name].to_pylist(), (row.get(name) or "" for row in expected)):
             if value is None or isinstance(value, str):
                 assert (value or "") == cell
             else:
