@@ -17,9 +17,9 @@ from scripts.bench import boosting, data, engines, history, measure, report, ser
 from scripts.clusters.downloads import Unavailable
 
 _CONTENDERS = {
-    targets.PLAIN: "scripts.bench.with_keras",
-    targets.TAXIWAY: "scripts.bench.with_taxiway",
-    targets.STOCK: "scripts.bench.with_stock_tfx",
+    targets.PLAIN: "scripts.bench.contenders.plain_keras",
+    targets.TAXIWAY: "scripts.bench.contenders.taxiway",
+    targets.STOCK: "scripts.bench.contenders.stock_tfx",
 }
 _INTRODUCTION = """\
 # Benchmarks

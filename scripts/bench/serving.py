@@ -89,10 +89,14 @@ def _contenders(folder: Path) -> Iterator[tuple[list[str], list[str], list[int]]
     """Yield the names, the command and the ports of every server."""
     ports = [free_port() for _ in range(4)]
     python = [sys.executable, "-m"]
-    yield [FASTAPI], [*python, "scripts.bench.with_fastapi", str(folder), str(ports[0])], ports[:1]
+    yield (
+        [FASTAPI],
+        [*python, "scripts.bench.contenders.fastapi", str(folder), str(ports[0])],
+        ports[:1],
+    )
     yield (
         [EAGER],
-        [*python, "scripts.bench.with_eager_grpc", str(folder), str(ports[1])],
+        [*python, "scripts.bench.contenders.eager_grpc", str(folder), str(ports[1])],
         ports[1:2],
     )
     taxiway = str(Path(sys.executable).with_name("taxiway"))

@@ -70,11 +70,11 @@ def _pipeline(data: Path, scratch: Path, rows: int) -> tfx.dsl.Pipeline:
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="scripts.bench.stock_module.preprocessing_fn",
+        preprocessing_fn="scripts.bench.contenders.stock_module.preprocessing_fn",
         custom_config=config,
     )
     trainer = tfx.components.Trainer(
-        run_fn="scripts.bench.stock_module.run_fn",
+        run_fn="scripts.bench.contenders.stock_module.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
