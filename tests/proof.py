@@ -1,4 +1,4 @@
-"""How often a promise was put to the test, and how often it did not hold."""
+"""Count how often a promise was tested, and how often it was not kept."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Proof:
         """Count one case.
 
         Args:
-          suite: what was tried.
-          violations: promises that did not hold.
+          suite: name of the suite, a row of the page.
+          violations: one text per promise that was not kept.
         """
-        found = self.suites.setdefault(suite, _Suite())
-        found.cases += 1
-        found.violations += violations
+        counts = self.suites.setdefault(suite, _Suite())
+        counts.cases += 1
+        counts.violations += violations
 
     def report(self) -> str:
-        """Return a page with one row a suite."""
+        """Return the page, with one row for every suite."""
         now = datetime.datetime.now(datetime.timezone.utc)
         rows = [("suite", "cases", "violations")]
         rows += [
@@ -53,19 +53,20 @@ class Proof:
 
 _PAGE = """# Proof
 
-What `make proof` found on {now:%Y-%m-%d %H:%M} UTC. {machine}.
+`make proof` measured these counts on {now:%Y-%m-%d %H:%M} UTC. {machine}.
 
-A damaged file is a CSV or Parquet file of real rows with something wrong in it. It must be read as
-Python's csv module reads it, or be refused with the place and the reason.
+A damaged file is a CSV or Parquet file of real rows with an error in it. Taxiway must read it as
+Python's csv module does, or refuse it with the position and the reason.
 
-A malformed request is bytes or JSON that means nothing, or harm, sent to Taxiway's server. It must
-be answered without a failure of the server, and the next good request must succeed. Requests during
-swaps are good ones, sent while versions are published and rolled back; none may fail.
+A malformed request is bytes or JSON without meaning, or an attack, sent to Taxiway's server. The
+server must answer it without a failure, and the next valid request must succeed. Requests during
+swaps are valid; they are sent while versions are published and rolled back. None may fail.
 
-Each other case tries to make TF Serving see what it must not: half a version, a changed one, one
-that cannot be loaded, a number left out or given twice. After each, every version in sight must
-have the files and hashes of its manifest, the numbers must be 1, 2, 3 and so on, and the next
-publisher must succeed and leave nothing behind. A violation is a promise that did not hold.
+Every other case tries to make TensorFlow Serving load an invalid version. Examples are half a
+version, a changed one, one that cannot be loaded, and a number that is missing or used twice. After
+the case, every visible version must have the files and hashes of its manifest. The numbers must be
+1, 2, 3 and so on. The next publisher must succeed and leave no temporary files. A violation is a
+promise that was not kept.
 
 {table}
 """

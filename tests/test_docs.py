@@ -17,7 +17,14 @@ _DOCS = PROJECT / "docs"
 _README = PROJECT / "README.md"
 _KOREAN = PROJECT / "README.ko.md"
 _PAGES = [_README, *sorted(_DOCS.rglob("*.md"))]
+_MAX_WORDS = 25
 _MAX_README_LINES = 120
+# STYLE: these words hide who does what, or what a value is.
+_BANNED = re.compile(
+    r"\b(somebody|whoever|nobody|a person|wanted|gone on|go(?:es)? on from|hold(?:s|ing)? to"
+    r"|lies|stands|the house|in our words)\b",
+    re.IGNORECASE,
+)
 
 
 def _name(value: object) -> str:
@@ -78,6 +85,18 @@ def _tracked() -> list[str]:
     return subprocess.run(
         command, cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_no_page_has_a_banned_word(page: Path) -> None:
+    assert _BANNED.findall(Document(page).text) == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_a_sentence_has_at_most_25_words(page: Path) -> None:
+    # The generated reference lists the commands of a group in one line.
+    sentences = [text for text in Document(page).sentences() if not text.startswith("Commands:")]
+    assert [text for text in sentences if len(text.split()) > _MAX_WORDS] == []
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=_name)

@@ -28,7 +28,7 @@ _INTRODUCTION = """\
 
 All contenders read the same real flights and train the same network on the same features for the
 same number of epochs. They run one after the other, every contender in a separate process; imports
-are included. The plain script is pandas and Keras without TFX: it has no statistics, schema,
+are included. The plain script is pandas and Keras without TFX. It has no statistics, schema,
 validation, metadata, cache or blessing, and its SavedModel reads a prepared matrix. Stock TFX has
 the default options of every component, and functions for Transform and Trainer as in its
 tutorials; it infers its schema. It reads CSV; the others read Parquet. CPU time is that of all

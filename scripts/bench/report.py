@@ -205,23 +205,23 @@ def engines(runs: Sequence[beam.Run]) -> str:
         header = [f"{rows:,} rows", *(f"{run.engine}, s" for run in size_runs)]
         parts.append(table(header, [*lines, total]))
     local, flink = (beam.cost(runs, engine) for engine in (beam.LOCAL, beam.on_flink(1)))
-    break_even = "; ".join(
+    break_even = " ".join(
         _break_even(slots, beam.break_even_rows(local, flink, slots)) for slots in _CLUSTER_SLOTS
     )
     parts.append(
         f"One process takes {local.fixed:.0f} s for any number of rows, and "
-        f"{local.per_million:.0f} s more for every million rows; Flink with one slot takes "
-        f"{flink.fixed:.0f} s and {flink.per_million:.0f} s. An estimate from these figures, not a "
-        "measurement: with every slot on a separate machine like this one, and rows shared evenly, "
-        f"{break_even}.\n"
+        f"{local.per_million:.0f} s more for every million rows. Flink with one slot takes "
+        f"{flink.fixed:.0f} s and {flink.per_million:.0f} s. The next figures are estimates from "
+        "these two, not measurements. They assume that every slot is on a separate machine like "
+        f"this one, and that rows are shared evenly. {break_even}\n"
     )
     return "\n".join(parts)
 
 
 def _break_even(slots: int, rows: float | None) -> str:
     if rows is None:
-        return f"{slots} slots would never be faster than one process"
-    return f"{slots} slots would be faster than one process from {rows / 1e6:,.1f} million rows on"
+        return f"{slots} slots would never be faster than one process."
+    return f"{slots} slots would be faster than one process from {rows / 1e6:,.1f} million rows on."
 
 
 _CLUSTER_SLOTS = (2, 4, 8, 16)

@@ -110,4 +110,4 @@ def test_engines_have_a_table_of_every_size_with_the_sum() -> None:
         "2.0",
         "3.0",
     ]
-    assert "2 slots would be faster than one process from 0.0 million rows on; 4 slots" in section
+    assert "2 slots would be faster than one process from 0.0 million rows on. 4 slots" in section
