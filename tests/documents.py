@@ -112,9 +112,10 @@ def parse(args: list[str]) -> None:
     """
     command: click.Command = taxiway
     rest = args[1:]
-    context = click.Context(command)
+    # click keeps a command's first help option, so the context must have the group's names of it.
+    context = click.Context(command, **command.context_settings)
     while isinstance(command, click.Group):
         _, subcommand, rest = command.resolve_command(context, rest)
         assert subcommand is not None
         command = subcommand
-    command.make_context(args[0], list(rest))
+    command.make_context(args[0], list(rest), parent=context)

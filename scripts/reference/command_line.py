@@ -45,7 +45,9 @@ def render(group: click.Group) -> str:
         "`next`, `exit_code`, `log_file` and `report`.",
     ]
     for path, command in _commands(group, (name,)):
-        lines += _command(path, command)
+        # click keeps a command's first help option, so every context has the group's names of it.
+        context = click.Context(command, info_name=" ".join(path), **group.context_settings)
+        lines += _command(path, command, context)
     return "\n".join(lines) + "\n"
 
 
@@ -66,8 +68,7 @@ def _commands(
             yield from _commands(command, (*path, name))
 
 
-def _command(path: tuple[str, ...], command: click.Command) -> list[str]:
-    context = click.Context(command, info_name=" ".join(path))
+def _command(path: tuple[str, ...], command: click.Command, context: click.Context) -> list[str]:
     usage = " ".join([*path, *command.collect_usage_pieces(context)])
     lines = ["", f"## {' '.join(path)}", "", inspect.cleandoc(command.help or "")]
     if isinstance(command, click.Group):

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.cli import app
 from serving.ports import free_port
 from serving.sizing.results.result import Sizing
 from serving.store import publish
 from serving.store.manifest import Blessing, Facts
 from tests.conftest import PROJECT, taxiway
+from tests.documents import parse
 from tests.serving.tiny import export
 
 needs_h2load = pytest.mark.skipif(
@@ -184,8 +184,7 @@ _COMMANDS = re.findall(
 
 @pytest.mark.parametrize("words", _COMMANDS)
 def test_the_command_takes_the_words_in_the_guide(words: str) -> None:
-    name, *rest = shlex.split(words)
-    app.taxiway.commands[name].make_context(name, rest)
+    parse(["taxiway", *shlex.split(words)])
 
 
 def _children(pid: int, word: str) -> list[int]:
