@@ -19,6 +19,7 @@ from pipeline.workspace import Workspace
 from serving.sizing.measurement import answers, load, machine, server
 from serving.sizing.measurement.measure import Bench, now
 from serving.sizing.measurement.observer import Observer, step
+from serving.sizing.results import analysis
 from serving.sizing.results.caveats import caveats, others_cpus
 from serving.sizing.results.result import Sizing, SizingRequest
 from serving.storage.local import make_folder
@@ -131,7 +132,7 @@ def measure(
         bench = Bench(measured, rows, scores, request, generator_cpus, observer)
         sizing = bench.measure(sizing)
     others = others_cpus(sizing)
-    if others > machine.MAX_OTHERS and not force:
+    if others > analysis.MAX_OTHERS and not force:
         reason = f"other processes kept {others:.1f} CPUs busy (pass --force to ignore them)"
         sizing = sizing.model_copy(update={"refused": (*sizing.refused, reason)})
     is_own_server = target.backend == LOCAL and not target.addresses

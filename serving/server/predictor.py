@@ -17,9 +17,9 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.server import tensors
 from serving.server.errors import Code, ServingError, invalid
 from serving.server.metrics import Metrics
-from serving.server.protocols import tensors
 from serving.server.request_log import RequestLog
 from serving.server.requests import (
     METHOD_PREFIX,

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 import psutil
 
 from serving.sizing.errors import MachineBusy
-
-# Number of CPUs that other processes may keep busy without slowing the generator or the server.
-MAX_OTHERS = 0.25
+from serving.sizing.results.analysis import MAX_OTHERS
 
 _LOOK_SECONDS = 1.0
 

@@ -13,7 +13,6 @@ from serving.sizing.measurement import answers
 from serving.sizing.measurement.answers import Row
 from serving.sizing.measurement.drive import answer_bytes, drive
 from serving.sizing.measurement.load import Load, steady
-from serving.sizing.measurement.machine import MAX_OTHERS
 from serving.sizing.measurement.observer import Observer, step
 from serving.sizing.measurement.server import Target
 from serving.sizing.measurement.watch import Watch
@@ -143,7 +142,7 @@ class Bench:
             pilot = self._drive(self._load(encoded, requests, clients), _PILOT_SECONDS)
             self._rates[key] = pilot.per_second
         figures = self._full(encoded, key, self.request.seconds)
-        while (figures.others_cpus or 0.0) > MAX_OTHERS and self._again > 0:
+        while (figures.others_cpus or 0.0) > analysis.MAX_OTHERS and self._again > 0:
             self._again -= 1
             figures = self._full(encoded, key, self.request.seconds)
         self._rates[key] = figures.per_second

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from serving.sizing.results.result import Cell, Figures, Memory
 
+# Number of CPUs that other processes may keep busy without slowing the generator or the server.
+MAX_OTHERS = 0.25
+
 # Largest spread of a cell's repeats for which the figures are reliable.
 MAX_SPREAD = 0.15
 

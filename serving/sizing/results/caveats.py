@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from serving.sizing.measurement.machine import MAX_OTHERS
+from serving.sizing.results.analysis import MAX_OTHERS
 from serving.sizing.results.result import Sizing
 
 # Share of its CPUs that the load generator may keep busy before it limits the figures.
