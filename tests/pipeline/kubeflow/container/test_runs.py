@@ -196,13 +196,13 @@ def test_a_worse_model_is_not_pushed(first: dict[str, Pod], team: Team) -> None:
     )
     pods = team.run("worse", package)
     assert pods["pusher"].codes == [4]
-    assert "auc overall: -0." in pods["pusher"].log
+    assert "auc (overall) changed by -0." in pods["pusher"].log
     assert "compare with an earlier blessed model" in pods["latest-blessed-model"].log
     record = team.record("worse")
     decisions = {step.name: (step.state, step.decision) for step in record.steps}
     assert decisions["Pusher"] == ("done", "not pushed"), "as in a local run"
     assert (record.outcome, record.exit_code, record.version) == ("not blessed", 4, None)
-    assert "against the latest blessed model" in record.reasons[0]
+    assert "from the latest blessed model" in record.reasons[0]
     assert publish.versions(team.workspace / "models" / "flights") == [1]
     assert pods["pusher"].report is not None
     assert "is not good enough" in pods["pusher"].report.read_text()
