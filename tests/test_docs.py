@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
 import re
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ _DOCS = PROJECT / "docs"
 _README = PROJECT / "README.md"
 _KOREAN = PROJECT / "README.ko.md"
 _PAGES = [_README, *sorted(_DOCS.rglob("*.md"))]
+_GUIDES = [PROJECT / "CONTRIBUTING.md", PROJECT / "SECURITY.md"]
 _MAX_WORDS = 25
 _MAX_README_LINES = 120
 # STYLE: these words hide who does what, or what a value is.
@@ -88,11 +92,26 @@ def _tracked() -> list[str]:
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_python_examples_compile_and_import_names_that_exist(page: Path) -> None:
+    for code in Document(page).blocks("python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = importlib.import_module(node.module)
+                assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_every_module_that_a_command_starts_exists(page: Path) -> None:
+    modules = [args[2] for args in Document(page).commands("python") if args[1] == "-m"]
+    assert [name for name in modules if importlib.util.find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("page", [*_PAGES, *_GUIDES], ids=_name)
 def test_no_page_has_a_banned_word(page: Path) -> None:
     assert _BANNED.findall(Document(page).text) == []
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=_name)
+@pytest.mark.parametrize("page", [*_PAGES, *_GUIDES], ids=_name)
 def test_a_sentence_has_at_most_25_words(page: Path) -> None:
     # The generated reference lists the commands of a group in one line.
     sentences = [text for text in Document(page).sentences() if not text.startswith("Commands:")]

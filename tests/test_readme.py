@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,6 +185,19 @@ def test_curl_is_answered_as_the_guide_to_serving_has_it(clone: Path, rest_port:
     assert f"{score:.6f}" == _predicted(clone, rest_port)
     assert "AVAILABLE" in {each["state"] for each in status["model_version_status"]}
     assert metadata["model_spec"]["name"] == "flights"
+
+
+@pytest.mark.slow
+def test_the_python_client_of_the_guide_to_serving_gets_the_same_score(
+    clone: Path, rest_port: int
+) -> None:
+    [code] = Document(PROJECT / "docs" / "serving.md").blocks("python")
+    address = "http://127.0.0.1:8501"
+    assert address in code
+    names: dict[str, Any] = {}
+    exec(code.replace(address, f"http://127.0.0.1:{rest_port}"), names)
+    [score] = names["scores"]
+    assert f"{score:.6f}" == _predicted(clone, rest_port)
 
 
 def test_the_files_shown_for_own_data_are_valid_and_match(tmp_path: Path) -> None:
