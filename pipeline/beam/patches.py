@@ -35,7 +35,7 @@ _BATCH_ROWS = 8192
 
 
 @dataclass(frozen=True)
-class _Function:
+class Function:
     """A function, with the parameters that Taxiway was written for.
 
     Args:
@@ -65,7 +65,7 @@ class _Function:
 
 
 @dataclass(frozen=True)
-class _Patch:
+class Patch:
     """A replacement for a private function.
 
     Args:
@@ -74,9 +74,9 @@ class _Patch:
       calls: other private functions that the replacement calls.
     """
 
-    target: _Function
+    target: Function
     replacement: Callable[..., Any]
-    calls: tuple[_Function, ...] = ()
+    calls: tuple[Function, ...] = ()
 
     def apply(self) -> None:
         """Replace the function, or keep the stock function and log why."""
@@ -99,24 +99,24 @@ def apply() -> None:
         _keep_stock("STATE_CACHE_SIZE_MB", f"{worker_handlers.__name__} has no such number")
 
 
-def _patches() -> Iterator[_Patch]:
-    yield _Patch(
-        _Function(TFExampleRecord, "BeamSource", ("self", "batch_size")),
+def _patches() -> Iterator[Patch]:
+    yield Patch(
+        Function(TFExampleRecord, "BeamSource", ("self", "batch_size")),
         _beam_source,
         (
-            _Function(TFExampleRecord, "_GetSchemaForDecoding", ("self",)),
-            _Function(
+            Function(TFExampleRecord, "_GetSchemaForDecoding", ("self",)),
+            Function(
                 record_based_tfxio,
                 "AppendRawRecordColumn",
                 ("record_batch", "column_name", "raw_records", "record_index_column_name"),
             ),
         ),
     )
-    yield _Patch(_Function(userstate, "get_dofn_specs", ("dofn",)), _specs)
+    yield Patch(Function(userstate, "get_dofn_specs", ("dofn",)), _specs)
     # Beam sets dill's trace switch at each pickle, which empties the cache of every logger. The
     # Beam of TFX 1.21 has no dill, so there is nothing to patch.
     if hasattr(dill_pickler, "dill"):
-        yield _Patch(_Function(dill_pickler.dill.dill, "_trace", ("boolean",)), _trace)
+        yield Patch(Function(dill_pickler.dill.dill, "_trace", ("boolean",)), _trace)
 
 
 def _keep_stock(name: str, reason: str) -> None:

@@ -173,10 +173,11 @@ class _Run:
         from pipeline.beam import patches
         from pipeline.metadata import executions
         from pipeline.metadata import store as metadata
-        from pipeline.orchestration import fingerprint, recovery, warm_start
+        from pipeline.orchestration import fingerprint, input_queries, recovery, warm_start
         from pipeline.pipeline import create_pipeline
 
         patches.apply()
+        input_queries.apply()
         settings = self._settings
         pipeline = create_pipeline(
             settings, project.features, project.policy, layout, self._options.variant

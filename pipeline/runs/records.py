@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class RunRecord(_Lenient):
       outputs: artifacts by node and output; default none.
       log_file: file of all library output; default None.
       report: HTML report; default None, it could not be written.
-      format_version: format of the record; default 1, because the first format had no number.
+      format_version: format of the record; default that of this release.
     """
 
     run_id: str
@@ -92,7 +93,7 @@ class RunRecord(_Lenient):
     outputs: dict[str, dict[str, Output]] = {}
     log_file: Path | None = None
     report: Path | None = None
-    format_version: int = 1
+    format_version: int = FORMAT_VERSION
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,6 @@ def write(folder: Path, record: RunRecord) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{record.run_id}.json"
-    record = record.model_copy(update={"format_version": FORMAT_VERSION})
     local.replace_file(file, record.model_dump_json(indent=2) + "\n")
     return file
 
@@ -141,7 +141,10 @@ def read(file: Path) -> RunRecord:
       OSError: the file cannot be read.
       ValueError: the file is no run record of a known format.
     """
-    record = RunRecord.model_validate_json(file.read_bytes())
+    content = json.loads(file.read_bytes())
+    if isinstance(content, dict):
+        content.setdefault("format_version", 1)  # the first format had no number
+    record = RunRecord.model_validate(content)
     if record.format_version > FORMAT_VERSION:
         raise ValueError(
             f"format {record.format_version} is of a later release; "

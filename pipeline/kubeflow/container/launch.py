@@ -52,9 +52,10 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from pipeline.beam import patches, work
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
-    from pipeline.orchestration import outcomes, recovery
+    from pipeline.orchestration import input_queries, outcomes, recovery
 
     patches.apply()
+    input_queries.apply()
     data = plan.data
     assert data is not None, "require_plan guarantees it"
     settings = plan.options.apply(task.settings)
