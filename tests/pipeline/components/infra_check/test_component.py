@@ -95,7 +95,7 @@ def test_a_model_past_a_limit_is_not_published(flights_run: Run, tmp_path: Path)
     assert refused.returncode == 4, refused.stdout + refused.stderr
     assert re.search(r"  transformed: 1 in 100 requests takes [\d.]+ ms", refused.stderr)
     assert "; the maximum is 0.001 ms (infra.max_latency_ms)\n" in refused.stderr
-    assert "Next   correct the model, or change the limits under [infra]\n" in refused.stderr
+    assert "Next   fix the model, or change the limits under [infra]\n" in refused.stderr
     assert "Stopped: the model cannot be served, nothing was published:\n" in refused.stderr
     [page] = re.findall(r"^Report (.*)$", refused.stderr, re.MULTILINE)
     text = Path(page).read_text(encoding="utf-8")
