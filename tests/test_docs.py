@@ -15,6 +15,7 @@ import pytest
 from tests import documents
 from tests.conftest import PROJECT
 from tests.documents import Document
+from tests.proof import Proof
 
 _DOCS = PROJECT / "docs"
 _README = PROJECT / "README.md"
@@ -124,6 +125,12 @@ def test_a_heading_is_a_task_or_a_thing_in_sentence_case(page: Path) -> None:
     assert first[0] == 1 and all(level > 1 for level, _ in rest)
     for _, text in (first, *rest):
         assert not text.endswith(("?", ".", "!")), text
+
+
+def test_the_page_of_the_proof_has_the_text_of_its_generator() -> None:
+    page = Document(_DOCS / "proof.md").text.split("\n\n")
+    title, _, *text, _ = Proof().report().split("\n\n")
+    assert [title, *text] == [page[0], *page[2:-1]]
 
 
 def test_the_readme_is_short() -> None:
