@@ -24,7 +24,7 @@ _PAGES = [_README, *sorted(_DOCS.rglob("*.md"))]
 _GUIDES = [PROJECT / "CONTRIBUTING.md", PROJECT / "SECURITY.md"]
 _MAX_WORDS = 25
 _MAX_README_LINES = 120
-# STYLE: these words hide who does what, or what a value is.
+# These words hide who does what, or what a value is.
 _BANNED = re.compile(
     r"\b(somebody|whoever|nobody|a person|wanted|gone on|go(?:es)? on from|hold(?:s|ing)? to"
     r"|lies|stands|the house|in our words)\b",
