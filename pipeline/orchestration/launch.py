@@ -71,28 +71,38 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, beam: BeamExecutor) 
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
         custom_executor_operators=beam.operators,
     )
-    while True:
+    with _current_outputs_only(store):
         number = int(task.launch().execution_id or 0)
-        if not number or executions.state(store, number) not in executions.SUCCESSFUL:
-            raise InfrastructureError(f"{name} could not run: its inputs are missing.")
-        if not _discard_outdated(store, number):
-            return number
+    if not number or executions.state(store, number) not in executions.SUCCESSFUL:
+        raise InfrastructureError(f"{name} could not run: its inputs are missing.")
+    return number
 
 
-def _discard_outdated(store: Any, number: int) -> bool:
-    """Cancel a cached execution whose outputs are outdated; return whether it was canceled."""
-    from ml_metadata.proto import metadata_store_pb2 as mlmd
+@contextmanager
+def _current_outputs_only(store: Any) -> Iterator[None]:
+    """Let TFX's cache return no outdated outputs within the block.
 
-    from pipeline.metadata import artifacts, executions
+    The check must come before TFX publishes the cached outputs. Afterwards they would stay outputs
+    of the execution, beside those of its second launch, and no later run could reuse it.
+    """
+    from tfx.orchestration.portable import cache_utils
 
-    (execution,) = store.get_executions_by_id([number])
-    if execution.last_known_state != mlmd.Execution.CACHED:
-        return False
-    if not artifacts.discard_outdated(store, executions.outputs(store, number).values()):
-        return False
-    execution.last_known_state = mlmd.Execution.CANCELED
-    store.put_executions([execution])
-    return True
+    from pipeline.metadata import artifacts
+
+    stock = cache_utils.get_cached_outputs
+
+    def current(*args: Any, **kwargs: Any) -> Any:
+        while (cached := stock(*args, **kwargs)) is not None:
+            ids = [artifact.id for outputs in cached.values() for artifact in outputs]
+            if not artifacts.discard_outdated(store, store.get_artifacts_by_id(ids)):
+                break
+        return cached
+
+    cache_utils.get_cached_outputs = current
+    try:
+        yield
+    finally:
+        cache_utils.get_cached_outputs = stock
 
 
 @contextmanager
