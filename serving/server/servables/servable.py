@@ -36,7 +36,8 @@ class Servable:
         config: Any = None,
         batcher: Batcher | None = None,
     ) -> None:
-        self._session = session_type()(folder, tags, config or tf.compat.v1.ConfigProto())
+        config = config or tf.compat.v1.ConfigProto()
+        self._session = session_type(config)(folder, tags, config)
         self._batcher = batcher
         self.signatures = self._session.signatures
         self._tensors: dict[str, Any] = {}

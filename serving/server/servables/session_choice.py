@@ -6,6 +6,7 @@ import logging
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,16 +19,24 @@ from serving.server.servables.session import Session
 _log = logging.getLogger(__name__)
 
 
-@cache
-def session_type() -> type[Session] | type[GraphSession]:
+def session_type(config: Any) -> type[Session] | type[GraphSession]:
     """Return the type of session to load models with.
 
     `Session` calls TensorFlow's C API through declarations of Taxiway. So a small model with known
     results is loaded and called first. If anything differs, `GraphSession` is used, which needs
     TensorFlow's Python API only. The self-test takes about 0.1 s, once per process.
+
+    Args:
+      config: TensorFlow's ConfigProto of the models. The first session of a process sets the number
+        of threads of all its sessions, so the self-test must have the same one.
     """
+    return _choose(config.SerializeToString(deterministic=True))
+
+
+@cache
+def _choose(config: bytes) -> type[Session] | type[GraphSession]:
     try:
-        problem = _self_test()
+        problem = _self_test(tf.compat.v1.ConfigProto.FromString(config))
     except Exception as error:  # a missing symbol, library or file
         problem = f"{type(error).__name__}: {error}"
     if not problem:
@@ -40,11 +49,11 @@ def session_type() -> type[Session] | type[GraphSession]:
     return GraphSession
 
 
-def _self_test() -> str:
+def _self_test(config: Any) -> str:
     """Load and call a small model; return what differs from the known results."""
     with tempfile.TemporaryDirectory(prefix="taxiway-self-test-") as folder:
         (Path(folder) / "saved_model.pb").write_bytes(_small_model())
-        session = Session(Path(folder), ["serve"], tf.compat.v1.ConfigProto())
+        session = Session(Path(folder), ["serve"], config)
     try:
         if list(session.signatures) != ["self_test"]:
             return f"signatures are {list(session.signatures)}"

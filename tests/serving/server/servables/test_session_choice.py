@@ -18,20 +18,37 @@ from serving.server.servables.graph_session import GraphSession
 from serving.server.servables.session import Session
 from tests.serving.server.conftest import Server, serving
 
+_CONFIG = tf.compat.v1.ConfigProto()
+
 
 @pytest.fixture(autouse=True)
 def _fresh_choice() -> Iterator[None]:
     """Make every test, and the tests after it, choose again."""
-    session_choice.session_type.cache_clear()
+    session_choice._choose.cache_clear()
     session._library.cache_clear()
     yield
-    session_choice.session_type.cache_clear()
+    session_choice._choose.cache_clear()
     session._library.cache_clear()
 
 
 def test_the_c_api_passes_its_self_test(caplog: pytest.LogCaptureFixture) -> None:
-    assert session_choice.session_type() is Session
+    assert session_choice.session_type(_CONFIG) is Session
     assert caplog.records == []
+
+
+def test_the_self_test_has_the_threads_of_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first session of a process sets the number of threads of all its sessions."""
+    configs: list[Any] = []
+    load = Session.__init__
+
+    def record(self: Session, folder: Path, tags: list[str], config: Any) -> None:
+        configs.append(config)
+        load(self, folder, tags, config)
+
+    monkeypatch.setattr(Session, "__init__", record)
+    config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=3)
+    assert session_choice.session_type(config) is Session
+    assert configs == [config]
 
 
 def test_a_missing_symbol_leads_to_the_python_api_and_one_log_line(
@@ -39,8 +56,8 @@ def test_a_missing_symbol_leads_to_the_python_api_and_one_log_line(
 ) -> None:
     monkeypatch.setitem(session._FUNCTIONS, "TF_NoSuchFunction", (None, []))
     with caplog.at_level(logging.WARNING):
-        assert session_choice.session_type() is GraphSession
-        assert session_choice.session_type() is GraphSession
+        assert session_choice.session_type(_CONFIG) is GraphSession
+        assert session_choice.session_type(_CONFIG) is GraphSession
     [record] = caplog.records
     assert "TF_NoSuchFunction" in record.message
     assert "models are loaded with TensorFlow's Python API" in record.message
@@ -50,7 +67,7 @@ def test_a_missing_library_leads_to_the_python_api(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tf.sysconfig, "get_lib", lambda: str(tmp_path))
-    assert session_choice.session_type() is GraphSession
+    assert session_choice.session_type(_CONFIG) is GraphSession
 
 
 @pytest.mark.parametrize(
@@ -69,7 +86,7 @@ def test_other_results_lead_to_the_python_api(
 ) -> None:
     arrays = [np.array(values, object) for values in results]
     monkeypatch.setattr(Session, "run", lambda *_, **__: arrays)
-    assert session_choice.session_type() is GraphSession
+    assert session_choice.session_type(_CONFIG) is GraphSession
     assert problem in caplog.text
 
 
