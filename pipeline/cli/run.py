@@ -18,7 +18,9 @@ from pipeline.settings.engines import ENGINES, Engine
 @click.command()
 @settings_option
 @workspace_option
-@click.option("--span", type=int, help="Span to evaluate on.  [default: the newest]")
+@click.option(
+    "--span", type=click.IntRange(min=1), help="Span to evaluate on.  [default: the newest]"
+)
 @click.option(
     "--window",
     type=click.IntRange(min=1),

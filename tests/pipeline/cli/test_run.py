@@ -29,6 +29,13 @@ def test_a_failed_run_shows_the_step_the_reason_and_the_log(tmp_path: Path) -> N
     assert done.stderr.endswith(f"Log    {log}\n")
 
 
+def test_span_0_is_not_the_newest(tmp_path: Path) -> None:
+    """A run on Kubeflow has 0 for the newest span, because its parameters are never empty."""
+    done = taxiway("run", "--span", "0", "--workspace", tmp_path)
+    assert done.returncode == 2
+    assert "'--span': 0 is not in the range x>=1" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
