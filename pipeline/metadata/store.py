@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from ml_metadata import errors, metadata_store
@@ -188,4 +189,5 @@ def _claim_server(
         )
     if str(root) not in owners:
         kind = store.put_context_type(mlmd.ContextType(name=_WORKSPACE))
-        store.put_contexts([mlmd.Context(type_id=kind, name=str(root))])
+        with suppress(errors.AlreadyExistsError):  # a run that starts beside this one was faster
+            store.put_contexts([mlmd.Context(type_id=kind, name=str(root))])

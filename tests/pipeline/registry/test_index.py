@@ -232,6 +232,20 @@ def test_a_server_s_database_is_one_workspace_s(
     assert caught.value.next_step == "give each workspace its own database"
 
 
+def test_two_runs_may_claim_a_database_at_once(
+    ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = settings.model_copy(update={"metadata": MetadataSettings(host="db.example")})
+    metadata.claim(ledger.store, server)
+    stock = ledger.store.get_contexts_by_type
+    monkeypatch.setattr(
+        ledger.store,
+        "get_contexts_by_type",
+        lambda kind: [] if kind == "taxiway.Workspace" else stock(kind),
+    )
+    metadata.claim(ledger.store, server)
+
+
 def _in(minutes: int) -> model_config.ServerPolicy:
     then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
     return model_config.ServerPolicy(settle_seconds=20, now=lambda: then)
