@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -67,7 +68,13 @@ def _make_small(folder: Path) -> None:
 
 
 def _run(command: str, clone: Path) -> str:
-    done = subprocess.run(command.split(), cwd=clone, capture_output=True, text=True, check=False)
+    # The README's reader has not activated the environment, so `taxiway` is not on PATH.
+    folders = os.environ["PATH"].split(os.pathsep)
+    path = os.pathsep.join(name for name in folders if not Path(name, "taxiway").exists())
+    done = subprocess.run(
+        command.split(), cwd=clone, env=os.environ | {"PATH": path}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
