@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from pipeline.metadata import executions, lineage, properties
 from pipeline.metadata.blessed import latest_blessed_model
 from pipeline.workspace import Workspace
+from serving.storage import local
 from serving.store import model_config, publish
 
 _HIDDEN = ".gc-"
+
+# No file takes that long to write.
+_ABANDONED_SECONDS = 24 * 3600
 
 # The next span is compared with them, and they have a few kilobytes each.
 _ALWAYS_KEPT = frozenset({properties.GATE_DECISION})
@@ -23,11 +28,11 @@ _ALWAYS_KEPT = frozenset({properties.GATE_DECISION})
 
 @dataclass(frozen=True)
 class Garbage:
-    """A folder to remove.
+    """A folder or a file to remove.
 
     Args:
       kind: `version`, `artifact`, or `left over` of a run that was killed.
-      path: the folder.
+      path: the folder, or a file that a killed process left.
       bytes: size of the folder.
     """
 
@@ -75,6 +80,7 @@ def plan(
         elif folder.name.isdecimal() and int(folder.name) in ours and _key(folder) not in needed:
             listed.append(("artifact" if _key(folder) in registered else "left over", folder))
     listed += [("left over", folder) for folder in sorted(workspace.model_base.glob(f"{_HIDDEN}*"))]
+    listed += [("left over", file) for file in _unfinished_files(workspace.root)]
     return [Garbage(kind, folder, _size(folder)) for kind, folder in listed]
 
 
@@ -95,6 +101,9 @@ def apply(store: metadata_store.MetadataStore, garbage: Iterable[Garbage]) -> No
         store.put_artifacts(removed)
     for item in garbage:
         hidden = item.path
+        if hidden.is_file():
+            hidden.unlink()
+            continue
         if not _is_hidden(hidden):
             hidden = item.path.with_name(f"{_HIDDEN}{item.path.name}")
             item.path.rename(hidden)
@@ -147,9 +156,24 @@ def _newest_executions(store: metadata_store.MetadataStore, keep: int) -> Iterat
             yield execution.id
 
 
+def _unfinished_files(root: Path) -> Iterator[Path]:
+    """Yield the files that a killed process was writing; a younger one may have a live writer."""
+    latest = time.time() - _ABANDONED_SECONDS
+    for pattern in (
+        f"{local.UNFINISHED}*",
+        f"*/{local.UNFINISHED}*",
+        f"data/**/{local.UNFINISHED}*",
+    ):
+        for file in sorted(root.glob(pattern)):
+            if file.is_file() and file.stat().st_mtime < latest:
+                yield file
+
+
 def _is_hidden(folder: Path) -> bool:
     return folder.name.startswith(_HIDDEN)
 
 
 def _size(folder: Path) -> int:
+    if folder.is_file():
+        return folder.stat().st_size
     return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,50 +12,13 @@ from pipeline.errors import InfrastructureError, UsageError
 from pipeline.metadata import artifacts, executions, lineage, properties
 from pipeline.metadata import store as metadata
 from pipeline.metadata.blessed import latest_blessed_model
-from pipeline.registry import index, retention
+from pipeline.registry import index
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
-from serving.store import aliases, manifest, model_config, publish
-from tests.pipeline.databases import PASSWORD, Ledger, mariadb
-
-_KEPT = 1
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a MariaDB server."""
-    if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
-        pytest.skip(
-            "no MariaDB server; on Debian: apt-get install mariadb-server-core mariadb-client-core"
-        )
-    with mariadb(tmp_path_factory.mktemp("mariadb")) as port:
-        yield port
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def settings(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Settings with an empty database of each kind."""
-    of_database = MetadataSettings()
-    if request.param == "mariadb":
-        monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
-        of_database = MetadataSettings(
-            host="127.0.0.1",
-            port=request.getfixturevalue("server"),
-            database=f"taxiway_{abs(hash(request.node.name))}",
-        )
-    return Settings(workspace=tmp_path, metadata=of_database)
-
-
-@pytest.fixture
-def ledger(settings: Settings) -> Ledger:
-    """Three runs, each with its version."""
-    ledger = Ledger(Workspace(settings.workspace, settings.name), metadata.open_store(settings))
-    for number in range(1, 4):
-        ledger.run(number)
-    return ledger
+from serving.store import manifest, publish
+from tests.pipeline.databases import Ledger
+from tests.pipeline.registry.garbage import collect, folders
 
 
 def _differences(ledger: Ledger) -> list[str]:
@@ -131,7 +91,7 @@ def test_a_lost_database_is_rebuilt_from_the_manifests(ledger: Ledger, tmp_path:
 def test_what_a_lost_database_knew_is_neither_removed_nor_overwritten(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    before = _folders(ledger)
+    before = folders(ledger)
     highest = max(each.id for each in ledger.store.get_executions())
     other = metadata.open_store(Settings(workspace=tmp_path / "other"))
     new = Ledger(ledger.workspace, other)
@@ -139,9 +99,9 @@ def test_what_a_lost_database_knew_is_neither_removed_nor_overwritten(
     assert executions.reserve_lost(other, new.workspace) == highest
     assert executions.reserve_lost(other, new.workspace) == 0
     new.run(4)
-    assert set(before) < set(_folders(new))
-    assert _collect(new) == [("version", "models/flights/1"), ("version", "models/flights/2")]
-    assert set(before) < set(_folders(new))
+    assert set(before) < set(folders(new))
+    assert collect(new) == [("version", "models/flights/1"), ("version", "models/flights/2")]
+    assert set(before) < set(folders(new))
     known = manifest.read(new.workspace.model_base / "3")
     assert lineage.trace(other, known) is None
     assert _differences(new) == []
@@ -162,7 +122,7 @@ def test_the_workspace_may_be_spelled_otherwise_or_moved(ledger: Ledger, tmp_pat
     link.symlink_to(ledger.workspace.root, target_is_directory=True)
     there = Ledger(Workspace(link, "flights"), ledger.store)
     assert _differences(there) == []
-    removed = [path for kind, path in _collect(there) if kind == "artifact"]
+    removed = [path for kind, path in collect(there) if kind == "artifact"]
     assert all(path.endswith(("/1", "/2", "/3", "/4", "/5")) for path in removed)
     moved = Ledger(Workspace(tmp_path / "moved", "flights"), ledger.store)
     ledger.workspace.artifacts.parent.joinpath("models").rename(tmp_path / "models")
@@ -170,7 +130,7 @@ def test_the_workspace_may_be_spelled_otherwise_or_moved(ledger: Ledger, tmp_pat
     moved.workspace.root.mkdir()
     for name in ("models", "artifacts"):
         (tmp_path / name).rename(moved.workspace.root / name)
-    assert _collect(moved) == []
+    assert collect(moved) == []
 
 
 def test_a_manifest_that_claims_another_run_is_found(ledger: Ledger) -> None:
@@ -244,113 +204,6 @@ def test_two_runs_may_claim_a_database_at_once(
         lambda kind: [] if kind == "taxiway.Workspace" else stock(kind),
     )
     metadata.claim(ledger.store, server)
-
-
-def _in(minutes: int) -> model_config.ServerPolicy:
-    then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
-    return model_config.ServerPolicy(settle_seconds=20, now=lambda: then)
-
-
-def _collect(ledger: Ledger, minutes: int = 60) -> list[tuple[str, str]]:
-    found = retention.plan(ledger.workspace, ledger.store, _KEPT, _in(minutes))
-    retention.apply(ledger.store, found)
-    return [(each.kind, str(each.path.relative_to(ledger.workspace.root))) for each in found]
-
-
-def _folders(ledger: Ledger) -> list[str]:
-    return sorted(
-        str(folder.relative_to(ledger.workspace.artifacts))
-        for folder in ledger.workspace.artifacts.glob("*/*/*")
-    )
-
-
-def test_what_nothing_needs_is_removed(ledger: Ledger) -> None:
-    before = _folders(ledger)
-    removed = _collect(ledger)
-    # Version 3 is the newest and stable; 2 is what a rollback goes to.
-    assert [path for kind, path in removed if kind == "version"] == ["models/flights/1"]
-    assert [path for kind, path in removed if kind == "artifact"] == [
-        f"artifacts/{folder}"
-        for folder in before
-        if folder.endswith(("/1", "/2", "/3", "/4", "/5"))
-    ]
-    assert publish.versions(ledger.workspace.model_base) == [2, 3]
-    states = {
-        Path(each.uri).exists(): each.state
-        for each in ledger.store.get_artifacts()
-        if each.type != "PushedModel"
-    }
-    assert states == {True: mlmd.Artifact.LIVE, False: mlmd.Artifact.DELETED}
-    assert _collect(ledger) == []
-    assert _differences(ledger) == []
-
-
-def test_what_serves_is_never_removed(ledger: Ledger) -> None:
-    base = ledger.workspace.model_base
-    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
-    assert _collect(ledger) == []
-    aliases.promote(base, 3, "ann", "canary", verify=lambda _: None)
-    aliases.promote(base, 2, "ann", verify=lambda _: None)
-    # 1 is what canary would be rolled back to.
-    assert _collect(ledger) == []
-
-
-def test_what_a_server_may_still_answer_with_is_kept_until_it_has_read_the_file(
-    ledger: Ledger,
-) -> None:
-    base = ledger.workspace.model_base
-    aliases.promote(base, 1, "ann", "canary", verify=lambda _: None)
-    for version in (2, 3):  # Of two steps between two looks, it sees the last.
-        aliases.promote(base, version, "ann", "canary", verify=lambda _: None)
-    versions = ("version", "models/flights/1")
-    assert versions not in _collect(ledger, minutes=0)
-    assert versions in _collect(ledger, minutes=1)
-
-
-def test_what_killed_runs_and_collections_left_is_removed(ledger: Ledger) -> None:
-    left = (
-        ledger.workspace.artifacts / "Trainer" / "model" / "1"
-    )  # where ExampleGen was execution 1
-    lost = ledger.workspace.artifacts / "Trainer" / "model" / "99"
-    half = ledger.workspace.artifacts / "Trainer" / "model" / ".gc-98"
-    system = ledger.workspace.artifacts / "Trainer" / ".system" / "executor_execution" / "97"
-    version = ledger.workspace.model_base / ".gc-9"
-    for folder in (left, lost, half, system, version):
-        folder.mkdir(parents=True)
-    removed = [path for kind, path in _collect(ledger) if kind == "left over"]
-    assert removed == [
-        "artifacts/Trainer/model/.gc-98", "artifacts/Trainer/model/1", "models/flights/.gc-9",
-    ]  # fmt: skip
-    assert system.exists()
-    assert lost.exists(), "of a database that was lost: a version may come from it"
-
-
-def test_a_kill_between_any_two_steps_leaves_nothing_that_looks_whole(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = retention.plan(ledger.workspace, ledger.store, _KEPT, _in(60))
-    remove, calls = shutil.rmtree, 0
-
-    def killed(folder: Path) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        remove(folder)
-
-    monkeypatch.setattr(retention.shutil, "rmtree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        retention.apply(ledger.store, found)
-    for artifact in ledger.store.get_artifacts():
-        if artifact.state == mlmd.Artifact.LIVE and artifact.type != "PushedModel":
-            assert Path(artifact.uri).exists()
-    monkeypatch.undo()
-    os.environ.setdefault("TAXIWAY_METADATA_PASSWORD", PASSWORD)
-    _collect(ledger)
-    assert _folders(ledger) == [
-        folder for folder in _folders(ledger) if not Path(folder).name.startswith(".gc-")
-    ]
-    assert publish.versions(ledger.workspace.model_base) == [2, 3]
 
 
 def test_a_server_that_refuses_is_named_without_the_password(server: int, tmp_path: Path) -> None:
