@@ -4,7 +4,7 @@ TaxiwayError
  ├─ UsageError            2  wrong settings, arguments or environment
  │   └─ WorkspaceBusy     2  another run holds the workspace
  ├─ DataRefused           3  the data does not match the schema
- ├─ NotBlessed            4  the candidate model missed a bound
+ ├─ NotBlessed            4  the candidate missed a bound or cannot be served
  └─ InfrastructureError   5  a component, a database or the machine failed
 """
 
@@ -74,12 +74,12 @@ class DataRefused(TaxiwayError):
 
 
 class NotBlessed(TaxiwayError):
-    """The candidate model missed a bound; the published model stays.
+    """The candidate missed a bound or cannot be served; the published model stays.
 
     Args:
       what: one sentence, as in TaxiwayError.
       next_step: imperative for the user, as in TaxiwayError; default "".
-      reasons: one sentence per missed bound; default none.
+      reasons: one sentence per missed bound or problem of InfraCheck; default none.
     """
 
     exit_code = 4

@@ -59,7 +59,7 @@ def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[s
 
 
 def bounds(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:
-    """Return the minimum and the maximum of a column; None if there is no bound.
+    """Return the minimum and the maximum of a column's range; None for an open end.
 
     Args:
       feature: column of the schema.

@@ -52,7 +52,7 @@ def run(
       WorkspaceBusy: another run holds the workspace.
       UsageError: features, schema, source or engine settings are wrong.
       DataRefused: the data does not match the schema.
-      NotBlessed: the model missed a bound.
+      NotBlessed: the model missed a bound, or cannot be served.
       InfrastructureError: the engine cannot be reached, or a component failed.
 
     Example:

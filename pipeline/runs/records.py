@@ -49,7 +49,7 @@ class RunRecord(_Lenient):
       steps: steps in the order in which they ended; default none.
       error: message of the error that stopped the run; default "", it was published.
       next_step: next step that the user was shown; default "".
-      reasons: one sentence per bound that the model missed; default none.
+      reasons: one sentence per missed bound or problem of InfraCheck; default none.
       comparison: what is better and worse than in the latest blessed model; default "".
       findings: why the data was refused; default none.
       quarantine: file of the rejected rows; default None.

@@ -39,4 +39,4 @@ class TrainSettings(Frozen):
 class TuneSettings(Frozen):
     """The search for better training settings (`--tune`)."""
 
-    trials: int = Field(8, ge=1, description="the number of candidates to try")
+    trials: int = Field(8, ge=1, description="the number of sets of hyperparameters to try")

@@ -17,7 +17,7 @@ def exclusive(base: Path, wait: float) -> Iterator[None]:
     """Hold a folder's lock while the block runs; the system releases it when the process ends.
 
     Args:
-      base: TensorFlow Serving's model base path.
+      base: folder to lock: a model base path for its versions, its parent for models.config.
       wait: seconds to wait for another publisher.
 
     Raises:
@@ -31,6 +31,6 @@ def exclusive(base: Path, wait: float) -> Iterator[None]:
             raise StoreBusy(
                 base,
                 f"another publisher has held {NAME} for {wait:g} s",
-                "wait for it to end, and publish again",
+                "wait for it to end, and retry",
             ) from None
         yield

@@ -123,7 +123,7 @@ def write(table: pa.Table, folder: Path, shard: int, shards: int, scratch: Path)
 
 
 def schema_of(file: Path) -> pa.Schema:
-    """Return the Arrow schema of the columns that are data.
+    """Return the Arrow schema of the columns that are data, without the provenance columns.
 
     Args:
       file: a Parquet file.

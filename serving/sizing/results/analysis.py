@@ -83,11 +83,11 @@ def refusals(cells: Sequence[Cell], target_ms: float) -> list[str]:
 
 
 def replicas(required: float, rate: float) -> int:
-    """Return the number of replicas that a rate requires.
+    """Return the number of replicas for a required rate.
 
     Args:
-      required: rows per second of all replicas together.
-      rate: rows per second of one replica.
+      required: rate of all replicas together, in rows per second.
+      rate: rate of one replica, in rows per second.
     """
     # Rounding errors, as in 3000 / (0.7 * 1000 * 0.6), must not add a replica.
     return max(1, math.ceil(round(required / rate, 6)))
