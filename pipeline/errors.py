@@ -14,6 +14,9 @@ from pathlib import Path
 
 from pipeline.findings import SCHEMA_KINDS, Finding, RejectedRow
 
+# Exit code of an interrupted run: 128 + SIGINT, as in a shell.
+INTERRUPTED = 130
+
 # Next step after an unexpected error.
 READ_THE_LOG = "read the end of the log, and check the machine with `taxiway doctor`"
 

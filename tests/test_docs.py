@@ -142,3 +142,16 @@ def _without_comments(document: Document, language: str) -> list[list[str]]:
         [line.split(" # ")[0].rstrip() for line in block.splitlines()]
         for block in document.blocks(language)
     ]
+
+
+def test_concepts_names_code_that_exists() -> None:
+    """`name` in a linked file must be defined or assigned there."""
+    page = (_DOCS / "concepts.md").read_text(encoding="utf-8")
+    pairs = re.findall(r"`(\w+)` in\s+\[[^\]]+\]\(([^)#]+)\)", page)
+    assert len(pairs) >= 4
+    missing = [
+        f"{name} in {link}"
+        for name, link in pairs
+        if not re.search(rf"\b{name}\b", (_DOCS / link).read_text(encoding="utf-8"))
+    ]
+    assert missing == []

@@ -16,6 +16,7 @@ import click
 
 from pipeline.cli import program
 from pipeline.errors import (
+    INTERRUPTED,
     READ_THE_LOG,
     DataRefused,
     InfrastructureError,
@@ -23,8 +24,6 @@ from pipeline.errors import (
     TaxiwayError,
     in_a_line,
 )
-
-INTERRUPTED = 130  # 128 + SIGINT, as in shells
 
 
 def unexpected(error: Exception, log_file: Path) -> InfrastructureError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import report
 from pipeline.components import names
 from pipeline.components.infra_check import report as infra
-from pipeline.errors import DataRefused, NotBlessed, TaxiwayError
+from pipeline.errors import INTERRUPTED, DataRefused, NotBlessed, TaxiwayError
 from pipeline.metadata import properties
 from pipeline.runs import records
 from pipeline.runs.records import Output, RunRecord
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 Outputs = Mapping[str, Mapping[str, Any]]
 
 _log = logging.getLogger(__name__)
-
-_INTERRUPTED = 130  # 128 + SIGINT, as in a shell
 
 
 def write(workspace: Workspace, record: RunRecord) -> RunRecord:
@@ -55,7 +53,7 @@ def end_fields(error: BaseException | None) -> dict[str, Any]:
     if error is None:
         return {"outcome": "published", "exit_code": 0}
     if isinstance(error, KeyboardInterrupt):
-        return {"outcome": "interrupted", "exit_code": _INTERRUPTED, "error": "Interrupted."}
+        return {"outcome": "interrupted", "exit_code": INTERRUPTED, "error": "Interrupted."}
     if not isinstance(error, TaxiwayError):
         return {"outcome": "failed", "exit_code": TaxiwayError.exit_code, "error": str(error)}
     fields: dict[str, Any] = {

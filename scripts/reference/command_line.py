@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli.failures import INTERRUPTED
 from pipeline.errors import (
+    INTERRUPTED,
     DataRefused,
     InfrastructureError,
     NotBlessed,

@@ -71,7 +71,7 @@ class Evaluation:
     def comparison(self) -> str:
         """Return a sentence that states where the candidate is better than the baseline."""
         if not self.baseline:
-            return "first model: only value bounds apply because there is no model to compare with"
+            return "first model: max_auc_drop does not apply because there is no baseline"
         changes = {
             name: metrics["auc"] - self.baseline[name]["auc"]
             for name, metrics in self.candidate.items()

@@ -34,7 +34,7 @@ def test_a_blessed_model_is_published_as_version_1(flights_run: Run) -> None:
     assert result["metrics"]["example_count"] == 23_611
     assert result["metrics"]["auc"] > 0.6
     assert sorted(_states(result)) == sorted(NODES)
-    assert result["comparison"].startswith("first model: only value bounds apply")
+    assert result["comparison"].startswith("first model: max_auc_drop does not apply")
 
 
 def test_a_published_version_says_where_it_comes_from(flights_run: Run) -> None:

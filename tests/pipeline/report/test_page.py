@@ -73,7 +73,7 @@ def test_a_published_run_has_every_part(published: str) -> None:
     assert '<h1 id="verdict">Published as version 1</h1>' in published
     for text in (
         "Columns that changed most", "Learning curves", "ROC", "Calibration", "By slice",
-        "origin EWR", "Hyperparameters", "serving_tensors", "only value bounds apply",
+        "origin EWR", "Hyperparameters", "serving_tensors", "max_auc_drop does not apply",
     ):  # fmt: skip
         assert text in published
 

@@ -18,7 +18,7 @@ def _metrics(**aucs: float) -> dict[str, dict[str, float]]:
     [
         (
             {},
-            "first model: only value bounds apply because there is no model to compare with",
+            "first model: max_auc_drop does not apply because there is no baseline",
         ),
         (
             _metrics(overall=0.69, a=0.7, b=0.6),
