@@ -42,7 +42,7 @@ def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_pa
         check=False,
     )
     assert done.returncode == 4, done.stdout + done.stderr
-    assert "a symbolic link; only files and folders are published" in done.stderr
+    assert "expected a file or a folder, got a symbolic link" in done.stderr
     versions = (flights_run.workspace / "models/flights").iterdir()
     assert [version.name for version in versions] == ["1"]
 
