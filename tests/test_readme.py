@@ -71,8 +71,11 @@ def _run(command: str, clone: Path) -> str:
     # The README's reader has not activated the environment, so `taxiway` is not on PATH.
     folders = os.environ["PATH"].split(os.pathsep)
     path = os.pathsep.join(name for name in folders if not Path(name, "taxiway").exists())
+    # Under `make test` an inner make would print the folders that it enters and leaves.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    env.pop("MFLAGS", None)
     done = subprocess.run(
-        command.split(), cwd=clone, env=os.environ | {"PATH": path}, capture_output=True, text=True,
+        command.split(), cwd=clone, env=env | {"PATH": path}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
