@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import get_args
 
@@ -34,3 +35,19 @@ def test_the_catalogue_lists_the_nodes_of_the_compiled_pipeline(
 
 def test_the_beam_settings_name_the_nodes_with_beam_work() -> None:
     assert set(COMPONENTS) == {node.name for node in catalog.NODES if node.beam}
+
+
+def test_only_the_components_spell_the_names_of_nodes() -> None:
+    """A literal elsewhere would not follow a renamed node."""
+    nodes = {node.name for node in catalog.NODES}
+    allowed = {"pipeline/pipeline.py", "pipeline/settings/engines.py"}
+    spelled = [
+        f"{path.relative_to(PROJECT)}:{constant.lineno} {constant.value}"
+        for folder in ("pipeline", "models", "schema", "serving")
+        for path in sorted((PROJECT / folder).rglob("*.py"))
+        if str(path.relative_to(PROJECT)) not in allowed
+        and not path.is_relative_to(PROJECT / "pipeline" / "components")
+        for constant in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(constant, ast.Constant) and constant.value in nodes
+    ]
+    assert spelled == []
