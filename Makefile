@@ -27,8 +27,8 @@ run: setup  ## Run the whole pipeline and publish a blessed model
 test: setup-dev  ## Run every test that needs no cluster
 	@$(BIN)/python -m pytest -m "not cluster" $(PARALLEL)
 
-test-fast: setup-dev  ## Run the tests that take less than two minutes together
-	@$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+test-fast: setup-dev  ## Run the quick test files, in less than 90 seconds
+	@$(BIN)/python -m pytest --fast -m "not slow" $(PARALLEL)
 
 coverage: setup-dev  ## Run the tests of `make test` with coverage and a limit on a file's seconds
 	@$(BIN)/coverage erase

@@ -55,7 +55,7 @@ SUITES = {
             "tests/pipeline/beam", "tests/pipeline/kubeflow",
         ),
     ),
-    # It runs `make check` and `make test-fast` too.
+    # It runs `make check` and the tests without whole runs too.
     "lines": Suite(("make", "lines"), (*_PRODUCT, "scripts", "tests", ":!tests/durations.json")),
 }  # fmt: skip
 

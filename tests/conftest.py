@@ -41,6 +41,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--max-file-seconds", type=float, help="fail when a test file takes more seconds"
     )
     parser.addoption(
+        "--fast", action="store_true", help="leave out the test files that take many seconds"
+    )
+    parser.addoption(
         "--record-durations", action="store_true", help="write the seconds of each test file"
     )
 
@@ -56,12 +59,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(skips.NoSkips())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests that read a finished run as slow, and put the longest files first."""
     for item in items:
         if flights_run.__name__ in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-    durations.longest_first(items, durations.load())
+    recorded = durations.load()
+    durations.longest_first(items, recorded)
+    if config.getoption("--fast"):
+        config.hook.pytest_deselected(items=durations.drop_long(items, recorded))
 
 
 @pytest.fixture(scope="session")

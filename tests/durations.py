@@ -12,6 +12,9 @@ FILE = Path(__file__).with_suffix(".json")
 
 _SHOWN = 15
 
+# Two thirds of the files take less, and all of them together a minute.
+_FAST_SECONDS = 8.0
+
 
 def load(file: Path = FILE) -> dict[str, float]:
     """Return the recorded seconds by test file.
@@ -41,6 +44,21 @@ def longest_first(items: list[pytest.Item], recorded: dict[str, float]) -> None:
             -recorded.get(_path(item.nodeid), float("inf")), item.path not in slow, item.path,
         )
     )  # fmt: skip
+
+
+def drop_long(items: list[pytest.Item], recorded: dict[str, float]) -> list[pytest.Item]:
+    """Remove in place the tests of files that take many seconds; a new file has no seconds yet.
+
+    Args:
+      items: the collected tests.
+      recorded: seconds by test file.
+
+    Returns:
+      The removed tests.
+    """
+    long = [item for item in items if recorded.get(_path(item.nodeid), 0.0) > _FAST_SECONDS]
+    items[:] = [item for item in items if recorded.get(_path(item.nodeid), 0.0) <= _FAST_SECONDS]
+    return long
 
 
 class Durations:

@@ -75,3 +75,22 @@ def test_without_a_limit_the_seconds_are_printed_and_recorded(tmp_path: Path) ->
 
 def test_the_recorded_seconds_can_be_read() -> None:
     assert all(seconds >= 0 for seconds in durations.load().values())
+
+
+class _Item:
+    """A collected test, as far as its file matters."""
+
+    def __init__(self, nodeid: str) -> None:
+        self.nodeid = nodeid
+
+
+def test_fast_leaves_out_the_files_that_take_long() -> None:
+    items = [
+        _Item("tests/test_long.py::a"),
+        _Item("tests/test_short.py::b"),
+        _Item("tests/new.py::c"),
+    ]
+    recorded = {"tests/test_long.py": 60.0, "tests/test_short.py": 0.1}
+    dropped = durations.drop_long(items, recorded)  # type: ignore[arg-type]
+    assert [item.nodeid for item in dropped] == ["tests/test_long.py::a"]
+    assert [item.nodeid for item in items] == ["tests/test_short.py::b", "tests/new.py::c"]
