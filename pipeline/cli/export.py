@@ -52,7 +52,7 @@ def onnx(
     folder = target.model_base / str(number)
     log = new_log(settings.workspace, f"export-onnx-{number}")
     with library_output_to(log), as_cli_errors(log):
-        from pipeline.deploy.onnx import export_onnx
+        from pipeline.serving_tools.onnx_export import export_onnx
 
         result = export_onnx(settings, target, folder, output or target.root / "onnx")
     if as_json:

@@ -17,9 +17,9 @@ from pipeline.runs.progress import Step
 
 if TYPE_CHECKING:
     from pipeline.cli.display import Display
-    from pipeline.deploy.sizing import Target
+    from pipeline.serving_tools.sizing import Target
 
-# The keys of `pipeline.deploy.sizing.SERVERS`, which is too slow to import for help.
+# The keys of `pipeline.serving_tools.sizing.SERVERS`, which is too slow to import for help.
 _BACKENDS = ("local", "tensorflow_model_server", "docker")
 
 
@@ -126,8 +126,8 @@ def size(
     """
     from pipeline.cli.display import Display
     from pipeline.cli.terminal import library_output_to, new_log
-    from pipeline.deploy import sizing
     from pipeline.registry.errors import as_cli_errors
+    from pipeline.serving_tools import sizing
     from serving.sizing.results import files
     from serving.sizing.results.result import SizingRequest
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.beam.calls import is_loopback
-from pipeline.deploy import rows as row_sources
 from pipeline.errors import UsageError
+from pipeline.serving_tools import sample_rows
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.sizing.measurement import answers, load, machine, server
@@ -151,14 +151,14 @@ def _load_rows(
     file: Path | None,
     request: SizingRequest,
     observer: Observer,
-) -> tuple[list[row_sources.Row], list[float] | None]:
+) -> tuple[list[sample_rows.Row], list[float] | None]:
     """Return rows, and their scores when the model is published here."""
     with step(observer, "Rows") as conclude:
         count = max(_FEWEST_ROWS, (request.repeats + 1) * max(request.batches))
         if file is None:
-            rows = row_sources.load_eval_split(workspace, count)
+            rows = sample_rows.load_eval_split(workspace, count)
         else:
-            rows = row_sources.load_file(file, settings, count)
+            rows = sample_rows.load_file(file, settings, count)
         conclude(f"{len(rows)} rows of {file or workspace.root}")
         if version is None:
             return rows, None

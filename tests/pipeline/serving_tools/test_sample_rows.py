@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.deploy import rows
 from pipeline.errors import UsageError
+from pipeline.serving_tools import sample_rows
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from tests.conftest import PROJECT
@@ -28,18 +28,18 @@ def _file(folder: Path, count: int) -> Path:
 def test_rows_are_spread_over_the_file_and_repeat_when_it_has_fewer(
     tmp_path: Path, in_file: int, count: int, expected: list[int]
 ) -> None:
-    chosen = rows.load_file(_file(tmp_path, in_file), _SETTINGS, count)
+    chosen = sample_rows.load_file(_file(tmp_path, in_file), _SETTINGS, count)
     assert [row["distance"] for row in chosen] == expected
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"rows\.jsonl: there are no rows in it"):
-        rows.load_file(_file(tmp_path, 0), _SETTINGS, 5)
+        sample_rows.load_file(_file(tmp_path, 0), _SETTINGS, 5)
     with pytest.raises(UsageError, match=r"none\.jsonl: cannot be read: No such file"):
-        rows.load_file(tmp_path / "none.jsonl", _SETTINGS, 5)
+        sample_rows.load_file(tmp_path / "none.jsonl", _SETTINGS, 5)
 
 
 def test_a_workspace_without_a_run_has_no_rows(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run has left rows") as caught:
-        rows.load_eval_split(Workspace(tmp_path, "flights"), 5)
+        sample_rows.load_eval_split(Workspace(tmp_path, "flights"), 5)
     assert "--csv" in caught.value.next_step

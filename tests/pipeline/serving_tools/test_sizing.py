@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.deploy.sizing import SERVERS, Target
+from pipeline.serving_tools.sizing import SERVERS, Target
 
 
 def test_a_target_without_addresses_is_started() -> None:

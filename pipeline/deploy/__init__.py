@@ -1,1 +1,0 @@
-"""What `taxiway size` and `taxiway export` do, without the command line."""

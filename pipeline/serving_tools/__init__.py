@@ -1,0 +1,1 @@
+"""Measure a served model, and export a published one: `taxiway size` and `taxiway export`."""
