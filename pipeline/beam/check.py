@@ -7,9 +7,9 @@ import difflib
 import io
 from contextlib import redirect_stderr
 
-from pipeline.beam import clusters, job_server
+from pipeline.beam import configured_clusters, job_server
 from pipeline.beam.calls import check_connection, is_loopback
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.settings.beam import BeamSettings, ClusterSettings
 
@@ -27,7 +27,7 @@ def check_settings(beam: BeamSettings) -> None:
     Raises:
       UsageError: a setting that an engine requires is missing or does not fit.
     """
-    for cluster in clusters.in_use(beam):
+    for cluster in configured_clusters.in_use(beam):
         section, settings = f"beam.{cluster.name}", cluster.settings
         if settings.master is None:
             raise UsageError(
@@ -58,7 +58,7 @@ def check_engines(beam: BeamSettings) -> str:
     """
     check_settings(beam)
     _check_arguments(beam)
-    return "; ".join(_check_cluster(cluster) for cluster in clusters.in_use(beam))
+    return "; ".join(_check_cluster(cluster) for cluster in configured_clusters.in_use(beam))
 
 
 def pool_is_reachable(settings: ClusterSettings) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.settings.beam import BeamSettings
 from pipeline.settings.engines import Component
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.beam.calls import CANCEL_SECONDS, SECONDS, request_json, unexpected_service
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.errors import InfrastructureError
 from pipeline.settings.beam import FlinkSettings
 from pipeline.settings.engines import Component

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 from pipeline.beam.calls import CANCEL_SECONDS
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.beam.processes import ended_with_this_process
 from pipeline.errors import InfrastructureError
 from pipeline.settings.beam import is_coordinate

@@ -8,7 +8,7 @@ from pipeline.beam.calls import (
     request_json,
     unexpected_service,
 )
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.settings.beam import SparkSettings
 from pipeline.settings.engines import Component
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 from tfx.orchestration.portable.beam_executor_operator import BeamExecutorOperator
 from tfx.proto.orchestration import executable_spec_pb2, placeholder_pb2
 
-from pipeline.beam import clusters, job_server
-from pipeline.beam.cluster import Cluster
+from pipeline.beam import configured_clusters, job_server
+from pipeline.beam.cluster_base import Cluster
 from pipeline.beam.flags import flags
 from pipeline.beam.job_server import JobServer
 from pipeline.settings.beam import BeamSettings
@@ -50,7 +50,7 @@ class BeamExecutor:
         Raises:
           InfrastructureError: the job server does not start.
         """
-        cluster = clusters.create(self._beam, self._beam.engine_of(component))
+        cluster = configured_clusters.create(self._beam, self._beam.engine_of(component))
         if cluster is None:
             yield []
             return
@@ -63,7 +63,7 @@ class BeamExecutor:
                 if server:  # it must not submit later what it has not submitted yet
                     server.end()
             finally:  # runs even if the user presses Ctrl-C a second time
-                clusters.cancel(self._beam, component, job)
+                configured_clusters.cancel(self._beam, component, job)
             raise
 
     def _server(self, cluster: Cluster, component: Component) -> JobServer:
@@ -101,7 +101,7 @@ class _Operator(BeamExecutorOperator):
     def run_executor(self, execution_info: Any, make_beam_pipeline_fn: Any = None) -> Any:
         node = execution_info.pipeline_node.node_info.id
         run_id = execution_info.pipeline_run_id or ""
-        job = clusters.job_name(execution_info.pipeline_info.id, node, run_id)
+        job = configured_clusters.job_name(execution_info.pipeline_info.id, node, run_id)
         with self._executor.flags(cast(Component, node), job) as beam_flags:
             self.beam_pipeline_args.extend(map(_literal, beam_flags))
             return super().run_executor(execution_info, make_beam_pipeline_fn)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.beam import check, clusters
+from pipeline.beam import check, configured_clusters
 from pipeline.components import names
 from pipeline.errors import TaxiwayError, UsageError, point_to_schema
 from pipeline.orchestration import launch, recording
@@ -73,7 +73,7 @@ def new_run_id() -> str:
 
 def _check_engine(settings: Settings, observer: Observer) -> None:
     """Check that the clusters are ready; the jar of a job server may be downloaded."""
-    if not clusters.in_use(settings.beam):
+    if not configured_clusters.in_use(settings.beam):
         return
     observer.started("Engine")
     begin, state, summary = time.monotonic(), "failed", ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.beam import clusters
+from pipeline.beam import configured_clusters
 from pipeline.metadata.executions import fail, origin, unfinished
 from pipeline.settings.beam import BeamSettings
 
@@ -44,4 +44,6 @@ def cancel_jobs(
     """
     for execution in executions:
         pipeline, node, run_id = origin(store, execution)
-        clusters.cancel_abandoned(beam, node, clusters.job_name(pipeline, node, run_id))
+        configured_clusters.cancel_abandoned(
+            beam, node, configured_clusters.job_name(pipeline, node, run_id)
+        )

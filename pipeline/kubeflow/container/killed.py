@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.beam import clusters
+from pipeline.beam import configured_clusters
 from pipeline.errors import InfrastructureError
 from pipeline.kubeflow import names
 from pipeline.kubeflow.container import task
@@ -38,7 +38,9 @@ def cleanup(args: list[str], signal_name: str) -> None:
             return
         settings = ended_task.settings
         # The cluster may answer when the database does not, so its job is cancelled first.
-        clusters.cancel(settings.beam, node, clusters.job_name(settings.name, node, plan.run_id))
+        configured_clusters.cancel(
+            settings.beam, node, configured_clusters.job_name(settings.name, node, plan.run_id)
+        )
         workspace = Workspace(settings.workspace, settings.name)
         store = metadata.open_store(settings)
         node_executions = executions.by_node(store, plan.run_id).get(node, [])

@@ -11,7 +11,7 @@ import grpc
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipeline.beam import clusters
+from pipeline.beam import configured_clusters
 from pipeline.beam.work import BeamExecutor
 from pipeline.settings.beam import BeamSettings, FlinkSettings, SparkSettings
 from tests.pipeline.beam.servers import answering
@@ -61,7 +61,7 @@ def test_an_unexpected_answer_of_a_cluster_is_logged(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with answering(body) as master:
-        clusters.cancel(_beam(master), "Transform", "flights-Transform-1")
+        configured_clusters.cancel(_beam(master), "Transform", "flights-Transform-1")
     message = caplog.messages[-1]
     assert message.startswith("Job flights-Transform-1 may still run: ")
 
@@ -70,9 +70,9 @@ def test_a_job_of_an_earlier_run_is_cancelled_with_any_engine_set() -> None:
     requests: list[str] = []
     with answering(json.dumps(_JOBS).encode(), requests) as master:
         beam = BeamSettings(engine="local", flink=FlinkSettings(master=master))
-        clusters.cancel_abandoned(beam, "Transform", "flights-Transform-2")
-        clusters.cancel_abandoned(beam, "Trainer", "flights-Trainer-2")
-        clusters.cancel_abandoned(BeamSettings(), "Transform", "flights-Transform-1")
+        configured_clusters.cancel_abandoned(beam, "Transform", "flights-Transform-2")
+        configured_clusters.cancel_abandoned(beam, "Trainer", "flights-Trainer-2")
+        configured_clusters.cancel_abandoned(BeamSettings(), "Transform", "flights-Transform-1")
     assert requests == ["GET /jobs/overview", "PATCH /jobs/3c?mode=cancel"]
 
 
@@ -102,10 +102,10 @@ def test_a_job_server_that_outlives_the_run_cancels_the_job() -> None:
     server.start()
     spark = SparkSettings(master="localhost:1", job_endpoint=endpoint)
     beam = BeamSettings(engine="spark", spark=spark)
-    clusters.cancel(beam, "Transform", "flights-Transform-1")
+    configured_clusters.cancel(beam, "Transform", "flights-Transform-1")
     server.stop(grace=None)
     assert service.cancelled == ["id-flights-Transform-1"]
-    clusters.cancel(
+    configured_clusters.cancel(
         beam, "Transform", "flights-Transform-2"
     )  # the server is gone, which is only logged
     assert service.cancelled == ["id-flights-Transform-1"]
@@ -114,6 +114,8 @@ def test_a_job_server_that_outlives_the_run_cancels_the_job() -> None:
 def test_a_node_without_beam_work_has_no_job() -> None:
     requests: list[str] = []
     with answering(b"{}", requests) as master:
-        clusters.cancel(_beam(master), "Trainer", "flights-Trainer-1")
-        clusters.cancel(_beam(master).all_on("local"), "Transform", "flights-Transform-1")
+        configured_clusters.cancel(_beam(master), "Trainer", "flights-Trainer-1")
+        configured_clusters.cancel(
+            _beam(master).all_on("local"), "Transform", "flights-Transform-1"
+        )
     assert requests == []

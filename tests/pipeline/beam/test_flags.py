@@ -18,7 +18,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.stager import Stager
 from tfx.utils import dependency_utils
 
-from pipeline.beam import clusters
+from pipeline.beam import configured_clusters
 from pipeline.beam.flags import flags
 from pipeline.errors import InfrastructureError
 from pipeline.settings.beam import BeamSettings, ComponentSettings
@@ -37,21 +37,21 @@ def _beam(name: ClusterName, **values: Any) -> BeamSettings:
 
 
 def _flags(beam: BeamSettings, component: Component = "Transform") -> list[str]:
-    cluster = clusters.create(beam, beam.engine_of(component))
+    cluster = configured_clusters.create(beam, beam.engine_of(component))
     assert cluster is not None
     return flags(beam, cluster, component, "localhost:7", "flights-Transform-1")
 
 
 def _java(beam: BeamSettings, component: Component = "Transform") -> list[str]:
-    cluster = clusters.create(beam, beam.engine_of(component))
+    cluster = configured_clusters.create(beam, beam.engine_of(component))
     assert cluster is not None
     return cluster.java_options(component)
 
 
 def test_the_local_engine_has_no_cluster() -> None:
-    assert clusters.create(BeamSettings(), "local") is None
-    assert clusters.in_use(BeamSettings()) == []
-    assert [cluster.name for cluster in clusters.in_use(_beam("spark"))] == ["spark"]
+    assert configured_clusters.create(BeamSettings(), "local") is None
+    assert configured_clusters.in_use(BeamSettings()) == []
+    assert [cluster.name for cluster in configured_clusters.in_use(_beam("spark"))] == ["spark"]
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
@@ -85,7 +85,7 @@ def test_a_component_may_differ() -> None:
     options = PipelineOptions(_flags(_beam("flink")))
     assert options.view_as(FlinkRunnerOptions).parallelism == 2
     assert {"--parallelism=16", "--streaming"} <= set(_flags(_beam("flink"), "ExampleGen"))
-    assert clusters.create(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
+    assert configured_clusters.create(_beam("flink"), _beam("flink").engine_of("Evaluator")) is None
 
 
 def test_a_job_on_flink_takes_all_slots_by_default() -> None:

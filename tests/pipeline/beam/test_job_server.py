@@ -16,8 +16,8 @@ import apache_beam
 import pytest
 from apache_beam.utils.subprocess_server import JavaJarServer
 
-from pipeline.beam import clusters, job_server
-from pipeline.beam.cluster import Cluster
+from pipeline.beam import configured_clusters, job_server
+from pipeline.beam.cluster_base import Cluster
 from pipeline.beam.job_server import JobServer
 from pipeline.errors import InfrastructureError
 from pipeline.settings.beam import BeamSettings
@@ -96,7 +96,7 @@ def test_it_ends_when_the_run_is_killed(tmp_path: Path) -> None:
 
 def _cluster(name: ClusterName, **settings: str) -> Cluster:
     beam = BeamSettings.model_validate({"engine": name, name: {"master": "localhost:1"} | settings})
-    cluster = clusters.create(beam, name)
+    cluster = configured_clusters.create(beam, name)
     assert cluster is not None
     return cluster
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from pipeline.beam import job_server
-from pipeline.beam.cluster import Cluster
+from pipeline.beam.cluster_base import Cluster
 from pipeline.beam.flink import Flink
 from pipeline.beam.spark import Spark
 from pipeline.errors import TaxiwayError
