@@ -24,7 +24,7 @@ def apply_layout(
     The result equals what `create_pipeline` and the compiler produce from these settings and data.
 
     Args:
-      ir: compiled pipeline, or a slice of it; changed in place.
+      ir: compiled pipeline, or the spec of a node; changed in place.
       settings: settings of the run.
       data: layout of the rows.
       code_hash: hash of the code that trains the model.

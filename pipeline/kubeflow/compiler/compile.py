@@ -12,7 +12,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from pipeline.beam import check as engine
 from pipeline.errors import UsageError
 from pipeline.kubeflow import names
-from pipeline.kubeflow.compiler import check, resources, slices
+from pipeline.kubeflow.compiler import check, node_specs, resources
 from pipeline.kubeflow.compiler.package import Package, Parameter, Task, build
 from pipeline.kubeflow.encoding import encode
 from pipeline.kubeflow.placing import apply_layout
@@ -83,7 +83,7 @@ def compile_variants(settings: Settings, files: Project) -> dict[str, pipeline_p
     source = settings.source.model_copy(update={"serving_logs": None})
     settings = settings.model_copy(update={"source": source})
     irs: dict[str, pipeline_pb2.Pipeline] = {}
-    for variant in slices.VARIANTS:
+    for variant in node_specs.VARIANTS:
         pipeline = create_pipeline(settings, files.features, files.policy, _NO_DATA, variant)
         ir = compiler.Compiler().compile(pipeline)
         apply_layout(ir, settings, _NO_DATA, code_hash="")
@@ -115,9 +115,9 @@ def _build(
 
     tasks = [task(names.START, set(), [], parameters=True)]
     for node, before in upstream_of_any.items():
-        encoded = slices.encode_shared(
+        encoded = node_specs.encode_shared(
             {
-                variant: slices.slice_node(ir, node)
+                variant: node_specs.node_spec(ir, node)
                 for variant, ir in irs.items()
                 if node in upstream[variant]
             }

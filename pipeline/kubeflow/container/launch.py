@@ -26,7 +26,7 @@ def launch(task: Task) -> None:
     earlier attempt is removed first.
 
     Args:
-      task: task with the slices of the node.
+      task: task with the specs of the node.
 
     Raises:
       DataRefused: the data did not pass the gate.
@@ -34,14 +34,14 @@ def launch(task: Task) -> None:
       InfrastructureError: the node failed.
     """
     plan = task.run.require_plan()
-    slices = [
+    specs = [
         text
-        for variants, text in task.slices.items()
+        for variants, text in task.node_specs.items()
         if plan.options.variant in variants.split(",")
     ]
     with task.step(task.node) as step:
-        if slices:
-            _run(task, plan, slices[0], step)
+        if specs:
+            _run(task, plan, specs[0], step)
         else:
             step("not requested", "skipped")
     if task.node == names.PUSHER:
@@ -60,7 +60,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     assert data is not None, "require_plan guarantees it"
     settings = plan.options.apply(task.settings)
     store = metadata.open_store(settings)
-    ir = _bound_slice(settings, data, plan.run_id, text)
+    ir = _bound_spec(settings, data, plan.run_id, text)
     earlier = executions.by_node(store, plan.run_id).get(task.node, [])
     execution_id = executions.successful(earlier)
     if execution_id is None:
@@ -92,8 +92,8 @@ def _enforce_pushed(task: Task, plan: Plan) -> None:
     outcomes.enforce_pushed(outputs)
 
 
-def _bound_slice(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
-    """Return the slice with the data, the code and the id of this run."""
+def _bound_spec(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
+    """Return the spec with the data, the code and the id of this run."""
     from tfx.proto.orchestration import pipeline_pb2
 
     from pipeline.kubeflow.placing import apply_layout

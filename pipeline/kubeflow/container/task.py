@@ -30,7 +30,7 @@ class Task:
       node: TFX's node id, or `Start` or `Record`.
       run: folder of the run.
       settings: settings of the pipeline, with the database of this environment.
-      slices: encoded slices of the pipeline by variants.
+      node_specs: encoded specs of the node by variants.
       parameters: values of the run's parameters by name.
       graph: encoded upstream nodes by variant and node; "" in other tasks than the last.
       report: HTML file of the page that KFP shows; None for no page.
@@ -40,7 +40,7 @@ class Task:
     node: str
     run: RunFolder
     settings: Settings
-    slices: dict[str, str]
+    node_specs: dict[str, str]
     parameters: dict[str, str]
     graph: str
     report: Path | None
@@ -112,7 +112,7 @@ def parse(args: list[str]) -> Task:
         node=options.node,
         run=RunFolder(settings.workspace, options.run),
         settings=settings.model_copy(update={"metadata": database}),
-        slices=dict(options.ir),
+        node_specs=dict(options.ir),
         parameters=dict(options.parameter),
         graph=options.graph,
         report=options.report,

@@ -100,11 +100,11 @@ def _decoded(args: list[str]) -> list[str]:
                 json.loads(encoding.decode(args[index + 1])), indent=1, sort_keys=True
             )
         elif arg == "--ir":
-            decoded[index + 2] = _slice(args[index + 2])
+            decoded[index + 2] = _node_spec(args[index + 2])
     return decoded
 
 
-def _slice(text: str) -> str:
+def _node_spec(text: str) -> str:
     from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
     assert executable_spec_pb2.DESCRIPTOR, "importing it registers the types of the deployment"

@@ -17,8 +17,8 @@ from google.protobuf import json_format
 from pipeline.errors import UsageError
 from pipeline.kubeflow import encoding
 from pipeline.kubeflow.compiler import compile as compile_module
+from pipeline.kubeflow.compiler import node_specs
 from pipeline.kubeflow.compiler import package as package_module
-from pipeline.kubeflow.compiler import slices
 from pipeline.kubeflow.compiler.package import Package
 from pipeline.kubeflow.placing import apply_layout
 from pipeline.project import files as project
@@ -97,7 +97,7 @@ def test_the_messages_of_kfp_parse_the_package(package: Package) -> None:
     assert set(platform.platforms["kubernetes"].deployment_spec.executors) == set(executors)
 
 
-@pytest.mark.parametrize("variant", slices.VARIANTS)
+@pytest.mark.parametrize("variant", node_specs.VARIANTS)
 def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     from tfx.dsl.compiler import compiler
 
@@ -117,7 +117,7 @@ def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     names = [node.pipeline_node.node_info.id for node in local.nodes]
     assert names == [node.pipeline_node.node_info.id for node in bound.nodes]
     for name in names:
-        assert slices.slice_node(bound, name) == slices.slice_node(local, name)
+        assert node_specs.node_spec(bound, name) == node_specs.node_spec(local, name)
 
 
 def test_decoding_reverses_encoding() -> None:
@@ -140,7 +140,7 @@ def test_tasks_wait_for_their_inputs(package: Package) -> None:
     assert record["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
 
 
-def test_a_slice_is_small_and_has_one_node_and_no_database(package: Package) -> None:
+def test_a_node_spec_is_small_and_has_one_node_and_no_database(package: Package) -> None:
     from tfx.proto.orchestration import pipeline_pb2
 
     args = _container(package, "trainer")["args"]

@@ -1,7 +1,7 @@
-"""Cut a compiled pipeline into slices of one node, small enough for a container's argument.
+"""Cut a compiled pipeline into specs of one node, small enough for a container's argument.
 
 Tuning and warm start change the graph, so every variant is compiled and a task runs the same node
-as a local run with the same options. Variants in which a node is equal share one slice.
+as a local run with the same options. Variants in which a node is equal share one spec.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from pipeline.kubeflow.encoding import encode
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 
-def slice_node(ir: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipeline:
-    """Return a pipeline with one node, its executor and its driver, without a database.
+def node_spec(ir: pipeline_pb2.Pipeline, node_id: str) -> pipeline_pb2.Pipeline:
+    """Return the spec of a node: the node, its executor and its driver, without a database.
 
     Args:
       ir: compiled pipeline.
       node_id: id of the node.
     """
-    node_slice = pipeline_pb2.Pipeline()
-    node_slice.CopyFrom(ir)
-    del node_slice.nodes[:]
-    node_slice.nodes.extend(node for node in ir.nodes if node.pipeline_node.node_info.id == node_id)
+    spec = pipeline_pb2.Pipeline()
+    spec.CopyFrom(ir)
+    del spec.nodes[:]
+    spec.nodes.extend(node for node in ir.nodes if node.pipeline_node.node_info.id == node_id)
     # The package orders the tasks and TFX's launcher ignores these lists, so they are removed.
-    del node_slice.nodes[0].pipeline_node.upstream_nodes[:]
-    del node_slice.nodes[0].pipeline_node.downstream_nodes[:]
+    del spec.nodes[0].pipeline_node.upstream_nodes[:]
+    del spec.nodes[0].pipeline_node.downstream_nodes[:]
     deployment = pipeline_pb2.IntermediateDeploymentConfig()
     ir.deployment_config.Unpack(deployment)
-    for specs in (
+    for configs in (
         deployment.executor_specs,
         deployment.custom_driver_specs,
         deployment.node_level_platform_configs,
     ):
-        for other in [name for name in specs if name != node_id]:
-            del specs[other]
+        for other in [name for name in configs if name != node_id]:
+            del configs[other]
     # A file must not state how to reach the database; the task's environment does.
     deployment.ClearField("metadata_connection_config")
-    node_slice.deployment_config.Pack(deployment, deterministic=True)
-    return node_slice
+    spec.deployment_config.Pack(deployment, deterministic=True)
+    return spec
 
 
 def encode_shared(by_variant: Mapping[str, pipeline_pb2.Pipeline]) -> dict[str, str]:
-    """Return the encoded slices of one node by the variants that share them.
+    """Return the encoded specs of one node by the variants that share them.
 
     Args:
-      by_variant: slices of the node by variant; a variant without the node is left out.
+      by_variant: specs of the node by variant; a variant without the node is left out.
 
     Returns:
-      Encoded slices by comma-separated variants, such as `plain,tune`.
+      Encoded specs by comma-separated variants, such as `plain,tune`.
     """
     variants: dict[bytes, list[str]] = {}
-    for variant, node_slice in by_variant.items():
-        content = node_slice.SerializeToString(deterministic=True)
+    for variant, spec in by_variant.items():
+        content = spec.SerializeToString(deterministic=True)
         variants.setdefault(content, []).append(variant)
     return {",".join(names): encode(content) for content, names in variants.items()}
