@@ -58,7 +58,7 @@ def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[s
     return None
 
 
-def bounds(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:
+def value_range(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:
     """Return the minimum and the maximum of a column's range; None for an open end.
 
     Args:

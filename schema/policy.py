@@ -61,7 +61,7 @@ class Kinds(_Frozen):
     presence: Rule = Field(Rule(), description="too many rows without a value")
     empty: Rule = Field(Rule(), description="a feature of the model without any value")
     domain: Rule = Field(Rule(), description="a category that the schema does not list")
-    range: Rule = Field(Rule(), description="a number outside the bounds of the schema")
+    range: Rule = Field(Rule(), description="a number outside the range of the schema")
     number: Rule = Field(Rule(), description="not a number, infinite, or beyond 32-bit floats")
     drift: Rule = Field(
         Rule(), description="another distribution than in training or in the last accepted span"

@@ -118,7 +118,7 @@ def mismatch(value: Any, schema: schema_pb2.Schema, feature: schema_pb2.Feature)
     if values is not None and value not in values:
         shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
         return f"one of {shown} ({len(values)} values)"
-    low, high = columns.bounds(feature)
+    low, high = columns.value_range(feature)
     if low is not None and value < low:
         return f"at least {low:g}"
     if high is not None and value > high:

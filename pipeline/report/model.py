@@ -44,13 +44,13 @@ class Slice:
     Args:
       name: `overall` or, for example, `carrier UA`.
       metrics: metrics by name.
-      bounds: ends of the 95 % interval of the AUC.
+      confidence_interval: ends of the 95 % interval of the AUC.
       baseline: AUC of the latest blessed model; None if there is none.
     """
 
     name: str
     metrics: Mapping[str, float]
-    bounds: tuple[float, float]
+    confidence_interval: tuple[float, float]
     baseline: float | None
 
 
@@ -125,7 +125,7 @@ def _slices(folder: Path) -> list[Slice]:
         Slice(
             name,
             evaluation.candidate[name],
-            evaluation.bounds(name),
+            evaluation.confidence_interval(name),
             evaluation.baseline.get(name, {}).get("auc"),
         )
         for name in sorted(evaluation.candidate, key=lambda name: (name != results.OVERALL, name))
@@ -137,7 +137,7 @@ def _slice_figure(slices: Sequence[Slice]) -> Figure:
     by_rows = sorted(slices, key=lambda slice_: -slice_.metrics.get("example_count", 0))
     largest = {slice_.name for slice_ in by_rows[:_DRAWN_SLICES]}
     drawn = [
-        (slice_.name, slice_.metrics["auc"], *slice_.bounds, slice_.baseline)
+        (slice_.name, slice_.metrics["auc"], *slice_.confidence_interval, slice_.baseline)
         for slice_ in slices
         if slice_.name in largest
     ]

@@ -33,15 +33,15 @@ def test_categories_are_those_of_the_feature_or_of_a_shared_domain(
 
 
 @pytest.mark.parametrize(
-    ("feature", "bounds"),
+    ("feature", "expected"),
     [
         ("int_domain { min: 0 max: 9 }", (0, 9)),
         ("float_domain { max: 1.5 }", (None, 1.5)),
         ("type: INT", (None, None)),
     ],
 )
-def test_bounds_may_be_open(feature: str, bounds: tuple[float | None, float | None]) -> None:
-    assert columns.bounds(_schema(f'feature {{ name: "x" {feature} }}').feature[0]) == bounds
+def test_a_range_may_be_open(feature: str, expected: tuple[float | None, float | None]) -> None:
+    assert columns.value_range(_schema(f'feature {{ name: "x" {feature} }}').feature[0]) == expected
 
 
 @pytest.mark.parametrize("content", ["feature { nam: 1 }", 'feature { name: "x" domain: "gone" }'])

@@ -70,7 +70,7 @@ def _values(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> str:
     if categories is not None:
         shown = ", ".join(categories[:6])
         return shown if len(categories) <= 6 else f"{shown}, … ({len(categories)})"
-    low, high = columns_module.bounds(feature)
+    low, high = columns_module.value_range(feature)
     if low is None and high is None:
         return ""
     return f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()

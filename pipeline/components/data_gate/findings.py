@@ -107,14 +107,14 @@ def expected(kind: str, schema: schema_pb2.Schema, feature: schema_pb2.Feature |
         first = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
         return f"one of {first} ({len(values)} values)"
     if kind == "range":
-        low, high = columns.bounds(feature)
+        low, high = columns.value_range(feature)
         return " and ".join(
-            bound
-            for bound in (
+            end
+            for end in (
                 "" if low is None else f"at least {low:g}",
                 "" if high is None else f"at most {high:g}",
             )
-            if bound
+            if end
         )
     if kind == "presence":
         share = feature.presence.min_fraction

@@ -169,7 +169,7 @@ class Rows:
             values = columns.categories(self._schema, feature) or []
             return f"{column} NOT IN ({', '.join(map(text, values)) or 'NULL'})"
         if finding.kind == "range" and kind != "VARCHAR":
-            low, high = columns.bounds(feature)
+            low, high = columns.value_range(feature)
             conditions = [] if low is None else [f"{column} < {low!r}"]
             conditions += [] if high is None else [f"{column} > {high!r}"]
             return " OR ".join(conditions) or None

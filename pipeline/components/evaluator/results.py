@@ -50,13 +50,13 @@ class Evaluation:
           slice_name: a key of `candidate`.
         """
         metrics = self.candidate[slice_name]
-        auc, (low, high) = metrics["auc"], self.bounds(slice_name)
+        auc, (low, high) = metrics["auc"], self.confidence_interval(slice_name)
         rows = f"{metrics['example_count']:,.0f} rows"
         if math.isnan(low):
             return f"{auc:.4f} ({rows})"
         return f"{auc:.4f} (95 % CI {low:.4f} to {high:.4f}, {rows})"
 
-    def bounds(self, slice_name: str) -> tuple[float, float]:
+    def confidence_interval(self, slice_name: str) -> tuple[float, float]:
         """Return the ends of the 95 % interval of the AUC on a slice; NaN without one.
 
         Args:
