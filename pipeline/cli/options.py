@@ -14,7 +14,7 @@ settings_option = click.option(
     "--settings",
     "settings_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings file.  [default: taxiway.toml, if it exists]",
+    help="Settings file.  [default: taxiway.toml]",
 )
 workspace_option = click.option(
     "--workspace",
@@ -28,7 +28,7 @@ def load(settings_file: Path | None, workspace: Path | None) -> Settings:
     """Return the settings that the two options select.
 
     Args:
-      settings_file: path of the settings file; None for `taxiway.toml`, if it exists.
+      settings_file: path of the settings file; None for `taxiway.toml` in the current folder.
       workspace: folder of all state; None for the settings' own.
 
     Raises:

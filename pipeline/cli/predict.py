@@ -48,12 +48,16 @@ def predict(
         raise UsageError("no rows are given; pass --row or --csv.", "taxiway predict --help")
     if version is not None and label is not None:
         raise UsageError("--version and --label exclude each other.", "remove one of the two")
-    settings = load(settings_file, None)
-    examples = _load_rows(rows, file, settings)
     options: dict[str, Any] = {"version": version, "label": label}
-    if check:
-        options["validate"] = _row_validator(settings)
-    with connect(rest, grpc, model or settings.name, **options) as client:
+    if model and file is None and not check:
+        # A row for a named model requires a server and no project.
+        examples = _load_rows(rows, None, None)
+    else:
+        settings = load(settings_file, None)
+        examples, model = _load_rows(rows, file, settings), model or settings.name
+        if check:
+            options["validate"] = _row_validator(settings)
+    with connect(rest, grpc, model, **options) as client:
         try:
             scores = client.predict(examples)
         except BadRequest as error:
@@ -68,13 +72,13 @@ def predict(
         click.echo(f"{score:.6f}")
 
 
-def _load_rows(texts: Sequence[str], file: Path | None, settings: Settings) -> list[Any]:
+def _load_rows(texts: Sequence[str], file: Path | None, settings: Settings | None) -> list[Any]:
     from pipeline.project.files import curated_schema
     from schema import requests
 
     try:
         rows = [row for text in texts for row in requests.parse_rows(text, f"--row {text[:40]}")]
-        if file is not None:
+        if file is not None and settings is not None:
             rows += requests.load_rows(file, curated_schema(settings))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error

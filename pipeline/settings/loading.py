@@ -20,8 +20,8 @@ def load(path: Path | None = None) -> Settings:
     """Read settings from a TOML file.
 
     Args:
-      path: settings file; default `taxiway.toml` in the current folder, or the default settings
-        when that file is missing. Relative paths in the file are relative to its folder.
+      path: settings file; default `taxiway.toml` in the current folder. Relative paths in the file
+        are relative to its folder.
 
     Returns:
       The settings, validated, with absolute paths.
@@ -47,7 +47,7 @@ def load_plain(path: Path | None = None) -> Settings:
     """
     file = path or Path(DEFAULT_FILE)
     if path is None and not file.exists():
-        return Settings()
+        raise _no_project(file.absolute())
     try:
         values = tomli.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -66,6 +66,22 @@ def load_plain(path: Path | None = None) -> Settings:
             f"{file}: {explain(error, Settings)}",
             "taxiway settings --schema",
         ) from None
+
+
+def _no_project(file: Path) -> UsageError:
+    """Return the error for a folder that is no project, because it has no settings file."""
+    # An installed package does not have the example; a checkout of the repository does.
+    example = Path(__file__).parents[2] / DEFAULT_FILE
+    flights = (
+        f"   (or try the example: taxiway run --settings {shlex.quote(str(example))})"
+        if example.is_file()
+        else ""
+    )
+    return UsageError(
+        f"{file.parent}: there is no {DEFAULT_FILE} in this folder, and --settings names no other "
+        "settings file.",
+        f"taxiway init DATA --label COLUMN{flights}",
+    )
 
 
 def absolute(settings: Settings, base: Path) -> Settings:

@@ -237,7 +237,8 @@ def test_a_run_stops_before_any_work(tmp_path: Path) -> None:
         "Next   taxiway run --engine local, or fix [beam.flink] (docs/engines.md)\n"
     )
     assert sorted(path.name for path in workspace.iterdir()) == [".lock", "logs"]
-    unset = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=Path("/"))
+    (tmp_path / "taxiway.toml").write_text("")
+    unset = taxiway("run", "--engine", "flink", "--workspace", workspace, cwd=tmp_path)
     assert unset.returncode == 2
     assert "beam.flink.master is not set" in unset.stderr
 

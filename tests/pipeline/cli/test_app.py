@@ -112,3 +112,46 @@ def test_wrong_words_exit_2(words: tuple[str, ...], says: str) -> None:
     assert as_json.returncode == 2
     assert as_json.stderr == ""
     assert says in json.loads(as_json.stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("doctor",),
+        ("report",),
+        ("serve",),
+        ("status",),
+        ("export", "onnx"),
+        ("size",),
+        ("predict", "--row", "{}"),
+        ("predict", "--model", "rides", "--csv", "rows.csv"),
+        ("registry", "list"),
+        ("registry", "show", "1"),
+        ("registry", "verify"),
+        ("registry", "promote", "1"),
+        ("registry", "gc"),
+        ("schema", "show"),
+        ("schema", "diff"),
+        ("schema", "accept"),
+        ("schema", "validate", "{}"),
+        ("kubeflow", "compile"),
+    ],
+    ids=" ".join,
+)
+def test_no_verb_takes_a_folder_without_settings_file_for_a_project(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = taxiway(*words, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    shown = done.stdout if words == ("doctor",) else done.stderr
+    assert f"{tmp_path}: there is no taxiway.toml in this folder" in " ".join(shown.split())
+    assert "taxiway init DATA --label COLUMN" in shown
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_row_for_a_named_model_requires_no_project(tmp_path: Path) -> None:
+    rest = "http://127.0.0.1:1"
+    done = taxiway("predict", "--rest", rest, "--model", "m", "--row", "{}", cwd=tmp_path)
+    assert done.returncode == 5
+    assert rest in done.stderr

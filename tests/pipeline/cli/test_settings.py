@@ -32,3 +32,12 @@ def test_relative_settings_are_found_from_where_the_user_is(tmp_path: Path) -> N
     (tmp_path / "mine.toml").write_text('name = "mine"\n')
     done = taxiway("settings", "--settings", "mine.toml", cwd=tmp_path)
     assert done.stdout == rendering.as_toml(Settings(name="mine"))
+
+
+def test_without_a_settings_file_the_printed_settings_are_named_as_the_defaults(
+    tmp_path: Path,
+) -> None:
+    done = taxiway("settings", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout == rendering.as_toml(Settings())
+    assert f"{tmp_path}: there is no taxiway.toml, so these are the default" in done.stderr

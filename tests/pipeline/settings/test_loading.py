@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
@@ -58,10 +61,24 @@ def test_a_tilde_is_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_without_a_file_the_defaults_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("load", [loading.load, loading.load_plain])
+def test_a_folder_without_settings_file_is_no_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Callable[[], Settings]
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert loading.load_plain() == Settings()
-    assert loading.load().workspace == tmp_path / "workspace"
+    with pytest.raises(UsageError, match=f"{re.escape(str(tmp_path))}: there is no taxiway.toml"):
+        load()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_example_that_the_error_names_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as error:
+        loading.load()
+    named = shlex.split(error.value.next_step.partition("--settings ")[2].rstrip(")"))
+    assert loading.load(Path(*named)).name == "flights"
 
 
 def test_the_file_of_the_current_folder_is_read(

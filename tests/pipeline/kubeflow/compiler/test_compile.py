@@ -253,6 +253,7 @@ def test_a_workspace_in_object_storage_is_refused() -> None:
 
 
 def test_the_command_prints_that_an_image_is_required(tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").touch()
     refused = taxiway("kubeflow", "compile", cwd=tmp_path)
     assert refused.returncode == 2
     assert "kubeflow.image: no image is set" in refused.stderr
