@@ -1,4 +1,4 @@
-"""A registry with three versions, on SQLite and on MariaDB."""
+"""Runs in ML Metadata, on SQLite and on MariaDB."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pipeline.workspace import Workspace
 from tests.pipeline.databases import PASSWORD, Ledger, mariadb
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+@pytest.fixture(scope="session")
+def metadata_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a MariaDB server."""
     if not (shutil.which("mariadbd") or Path("/usr/sbin/mariadbd").exists()):
         pytest.skip(
@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
-def settings(
+def metadata_settings(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Settings:
     """Settings with an empty database of each kind."""
@@ -36,16 +36,19 @@ def settings(
         monkeypatch.setenv("TAXIWAY_METADATA_PASSWORD", PASSWORD)
         of_database = MetadataSettings(
             host="127.0.0.1",
-            port=request.getfixturevalue("server"),
-            database=f"taxiway_{abs(hash(request.node.name))}",
+            port=request.getfixturevalue("metadata_server"),
+            database=f"taxiway_{abs(hash(request.node.nodeid))}",
         )
     return Settings(workspace=tmp_path, metadata=of_database)
 
 
 @pytest.fixture
-def ledger(settings: Settings) -> Ledger:
+def ledger(metadata_settings: Settings) -> Ledger:
     """Three runs, each with its version."""
-    ledger = Ledger(Workspace(settings.workspace, settings.name), metadata.open_store(settings))
+    ledger = Ledger(
+        Workspace(metadata_settings.workspace, metadata_settings.name),
+        metadata.open_store(metadata_settings),
+    )
     for number in range(1, 4):
         ledger.run(number)
     return ledger
