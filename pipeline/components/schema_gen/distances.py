@@ -37,13 +37,15 @@ def infinity_norm(before: _Counts, now: _Counts) -> float:
     """Return the largest difference of a value's share.
 
     Args:
-      before: number of rows by value.
+      before: number of rows by value; None is the key of values that are not counted one by one.
       now: number of rows by value in the other rows.
     """
     rows_before, rows_now = before.total(), now.total()
-    return max(
-        abs(before[key] / rows_before - now[key] / rows_now) for key in before.keys() | now.keys()
+    differences = (
+        abs(before[key] / rows_before - now[key] / rows_now)
+        for key in (before.keys() | now.keys()) - {None}
     )
+    return max(differences, default=0.0)
 
 
 def jensen_shannon(before: _Counts, now: _Counts) -> float:

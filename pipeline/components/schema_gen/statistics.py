@@ -118,12 +118,11 @@ class _Table:
         return rows, present, distinct
 
     def _frequent(self, field: pa.Field) -> _Counts:
-        """Count the values that are frequent in all rows."""
+        """Count the most frequent values, and all others together as None."""
         name = identifier(field.name)
-        return self._counts(
-            name,
-            f"{name} IN (SELECT unnest(approx_top_k({name}, {MAX_VALUES})) FROM spans)",
-        )
+        frequent = f"(SELECT unnest(approx_top_k({name}, {MAX_VALUES})) FROM spans)"
+        key = f"CASE WHEN {name} IN {frequent} THEN {name} END"
+        return self._counts(key, f"{name} IS NOT NULL")
 
     def _counts(self, key: str, condition: str) -> _Counts:
         counts: _Counts = [Counter() for _ in range(self._spans)]
