@@ -113,9 +113,9 @@ def _patches() -> Iterator[Patch]:
         ),
     )
     yield Patch(Function(userstate, "get_dofn_specs", ("dofn",)), _specs)
-    # Beam sets dill's trace switch at each pickle, which empties the cache of every logger. The
-    # Beam of TFX 1.21 has no dill, so there is nothing to patch.
-    if hasattr(dill_pickler, "dill"):
+    # The Beam of TFX 1.16 sets dill's trace switch at each pickle, which empties the cache of every
+    # logger. The Beam of TFX 1.21 pickles with cloudpickle, even if another dill is installed.
+    if getattr(dill_pickler, "patch_save_code", False):
         yield Patch(Function(dill_pickler.dill.dill, "_trace", ("boolean",)), _trace)
 
 
