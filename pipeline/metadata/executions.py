@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import errors, metadata_store
+from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from pipeline.metadata import properties
+from pipeline.metadata import filters, properties
 from pipeline.workspace import Workspace
 from serving.errors import UnreadableManifest
 from serving.store import manifest, publish
@@ -121,12 +121,10 @@ def unfinished(store: metadata_store.MetadataStore) -> list[mlmd.Execution]:
     Args:
       store: ML Metadata store.
     """
-    options = metadata_store.ListOptions(filter_query="last_known_state IN (NEW, RUNNING)")
-    try:
-        # A long history has many finished executions, so the database selects.
-        executions = store.get_executions(list_options=options)
-    except errors.StatusError:  # ML Metadata may be built without filter queries
-        executions = store.get_executions()
+    # A long history has many finished executions, so the database selects where it can.
+    query = "last_known_state IN (NEW, RUNNING)"
+    options = filters.options(query) if filters.supported() else None
+    executions = store.get_executions(list_options=options)
     return [execution for execution in executions if execution.last_known_state in _UNFINISHED]
 
 

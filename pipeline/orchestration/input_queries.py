@@ -1,9 +1,9 @@
 """Let the database select the inputs of a node, so that a long history does not slow a run.
 
 For each input of each node, TFX loads all executions of the pipeline and of the node, and
-intersects them in Python. After 10,000 runs that takes minutes in each run. The replacements ask
-ML Metadata for the intersection, and return what TFX's own functions return:
-`tests/pipeline/orchestration/test_input_queries.py` compares them.
+intersects them in Python. After 10,000 runs that takes minutes in each run. The replacements start
+from the executions of one run, or ask ML Metadata for the intersection. They return what TFX's own
+functions return: `tests/pipeline/orchestration/test_input_queries.py` compares them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ml_metadata import errors, metadata_store
+from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import mlmd_connection_manager
 from tfx.orchestration.portable.input_resolution import channel_resolver
@@ -19,6 +19,10 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact, artifact_utils
 
 from pipeline.beam.patches import Function, Patch
+from pipeline.metadata import filters
+
+# TFX's name of the type.
+_RUN = "pipeline_run"
 
 _stock_executions = channel_resolver._get_executions_by_all_contexts
 _stock_resolve = channel_resolver.resolve_single_channel
@@ -30,6 +34,8 @@ def apply() -> None:
         Function(channel_resolver, "_get_executions_by_all_contexts", ("store", "contexts")),
         _executions_of_all_contexts,
     ).apply()
+    if not filters.supported():
+        return
     Patch(
         Function(channel_resolver, "resolve_single_channel", ("handle_like", "channel")),
         _resolve_single_channel,
@@ -45,14 +51,17 @@ def _executions_of_all_contexts(
     store: metadata_store.MetadataStore, contexts: Sequence[mlmd.Context]
 ) -> list[mlmd.Execution]:
     """Return the executions that belong to all contexts."""
-    if not contexts:
-        return []
-    query = _in_all(contexts)
-    try:
-        executions = store.get_executions(list_options=_filtered(query))
-    except errors.StatusError:  # ML Metadata may be built without filter queries
-        return _stock_executions(store, contexts)
-    return list(executions)
+    run = next((context for context in contexts if context.type == _RUN), None)
+    if run is not None:  # a run has few executions
+        ids = {context.id for context in contexts}
+        return [
+            execution
+            for execution in store.get_executions_by_context(run.id)
+            if ids <= {context.id for context in store.get_contexts_by_execution(execution.id)}
+        ]
+    if not contexts or not filters.supported():
+        return list(_stock_executions(store, contexts))
+    return list(store.get_executions(list_options=filters.options(_in_all(contexts))))
 
 
 def _resolve_single_channel(
@@ -70,11 +79,10 @@ def _resolve_single_channel(
     if not contexts or None in contexts:
         return []
     query = f"type = '{kind}' AND state = LIVE AND {_in_all(contexts)}"
-    try:
-        artifacts = store.get_artifacts(list_options=_filtered(query))
-        artifact_type = store.get_artifact_type(kind)
-    except errors.StatusError:
-        return list(_stock_resolve(handle_like, channel))
+    artifacts = store.get_artifacts(list_options=filters.options(query))
+    if not artifacts:  # the type may be missing too
+        return []
+    artifact_type = store.get_artifact_type(kind)
     return list(artifact_utils.deserialize_artifacts(artifact_type, artifacts))
 
 
@@ -82,7 +90,3 @@ def _in_all(contexts: Sequence[mlmd.Context]) -> str:
     return " AND ".join(
         f"contexts_{number}.id = {context.id}" for number, context in enumerate(contexts)
     )
-
-
-def _filtered(query: str) -> metadata_store.ListOptions:
-    return metadata_store.ListOptions(filter_query=query)

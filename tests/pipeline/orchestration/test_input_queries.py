@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import ml_metadata
 import pytest
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
@@ -15,6 +16,7 @@ from tfx.orchestration import metadata as tfx_metadata
 from tfx.orchestration.portable.input_resolution import channel_resolver
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline.metadata import executions, filters
 from pipeline.orchestration import input_queries
 from tests.conftest import PROJECT
 
@@ -98,6 +100,32 @@ def test_a_pipeline_without_a_run_has_no_inputs(handle: tfx_metadata.Metadata) -
     channel.context_queries[0].name.field_value.string_value = "rides"
     input_queries.apply()
     assert channel_resolver.resolve_single_channel(handle, channel) == []
+
+
+def test_no_filter_query_is_sent_to_a_release_without_them(
+    handle: tfx_metadata.Metadata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = []
+    monkeypatch.setattr(filters, "options", queries.append)
+    monkeypatch.setattr(filters, "supported", lambda: False)
+    [pipeline] = [context for context in handle.store.get_contexts() if context.type == "pipeline"]
+    expected = _ids(_STOCK_EXECUTIONS(handle.store, [pipeline]))
+    input_queries.apply()
+    ours = channel_resolver._get_executions_by_all_contexts
+    assert _ids(ours(handle.store, [pipeline])) == expected
+    assert channel_resolver.resolve_single_channel is _STOCK_RESOLVE
+    assert executions.unfinished(handle.store) == []
+    assert queries == []
+
+
+@pytest.mark.parametrize(
+    ("release", "supported"), [("1.16.0", True), ("1.21.0", False), ("2.0.0", False)]
+)
+def test_filter_queries_left_ml_metadata_with_a_release(
+    release: str, supported: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ml_metadata, "__version__", release)
+    assert filters.supported() is supported
 
 
 def test_a_changed_function_of_tfx_stays(
