@@ -18,22 +18,24 @@ from models.features import Features
 _METRICS_MODULE = "models.tasks.binary_metrics"
 
 
-def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalConfig:
+def eval_config(features: Features, evaluate: dict[str, Any]) -> config_pb2.EvalConfig:
     """Build TFMA's configuration.
 
     Args:
       features: label and features of the model, with the slices.
-      bounds: fields of the `evaluate` settings.
+      evaluate: fields of the `evaluate` settings.
 
     Returns:
       Metrics of all rows and of every slice. The AUC of all rows has a value threshold and a change
       threshold; slices have a threshold that applies from a minimum number of rows on.
     """
     overall = config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": bounds["min_auc"]}),
+        value_threshold=config_pb2.GenericValueThreshold(
+            lower_bound={"value": evaluate["min_auc"]}
+        ),
         change_threshold=config_pb2.GenericChangeThreshold(
             direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
-            absolute={"value": -bounds["max_auc_drop"]},
+            absolute={"value": -evaluate["max_auc_drop"]},
         ),
     )
     by_feature = [config_pb2.SlicingSpec(feature_keys=[name]) for name in features.slices]
@@ -43,8 +45,8 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
         _metric("BatchAUCStandardError"),
         _metric("BatchExampleCount"),
         _metric("BatchCalibration"),
-        _metric("BatchPrecision", threshold=bounds["decision_threshold"]),
-        _metric("BatchRecall", threshold=bounds["decision_threshold"]),
+        _metric("BatchPrecision", threshold=evaluate["decision_threshold"]),
+        _metric("BatchRecall", threshold=evaluate["decision_threshold"]),
     ]
     if by_feature:
         no_shortfall = config_pb2.MetricThreshold(
@@ -53,10 +55,11 @@ def eval_config(features: Features, bounds: dict[str, Any]) -> config_pb2.EvalCo
         shortfall = _metric(
             "AUCShortfall",
             [_bound(by_feature, no_shortfall)],
-            min_auc=bounds["min_slice_auc"],
-            min_rows=bounds["min_slice_rows"],
+            min_auc=evaluate["min_slice_auc"],
+            min_rows=evaluate["min_slice_rows"],
         )
         metrics.append(shortfall)
+    metrics += map(_further_metric, evaluate["metrics"])
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -111,6 +114,29 @@ def _metric(
         module=_METRICS_MODULE,
         config=json.dumps(config) if config else "",
         per_slice_thresholds=list(bounds),
+    )
+
+
+def _further_metric(settings: dict[str, Any]) -> config_pb2.MetricConfig:
+    """Return a metric of the settings, with its bounds over all rows."""
+    module, _, class_name = settings["metric"].rpartition(".")
+    threshold = config_pb2.MetricThreshold()
+    for bound, key in (("lower_bound", "min"), ("upper_bound", "max")):
+        if settings[key] is not None:
+            getattr(threshold.value_threshold, bound).value = settings[key]
+    change = threshold.change_threshold
+    if settings["max_drop"] is not None:
+        change.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+        change.absolute.value = -settings["max_drop"]
+    elif settings["max_rise"] is not None:
+        change.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
+        change.absolute.value = settings["max_rise"]
+    bounded = threshold.ByteSize() > 0
+    return config_pb2.MetricConfig(
+        class_name=class_name,
+        module=module,
+        config=json.dumps(settings["config"]) if settings["config"] else "",
+        per_slice_thresholds=([_bound([config_pb2.SlicingSpec()], threshold)] if bounded else []),
     )
 
 

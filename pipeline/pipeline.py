@@ -16,11 +16,11 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
 from tfx.types import Channel, standard_artifacts
 
-from models.evaluation import eval_config
 from models.features import Features
 from pipeline.components import names
 from pipeline.components.data_gate.component import DataGate
 from pipeline.components.data_gate.decision import GateDecision
+from pipeline.components.evaluator import configuration
 from pipeline.components.example_gen.executor import ArrowExampleGenExecutor, shard_size
 from pipeline.components.infra_check.component import InfraCheck
 from pipeline.components.pusher.component import VersionedPusher
@@ -116,7 +116,7 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
     transform = tfx.Transform(
         examples=examples,
         schema=schema,
-        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        preprocessing_fn=settings.transform.preprocessing_fn,
         # Trainer and signatures run the graph themselves, and StatisticsGen has the statistics.
         materialize=False,
         disable_statistics=True,
@@ -168,7 +168,7 @@ def _training(
     }
     if variant == "tune":
         tuner = tfx.Tuner(
-            tuner_fn="models.tuner.tuner_fn",
+            tuner_fn=settings.tune.tuner_fn,
             custom_config=config | {"tune": settings.tune.model_dump()},
             **inputs,
         )
@@ -196,7 +196,7 @@ def _evaluation_and_push(
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=rows.schema,
-        eval_config=eval_config(features, settings.evaluate.model_dump()),
+        eval_config=configuration.build(features, settings.evaluate),
         module_path="models.evaluation",
     )
     infra_check = InfraCheck(
@@ -217,7 +217,7 @@ def _evaluation_and_push(
         custom_config={
             "spans": {"train": data.train_spans, "eval": data.span},
             "publish": settings.publish.model_dump(),
-            "code_hash": fingerprint.training_hash(settings.train.run_fn),
+            "code_hash": fingerprint.training_hash(settings),
         },
     ).with_id(names.PUSHER)
     return [baseline, evaluator, infra_check, pusher]

@@ -18,7 +18,8 @@ class Node:
       summarize: function that returns what the node decided from its outputs by name.
       modules: modules whose code, with all that they import of ours, is in the node's cache key;
         default none, because TFX's own code is locked.
-      own_code: whether the cache key has the module of `train.run_fn` too; default False.
+      own_code: section of the settings whose import paths name further code of the cache key;
+        default none.
       schema_file: whether the cache key has the curated schema's content too; default False.
       beam: whether the node has Beam work; default False.
       cpu: cores that a Kubeflow task requests; default 0.25.
@@ -32,7 +33,7 @@ class Node:
     name: str
     summarize: Callable[[Mapping[str, Any]], str]
     modules: tuple[str, ...] = ()
-    own_code: bool = False
+    own_code: str = ""
     schema_file: bool = False
     beam: bool = False
     cpu: float = 0.25
@@ -77,7 +78,7 @@ NODES = (
     Node(
         names.TRANSFORM,
         summaries.transform,
-        modules=("models.preprocessing",),
+        own_code="transform",
         beam=True,
         cpu=1.0,
         memory_gb=1.0,
@@ -85,7 +86,7 @@ NODES = (
     Node(
         names.TUNER,
         summaries.nothing,
-        modules=("models.tuner",),
+        own_code="tune",
         cpu=2.0,
         memory_gb=1.25,
         only_in="tune",
@@ -99,7 +100,7 @@ NODES = (
     Node(
         names.TRAINER,
         summaries.trainer,
-        own_code=True,
+        own_code="train",
         cpu=2.0,
         memory_gb=1.25,
         report=("model",),
@@ -114,6 +115,7 @@ NODES = (
         summaries.evaluator,
         # TFMA imports the metrics by name, so no import of ours leads to them.
         modules=("models.evaluation", "models.tasks.binary_metrics"),
+        own_code="evaluate",
         beam=True,
         cpu=1.0,
         memory_gb=1.25,

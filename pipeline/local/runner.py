@@ -186,8 +186,8 @@ class _Run:
         launch.substitute(ir, self._run_id)
         nodes = [node.pipeline_node for node in ir.nodes]
         self._graph = {node.node_info.id: tuple(node.upstream_nodes) for node in nodes}
-        fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
-        self._code_hash = fingerprint.training_hash(settings.train.run_fn)
+        fingerprint.stamp(ir, settings)
+        self._code_hash = fingerprint.training_hash(settings)
         store = metadata.open_store(settings)
         metadata.claim(store, settings)
         interrupted = recovery.fail_abandoned(store, self._workspace.artifacts, settings.beam)

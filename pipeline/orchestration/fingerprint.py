@@ -6,6 +6,7 @@ TFX's cache key has the import path of our code, not the code. `stamp` adds a ha
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -13,45 +14,48 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.components import catalog, names
 from pipeline.metadata import properties
-from pipeline.project import source_code
+from pipeline.project import own_code, source_code
+from pipeline.settings.sections import Settings
 
 _LOCK = Path(__file__).parents[2] / "requirements.lock"
 
 
-def stamp(ir: pipeline_pb2.Pipeline, run_fn: str, schema_file: Path) -> None:
+def stamp(ir: pipeline_pb2.Pipeline, settings: Settings) -> None:
     """Add to every node of a compiled pipeline a hash of what TFX's cache key leaves out.
 
     Args:
       ir: compiled pipeline; changed in place.
-      run_fn: import path of the Trainer's function.
-      schema_file: curated schema.
+      settings: settings of the pipeline, with the import paths of code and the schema file.
     """
     for node in ir.nodes:
         row = catalog.node(node.pipeline_node.node_info.id)
         digest = hashlib.sha256(_locked_packages())
-        for module in _modules(row, run_fn):
+        for module in _modules(row, settings):
             digest.update(_code(module))
         if row.schema_file:
-            digest.update(schema_file.read_bytes())
+            digest.update(settings.schema_file.read_bytes())
         parameter = node.pipeline_node.parameters.parameters[properties.CODE_HASH]
         parameter.field_value.string_value = digest.hexdigest()
 
 
-def training_hash(run_fn: str) -> str:
+def training_hash(settings: Settings) -> str:
     """Return a hash of the code and the locked packages that a model is made with.
 
     Args:
-      run_fn: import path of the Trainer's function.
+      settings: settings of the pipeline, with the import paths of the code.
     """
     digest = hashlib.sha256(_locked_packages())
     for name in (names.TRANSFORM, names.TRAINER):
-        for module in _modules(catalog.node(name), run_fn):
+        for module in _modules(catalog.node(name), settings):
             digest.update(_code(module))
     return digest.hexdigest()
 
 
-def _modules(row: catalog.Node, run_fn: str) -> tuple[str, ...]:
-    return (*row.modules, run_fn.rpartition(".")[0]) if row.own_code else row.modules
+def _modules(row: catalog.Node, settings: Settings) -> Iterator[str]:
+    yield from row.modules
+    for code in own_code.list_paths(settings):
+        if code.setting.partition(".")[0] == row.own_code:
+            yield code.module
 
 
 def _code(module: str) -> bytes:

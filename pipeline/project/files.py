@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
+from pipeline.project import import_path, own_code
 from pipeline.settings.base import explain
 from pipeline.settings.sections import Settings
 
@@ -46,9 +47,10 @@ def load(settings: Settings) -> Project:
     Raises:
       UsageError: a file is missing or wrong, or the files do not fit together.
     """
+    import_path.activate(settings.code)
+    own_code.check(settings)
     project = Project(_features(settings), curated_schema(settings), _policy(settings))
     _check_columns(settings, project)
-    _check_run_fn(settings)
     return project
 
 
@@ -125,14 +127,3 @@ def _check_columns(settings: Settings, project: Project) -> None:
     mismatches = "; ".join(columns.mismatches(project.features, project.schema))
     if mismatches:
         raise UsageError(f"{settings.features}: {mismatches} ({settings.schema_file})")
-
-
-def _check_run_fn(settings: Settings) -> None:
-    from pipeline.project import source_code
-
-    path = settings.train.run_fn
-    if not source_code.has_function(path):
-        raise UsageError(
-            f"train.run_fn: there is no function {path}.",
-            "set it to package.module.function, importable from the project's folder",
-        )

@@ -4,65 +4,108 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-_PACKAGES = frozenset({"pipeline", "models", "schema", "serving"})
+TAXIWAY = frozenset({"pipeline", "models", "schema", "serving"})
 
-
-def has_function(path: str) -> bool:
-    """Return whether a dotted path names a function.
-
-    Args:
-      path: dotted path of the function, such as `models.trainer.run_fn`.
-    """
-    module, _, name = path.rpartition(".")
-    file = _file(module) if module else None
-    if file is None:
-        return False
-    return any(
-        isinstance(node, ast.FunctionDef) and node.name == name
-        for node in ast.parse(file.read_bytes()).body
-    )
+# Folders of installed packages; the lock states what is in them.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 def files(module: str) -> Mapping[str, Path]:
-    """Return the files of a module and of all modules that it imports, by module name.
+    """Return the files of a module and of all code that it imports, by name.
 
-    Only imports from Taxiway's packages and from the module's own package are followed. A package
-    whose `__init__.py` has no code is left out because it cannot change a result.
+    Imports from Taxiway's packages, from the module's own package, and from all code that is not
+    installed are followed. A package whose `__init__.py` has no code is left out because it cannot
+    change a result. A user's package counts with its other files too, such as a list of values that
+    its code reads; their names are paths.
+
+    Args:
+      module: dotted name of the module.
+
+    Raises:
+      SyntaxError: a file is not Python code.
+    """
+    followed = TAXIWAY | {_top(module)}
+    paths: dict[str, Path] = {}
+    visited: set[str] = set()
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        file = None if name in visited else find(name)
+        visited.add(name)
+        if file is None or not (_top(name) in followed or _is_own(name, file)):
+            continue
+        is_package = file.name == "__init__.py"
+        package = name if is_package else name.rpartition(".")[0]
+        tree = parse(file)
+        pending += _imports(tree, package)
+        if package and _top(name) not in TAXIWAY:
+            # Python runs the code of every package that contains the module.
+            pending.append(package if package != name else name.rpartition(".")[0])
+            paths |= _other_files(package, file.parent)
+        if not is_package or _has_code(tree):
+            paths[name] = file
+    return dict(sorted(paths.items()))
+
+
+def find(module: str) -> Path | None:
+    """Return the file of a module; None if there is none.
 
     Args:
       module: dotted name of the module.
     """
-    packages = _PACKAGES | {module.partition(".")[0]}
-    paths: dict[str, Path] = {}
-    pending = [module]
-    while pending:
-        name = pending.pop()
-        file = _file(name)
-        if name in paths or file is None:
-            continue
-        is_package = file.name == "__init__.py"
-        tree = ast.parse(file.read_bytes())
-        if is_package and not _has_code(tree):
-            continue
-        paths[name] = file
-        package = name if is_package else name.rpartition(".")[0]
-        pending += [
-            imported
-            for imported in _imports(tree, package)
-            if imported.partition(".")[0] in packages
-        ]
-    return dict(sorted(paths.items()))
-
-
-def _file(module: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # `load` in `from models.features import load` is not a module
+    parts = module.split(".")
+    spec = _find_top(parts[0])
+    for end in range(2, len(parts) + 1):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        # `importlib.util.find_spec` would import the packages that contain the module.
+        locations = list(spec.submodule_search_locations)
+        spec = PathFinder.find_spec(".".join(parts[:end]), locations)
+    if spec is None or not spec.has_location or not str(spec.origin).endswith(".py"):
         return None
-    return Path(spec.origin) if spec and spec.origin else None
+    return Path(str(spec.origin))
+
+
+def parse(file: Path) -> ast.Module:
+    """Parse a file.
+
+    Args:
+      file: file of a module.
+
+    Raises:
+      SyntaxError: the file is not Python code.
+    """
+    return ast.parse(file.read_bytes(), str(file))
+
+
+def _find_top(name: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(name) if name else None
+    except ValueError:  # the running module, such as __main__, has no spec
+        return None
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _is_own(module: str, file: Path) -> bool:
+    """Return whether a module is code of the user that is not installed."""
+    return _top(module) not in sys.stdlib_module_names and not _INSTALLED & set(file.parts)
+
+
+def _other_files(package: str, folder: Path) -> dict[str, Path]:
+    prefix = package.replace(".", "/")
+    return {
+        f"{prefix}/{file.name}": file
+        for file in folder.iterdir()
+        if file.is_file() and file.suffix not in (".py", ".pyc") and not file.name.startswith(".")
+    }
 
 
 def _has_code(tree: ast.Module) -> bool:
@@ -75,7 +118,24 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            name = "." * node.level + (node.module or "")
-            source = importlib.util.resolve_name(name, package) if node.level else name
-            yield source
-            yield from (f"{source}.{alias.name}" for alias in node.names)
+            source = import_source(node, package)
+            if source is not None:
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def import_source(node: ast.ImportFrom, package: str) -> str | None:
+    """Return the absolute name of the module that a `from … import` reads.
+
+    Args:
+      node: the statement.
+      package: package that contains the statement; "" for a module outside of packages.
+
+    Returns:
+      The name; None if the import goes beyond the top-level package.
+    """
+    name = "." * node.level + (node.module or "")
+    try:
+        return importlib.util.resolve_name(name, package) if node.level else name
+    except ImportError:
+        return None

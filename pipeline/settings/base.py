@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+_DOTTED_PATH = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"
+
+
+def _dotted_path(value: str) -> str:
+    if not re.match(_DOTTED_PATH, value):
+        raise ValueError("expected package.module.name")
+    return value
+
+
+# The import path of an object in Python code.
+DottedPath = Annotated[
+    str,
+    AfterValidator(_dotted_path),
+    WithJsonSchema({"type": "string", "pattern": _DOTTED_PATH}),
+]
 
 
 class Frozen(BaseModel):
@@ -43,6 +67,10 @@ def _explain(details: dict[str, Any], model: type[BaseModel]) -> str:
 
 def _keys(section: list[str], model: Any) -> list[str]:
     for name in section:
-        values = get_args(model)[1:] if get_origin(model) is dict else ()
-        model = values[0] if values else model.model_fields[name].annotation
+        if get_origin(model) is dict:
+            model = get_args(model)[1]
+        elif get_origin(model) is tuple:  # the name is a position
+            model = get_args(model)[0]
+        else:
+            model = model.model_fields[name].annotation
     return list(model.model_fields)

@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
-from pipeline.settings.base import Fraction, Frozen
+from pipeline.settings.base import DottedPath, Fraction, Frozen
+
+
+class MetricSettings(Frozen):
+    """A further metric, with its bounds over all rows."""
+
+    metric: DottedPath = Field(
+        description="the import path of the metric's class, such as "
+        "tensorflow_model_analysis.metrics.MeanSquaredError"
+    )
+    config: dict[str, Any] = Field({}, description="the arguments of the class by name")
+    min: float | None = Field(None, description="the minimum of the metric")
+    max: float | None = Field(None, description="the maximum of the metric")
+    max_drop: float | None = Field(
+        None,
+        ge=0,
+        description="the maximum drop below the latest blessed model's, where more is better",
+    )
+    max_rise: float | None = Field(
+        None,
+        ge=0,
+        description="the maximum rise above the latest blessed model's, where less is better",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> MetricSettings:
+        if self.max_drop is not None and self.max_rise is not None:
+            raise ValueError("max_drop and max_rise exclude each other")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is greater than max")
+        return self
 
 
 class EvaluateSettings(Frozen):
@@ -22,6 +54,11 @@ class EvaluateSettings(Frozen):
     )
     min_slice_rows: int = Field(
         1000, ge=1, description="the number of rows from which a slice is evaluated"
+    )
+    metrics: tuple[MetricSettings, ...] = Field((), description="further metrics")
+    eval_config: DottedPath = Field(
+        "models.evaluation.eval_config",
+        description="the import path of the function that returns TFMA's configuration",
     )
 
     @model_validator(mode="after")

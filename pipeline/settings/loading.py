@@ -95,7 +95,7 @@ def absolute(settings: Settings, base: Path) -> Settings:
     def resolve(path: Path | None) -> Path | None:
         return None if path is None else base / path.expanduser()
 
-    paths = ("workspace", "features", "schema_file", "policy_file")
+    paths = ("workspace", "features", "schema_file", "policy_file", "code")
     source = {name: resolve(getattr(settings.source, name)) for name in ("path", "serving_logs")}
     metadata = {
         name: resolve(getattr(settings.metadata, name))

@@ -14,7 +14,7 @@ from pipeline.settings.kubeflow import KubeflowSettings
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.publish import PublishSettings
 from pipeline.settings.source import SourceSettings
-from pipeline.settings.train import TrainSettings, TuneSettings
+from pipeline.settings.train import TrainSettings, TransformSettings, TuneSettings
 
 
 class Settings(Frozen):
@@ -40,7 +40,11 @@ class Settings(Frozen):
     policy_file: Path | None = Field(
         None, description="the file that states what stops a run; without it, every finding does"
     )
+    code: Path = Field(
+        Path(), description="the folder of own code, which is first on the import path"
+    )
     source: SourceSettings = SourceSettings()
+    transform: TransformSettings = TransformSettings()
     train: TrainSettings = TrainSettings()
     tune: TuneSettings = TuneSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

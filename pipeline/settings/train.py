@@ -1,4 +1,4 @@
-"""The sections `[train]` and `[tune]` of a settings file."""
+"""The sections `[transform]`, `[train]` and `[tune]` of a settings file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.settings.base import Frozen
+from pipeline.settings.base import DottedPath, Frozen
+
+
+class TransformSettings(Frozen):
+    """How raw columns become the numbers that the model reads."""
+
+    preprocessing_fn: DottedPath = Field(
+        "models.preprocessing.preprocessing_fn",
+        description="the import path of TFX's preprocessing_fn",
+    )
 
 
 class TrainSettings(Frozen):
     """How the model is fitted."""
 
-    run_fn: str = Field("models.trainer.run_fn", description="the import path of TFX's run_fn")
+    run_fn: DottedPath = Field(
+        "models.trainer.run_fn", description="the import path of TFX's run_fn"
+    )
     units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (128, 64), description="the width of each hidden layer"
     )
@@ -39,4 +50,8 @@ class TrainSettings(Frozen):
 class TuneSettings(Frozen):
     """The search for better training settings (`--tune`)."""
 
+    tuner_fn: DottedPath = Field(
+        "models.tuner.tuner_fn",
+        description="the import path of TFX's tuner_fn; an own run_fn requires an own tuner_fn",
+    )
     trials: int = Field(8, ge=1, description="the number of sets of hyperparameters to try")

@@ -101,7 +101,7 @@ def _bound_spec(settings: Settings, data: Layout, run_id: str, text: str) -> Any
 
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
     # This container runs its own code, so the hash is computed here and not when compiling.
-    apply_layout(ir, settings, data, fingerprint.training_hash(settings.train.run_fn))
-    fingerprint.stamp(ir, settings.train.run_fn, settings.schema_file)
+    apply_layout(ir, settings, data, fingerprint.training_hash(settings))
+    fingerprint.stamp(ir, settings)
     launching.substitute(ir, run_id)
     return ir

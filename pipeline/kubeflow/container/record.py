@@ -64,7 +64,7 @@ def write_record(task: Task) -> None:
             began=plan.began,
             seconds=_seconds_since(plan.began),
             steps=tuple(steps),
-            code_hash=fingerprint.training_hash(settings.train.run_fn),
+            code_hash=fingerprint.training_hash(settings),
             graph={node: tuple(upstream) for node, upstream in graph.items()},
             **_column_fields(task),
             **_end_fields(ends, lost),

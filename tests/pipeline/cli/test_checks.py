@@ -58,7 +58,11 @@ def test_wrong_settings_are_a_finding(tmp_path: Path) -> None:
         ('features = "none.toml"', "files", "features: there is no file {folder}/none.toml."),
         ('schema_file = "none"', "files", "schema_file: there is no file {folder}/none."),
         ('policy_file = "none"', "files", "policy_file: there is no file {folder}/none."),
-        ('[train]\nrun_fn = "mine.run"', "files", "train.run_fn: there is no function mine.run."),
+        (
+            '[train]\nrun_fn = "mine.run"',
+            "files",
+            "train.run_fn: there is no function mine.run because there is no module mine.",
+        ),
         ("[source]\nspan = 7", "source", "there is no span 7; the source has 201301 to 201312."),
         (
             '[source]\nkind = "folder"\npath = "none"',

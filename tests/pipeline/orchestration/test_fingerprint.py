@@ -9,6 +9,7 @@ from pipeline.components import catalog
 from pipeline.metadata import properties
 from pipeline.orchestration import fingerprint
 from pipeline.project import source_code
+from pipeline.settings.sections import Settings
 
 NODES = tuple(node.name for node in catalog.NODES)
 
@@ -17,7 +18,7 @@ def _hashes(schema: Path) -> dict[str, str]:
     ir = pipeline_pb2.Pipeline()
     for name in NODES:
         ir.nodes.add().pipeline_node.node_info.id = name
-    fingerprint.stamp(ir, "models.trainer.run_fn", schema)
+    fingerprint.stamp(ir, Settings(schema_file=schema))
     return {
         node.pipeline_node.node_info.id: node.pipeline_node.parameters.parameters[
             properties.CODE_HASH
@@ -59,7 +60,7 @@ def test_touched_code_changes_the_nodes_that_use_it(
     schema = tmp_path / "schema.pbtxt"
     schema.write_text("")
     before = _hashes(schema)
-    find = source_code._file
+    find = source_code.find
 
     def touched(name: str) -> Path | None:
         file = find(name)
@@ -69,7 +70,7 @@ def test_touched_code_changes_the_nodes_that_use_it(
         copy.write_bytes(file.read_bytes() + b"\n")
         return copy
 
-    monkeypatch.setattr(source_code, "_file", touched)
+    monkeypatch.setattr(source_code, "find", touched)
     after = _hashes(schema)
     assert {name for name in NODES if before[name] != after[name]} == nodes
 
@@ -98,16 +99,3 @@ def test_relative_imports_are_followed(tmp_path: Path, monkeypatch: pytest.Monke
     assert set(source_code.files("mine.train")) == {"mine", "mine.net", "mine.train"}
     (package / "__init__.py").write_text('"""A package without code."""\n')
     assert set(source_code.files("mine.train")) == {"mine.net", "mine.train"}
-
-
-@pytest.mark.parametrize(
-    ("path", "there"),
-    [
-        ("models.trainer.run_fn", True),
-        ("models.trainer.fn", False),
-        ("models.none.run_fn", False),
-        ("run_fn", False),
-    ],
-)
-def test_a_function_is_found_without_importing_it(path: str, there: bool) -> None:
-    assert source_code.has_function(path) is there

@@ -96,7 +96,7 @@ def test_the_file_of_the_current_folder_is_read(
         ("[train]\nepoch = 3", "unknown key train.epoch; did you mean epochs?"),
         ("[evaluate]\nmin_aux = 1", "unknown key evaluate.min_aux; did you mean min_auc?"),
         ("zzz = 1", "unknown key zzz; valid keys: name, workspace"),
-        ("[tune]\nzzz = 3", "unknown key tune.zzz; valid keys: trials"),
+        ("[tune]\nzzz = 3", "unknown key tune.zzz; valid keys: tuner_fn, trials"),
         ("[evaluate]\nmin_auc = 1.5", "evaluate.min_auc: Input should be less than or equal to 1"),
         ("[train]\nepochs = 0", "(got 0)"),
         ('name = "Not A Name"', "(got 'Not A Name')"),
