@@ -84,17 +84,12 @@ def rollback(
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
     with as_cli_errors():
-        target = version if version is not None else model_config.load_served_model(base).previous()
-        if target is None:
-            raise UsageError(
-                f"{base}: no version was {model_config.STABLE} before the current one.",
-                "taxiway registry list",
-            )
-        event = aliases.promote(
-            base, target, getpass.getuser(), action="rollback", why=why,
+        event = aliases.rollback(
+            base, getpass.getuser(), version, why,
             server=promotion.server_policy(settings.publish, _wait),
         )  # fmt: skip
-    _report(event, f"Version {target} is already {model_config.STABLE}.", base, as_json)
+    target = "The version before" if version is None else f"Version {version}"
+    _report(event, f"{target} is already {model_config.STABLE}.", base, as_json)
 
 
 @click.command()
@@ -119,37 +114,13 @@ def gc(
     These are kept: the newest versions and runs, the baseline, and versions that are served, have
     an alias, or are the target of a rollback. Executions of killed runs are marked as failed.
     """
-    from pipeline.metadata import store as metadata
-    from pipeline.workspace import Workspace
-    from serving.storage import local
-    from serving.store import lock
-    from serving.store import publish as versions
+    from pipeline.orchestration import recovery
+    from pipeline.registry import retention
 
     settings = load(settings_file, workspace)
-    target = Workspace(settings.workspace, settings.name)
-    if not metadata.exists(settings) or not target.artifacts.exists():
-        raise UsageError(f"{target.root}: there is no run yet.", "taxiway run")
-    # The lock needs the folder, which is missing while no model was blessed.
-    local.make_folder(target.model_base.parent)
-    with (
-        as_cli_errors(),
-        target.exclusive(),
-        lock.exclusive(target.model_base.parent, versions.WAIT_SECONDS),
-    ):
-        from pipeline.components.pusher import promotion
-        from pipeline.orchestration import recovery
-        from pipeline.registry import retention
-
-        store = metadata.open_store(settings)
-        metadata.claim(store, settings)
-        closed = (
-            0 if dry_run else len(recovery.fail_abandoned(store, target.artifacts, settings.beam))
-        )
-        garbage = retention.plan(
-            target, store, keep or settings.publish.keep, promotion.server_policy(settings.publish)
-        )
-        if not dry_run:
-            retention.apply(store, garbage)
+    with as_cli_errors():
+        collection = retention.collect(settings, recovery.fail_abandoned, keep, dry_run)
+    garbage, closed = collection.garbage, collection.interrupted
     if as_json:
         folders = [
             {"kind": item.kind, "path": str(item.path), "bytes": item.bytes} for item in garbage
@@ -158,7 +129,7 @@ def gc(
         return
     from pipeline.cli.tables import registry as tables
 
-    tables.garbage(garbage, target.root)
+    tables.garbage(garbage, settings.workspace)
     total = sum(item.bytes for item in garbage) / 1e6
     click.echo(f"{total:,.1f} MB {'would be removed' if dry_run else 'removed'}.")
     if closed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +13,13 @@ import click
 from pipeline.cli import program
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
 from pipeline.cli.promotion import gc, promote, rollback
-from pipeline.errors import InfrastructureError, UsageError
+from pipeline.errors import InfrastructureError
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
+    from pipeline.registry.index import Verification
     from pipeline.registry.models import Entry
-    from pipeline.runs.records import RunRecord
     from pipeline.workspace import Workspace
-    from serving.store.manifest import Manifest
-
-# Fewest digits of a model id that identify it; a shorter number is a version.
-_SHORTEST_ID = 8
 
 
 @click.group(short_help="List the models, and choose which one is served.")
@@ -85,12 +80,9 @@ def list_(
 @json_option
 def show(model: str, settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
     """Show a model's origin, metrics and hyperparameters, and why it was refused, if it was."""
-    target = _workspace(settings_file, workspace)
-    document: Manifest | RunRecord
-    if model.isdecimal() and len(model) < _SHORTEST_ID:
-        document = _read_manifest(target.model_base, int(model))
-    else:
-        document = _find_model(target, model)
+    from pipeline.registry import models
+
+    document = models.find(_workspace(settings_file, workspace), model)
     if as_json:
         click.echo(document.model_dump_json(indent=2))
         return
@@ -132,8 +124,10 @@ def compare(
     one: int, other: int, settings_file: Path | None, workspace: Path | None, as_json: bool
 ) -> None:
     """Show how two versions differ: spans, code, hyperparameters, metrics overall and by slice."""
+    from pipeline.registry import models
+
     base = _workspace(settings_file, workspace).model_base
-    manifests = _read_manifest(base, one), _read_manifest(base, other)
+    manifests = models.read_manifest(base, one), models.read_manifest(base, other)
     if as_json:
         first, second = (json.loads(manifest.to_json()) for manifest in manifests)
         differences = {key: [first[key], second[key]] for key in first if first[key] != second[key]}
@@ -153,28 +147,24 @@ def lineage(
     version: int, settings_file: Path | None, workspace: Path | None, as_json: bool
 ) -> None:
     """Show the executions and artifacts behind a version, back to the source's files."""
+    from pipeline.registry import models
+
     settings = load(settings_file, workspace)
     target = _workspace(settings_file, workspace)
-    manifest = _read_manifest(target.model_base, version)
+    manifest = models.read_manifest(target.model_base, version)
+    # ML Metadata is slow to import, so a version that does not exist is refused before.
     from pipeline.metadata import lineage as origins
-    from pipeline.metadata import store as metadata
 
-    recorded, reason = None, "ML Metadata does not have this version."
-    if metadata.exists(settings):
-        try:
-            recorded = origins.trace(metadata.open_store(settings), manifest)
-        except InfrastructureError as error:
-            reason = error.what
-    origin = recorded or origins.from_manifest(manifest)
+    traced = origins.load(settings, manifest)
     if as_json:
-        content = {"version": version, "ml_metadata": recorded is not None, **asdict(origin)}
+        content = {"version": version, "ml_metadata": not traced.missing, **asdict(traced.origin)}
         click.echo(json.dumps(content))
         return
     from pipeline.cli.tables import registry as tables
 
-    tables.origins(manifest, origin, target.root)
-    if recorded is None:
-        click.echo(f"{reason} The lineage above is from the manifest.")
+    tables.origins(manifest, traced.origin, target.root)
+    if traced.missing:
+        click.echo(f"{traced.missing} The lineage above is from the manifest.")
 
 
 @registry.command(short_help="Verify every version against its manifest.")
@@ -191,49 +181,34 @@ def verify(
 
     The exit code is 5 when something differs.
     """
-    from pipeline.metadata import store as metadata
     from pipeline.registry import index
-    from serving.store import publish
 
-    settings = load(settings_file, workspace)
-    base = _workspace(settings_file, workspace).model_base
-    problems = {
-        version: publish.verify_hashes(base / str(version)) for version in publish.versions(base)
-    }
-    manifests = publish.manifests(base)
-    differences, entered = [], list[int]()
-    if manifests or metadata.exists(settings):
-        store = metadata.open_store(settings)
-        if rebuild:
-            metadata.claim(store, settings)
-            entered = index.rebuild(store, base, manifests)
-        differences = index.differences(store, base, manifests)
+    verification = index.verify(load(settings_file, workspace), rebuild)
     if as_json:
-        content = {"problems": problems, "ml_metadata": differences, "entered": entered}
+        content = {
+            "problems": verification.problems,
+            "ml_metadata": verification.differences,
+            "entered": verification.entered,
+        }
         click.echo(json.dumps(content))
     else:
-        _report_verification(problems, differences, entered, base)
-    if differences or any(problems.values()):
+        _report_verification(verification, _workspace(settings_file, workspace).model_base)
+    if not verification.is_clean:
         sys.exit(InfrastructureError.exit_code)
 
 
-def _report_verification(
-    problems: Mapping[int, Sequence[str]],
-    differences: Sequence[str],
-    entered: Sequence[int],
-    base: Path,
-) -> None:
-    for version, texts in problems.items():
+def _report_verification(verification: Verification, base: Path) -> None:
+    for version, texts in verification.problems.items():
         click.echo(f"{'✗' if texts else '✓'} version {version}")
         for text in texts:
             click.echo(f"    {text}")
-    for version in entered:
+    for version in verification.entered:
         click.echo(f"+ version {version} entered into ML Metadata")
-    for difference in differences:
+    for difference in verification.differences:
         click.echo(f"✗ {difference}")
-    if not problems:
+    if not verification.problems:
         click.echo(f"{base}: no version is published yet.")
-    if differences:
+    if verification.differences:
         click.echo(f"Next   {program.as_typed('taxiway registry verify --rebuild')}")
 
 
@@ -242,42 +217,6 @@ def _workspace(settings_file: Path | None, workspace: Path | None) -> Workspace:
 
     settings = load(settings_file, workspace)
     return Workspace(settings.workspace, settings.name)
-
-
-def _find_model(workspace: Workspace, name: str) -> Manifest | RunRecord:
-    """Return the model with an id or a run id, or else the record of the run."""
-    from pipeline.registry import models
-    from pipeline.runs import records
-
-    with as_cli_errors():
-        listing = models.list_models(workspace)
-    for entry in listing.entries:
-        if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
-            document = entry.manifest or entry.record
-            assert document is not None, "an entry is a version or comes from a record"
-            return document
-    # A run may have refused a model that another run had published: then no entry has its id.
-    try:
-        return records.read(workspace.runs / f"{Path(name).name}.json")
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        raise UsageError(f"run {name}: its record cannot be read: {error}.") from error
-    raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
-
-
-def _read_manifest(base: Path, version: int) -> Manifest:
-    from serving.store import manifest, publish
-
-    versions = publish.versions(base)
-    if version not in versions:
-        published = ", ".join(map(str, versions)) or "none"
-        raise UsageError(
-            f"{base}: there is no version {version}; published: {published}.",
-            "taxiway registry list",
-        )
-    with as_cli_errors():
-        return manifest.read(base / str(version))
 
 
 def _entry_fields(entry: Entry) -> dict[str, object]:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.errors import InfrastructureError
 from pipeline.metadata import properties
+from pipeline.metadata import store as metadata
+from pipeline.settings.sections import Settings
 from serving.store.manifest import Manifest
 
 _INPUTS = (mlmd.Event.INPUT, mlmd.Event.INTERNAL_INPUT, mlmd.Event.DECLARED_INPUT)
@@ -32,6 +35,37 @@ class Origin:
     id: int = 0
     uri: str = ""
     came_from: list[Origin] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The origins of a version, and where they come from.
+
+    Args:
+      origin: what published the version, with its origins.
+      missing: why the origins are only those of the manifest; "" when ML Metadata has the version.
+    """
+
+    origin: Origin
+    missing: str
+
+
+def load(settings: Settings, manifest: Manifest) -> Lineage:
+    """Return the origins of a version from ML Metadata, or else from its manifest.
+
+    Args:
+      settings: settings of the pipeline, which name the database.
+      manifest: manifest of the version.
+    """
+    missing = "ML Metadata does not have this version."
+    if metadata.exists(settings):
+        try:
+            origin = trace(metadata.open_store(settings), manifest)
+        except InfrastructureError as error:
+            origin, missing = None, error.what
+        if origin is not None:
+            return Lineage(origin, "")
+    return Lineage(from_manifest(manifest), missing)
 
 
 def trace(store: metadata_store.MetadataStore, manifest: Manifest) -> Origin | None:

@@ -3,15 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.metadata import lineage, properties
+from pipeline.metadata import store as metadata
+from pipeline.settings.sections import Settings
+from pipeline.workspace import Workspace
+from serving.store import publish
 from serving.store.manifest import Manifest
 
 _BLESSINGS = (properties.MODEL_BLESSING, properties.INFRA_BLESSING)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the versions, their manifests and ML Metadata differ.
+
+    Args:
+      problems: differences of the files of each version from its manifest, by version.
+      differences: differences of ML Metadata from the manifests.
+      entered: versions that were entered into ML Metadata before.
+    """
+
+    problems: Mapping[int, Sequence[str]]
+    differences: Sequence[str]
+    entered: Sequence[int]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences and not any(self.problems.values())
+
+
+def verify(settings: Settings, repair: bool = False) -> Verification:
+    """Verify every version against its manifest, and ML Metadata against the manifests.
+
+    Args:
+      settings: settings of the pipeline, which name the workspace.
+      repair: enter the published versions into ML Metadata before; default false.
+
+    Raises:
+      UsageError: the database belongs to another workspace.
+      InfrastructureError: ML Metadata cannot be opened.
+    """
+    base = Workspace(settings.workspace, settings.name).model_base
+    problems = {
+        version: publish.verify_hashes(base / str(version)) for version in publish.versions(base)
+    }
+    manifests = publish.manifests(base)
+    if not manifests and not metadata.exists(settings):
+        return Verification(problems, [], [])
+    store = metadata.open_store(settings)
+    entered: list[int] = []
+    if repair:
+        metadata.claim(store, settings)
+        entered = rebuild(store, base, manifests)
+    return Verification(problems, differences(store, base, manifests), entered)
 
 
 def differences(

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from pydantic import JsonValue
 
 from pipeline.components import names
+from pipeline.errors import UsageError
+from pipeline.registry.errors import as_cli_errors
 from pipeline.runs import records
 from pipeline.runs.records import RunRecord, UnreadableRecord
 from pipeline.workspace import Workspace
 from serving.errors import UnreadableManifest
 from serving.store import manifest, model_config, publish
 from serving.store.manifest import Manifest
+
+# Fewest digits of a model id that identify it; a shorter number is a version.
+_SHORTEST_ID = 8
 
 State = Literal["candidate", "blessed", "serving", "retired"]
 
@@ -122,6 +128,58 @@ def list_models(workspace: Workspace, limit: int | None = None) -> Listing:
     entries = sorted([*published, *candidates], key=_age, reverse=True)
     shown = entries if limit is None else entries[:limit]
     return Listing(tuple(shown), len(entries) > len(shown), tuple(unreadable))
+
+
+def find(workspace: Workspace, name: str) -> Manifest | RunRecord:
+    """Return the manifest of a version, or the record of the run whose model was refused.
+
+    Args:
+      workspace: workspace to read.
+      name: version, model id or its first 8 digits, or run id.
+
+    Raises:
+      UsageError: there is no such model or run.
+      InfrastructureError: the manifest of the version cannot be read.
+    """
+    if name.isdecimal() and len(name) < _SHORTEST_ID:
+        return read_manifest(workspace.model_base, int(name))
+    with as_cli_errors():
+        entries = list_models(workspace).entries
+    for entry in entries:
+        if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
+            document = entry.manifest or entry.record
+            assert document is not None, "an entry is a version or comes from a record"
+            return document
+    # A run may have refused a model that another run had published: then no entry has its id.
+    try:
+        return records.read(workspace.runs / f"{Path(name).name}.json")
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        raise UsageError(f"run {name}: its record cannot be read: {error}.") from error
+    raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
+
+
+def read_manifest(base: Path, version: int) -> Manifest:
+    """Return the manifest of a version.
+
+    Args:
+      base: TensorFlow Serving's model base path.
+      version: number of the version.
+
+    Raises:
+      UsageError: there is no such version.
+      InfrastructureError: the manifest cannot be read.
+    """
+    versions = publish.versions(base)
+    if version not in versions:
+        published = ", ".join(map(str, versions)) or "none"
+        raise UsageError(
+            f"{base}: there is no version {version}; published: {published}.",
+            "taxiway registry list",
+        )
+    with as_cli_errors():
+        return manifest.read(base / str(version))
 
 
 def _published(workspace: Workspace, limit: int | None) -> Iterator[Entry]:

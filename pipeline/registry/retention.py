@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.components.pusher.promotion import server_policy
+from pipeline.errors import UsageError
 from pipeline.metadata import executions, lineage, properties
+from pipeline.metadata import store as metadata
 from pipeline.metadata.blessed import latest_blessed_model
+from pipeline.settings.beam import BeamSettings
+from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
 from serving.storage import local
-from serving.store import model_config, publish
+from serving.store import lock, model_config, publish
+
+# Marks the executions of killed runs as failed and returns their nodes.
+FailAbandoned = Callable[[metadata_store.MetadataStore, Path, BeamSettings], Sequence[str]]
 
 _HIDDEN = ".gc-"
 
@@ -39,6 +47,56 @@ class Garbage:
     kind: str
     path: Path
     bytes: int
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The result of one collection.
+
+    Args:
+      garbage: what was removed, or would be.
+      interrupted: number of executions of killed runs that were marked as failed.
+    """
+
+    garbage: Sequence[Garbage]
+    interrupted: int
+
+
+def collect(
+    settings: Settings,
+    fail_abandoned: FailAbandoned,
+    keep: int | None = None,
+    dry_run: bool = False,
+) -> Collection:
+    """Remove the garbage of a workspace while no run and no other change of its models is active.
+
+    Args:
+      settings: settings of the pipeline, which name the workspace.
+      fail_abandoned: function that marks the executions of killed runs as failed.
+      keep: number of newest versions and of newest runs to keep; default `publish.keep`.
+      dry_run: list the garbage without changing anything; default false.
+
+    Raises:
+      UsageError: there is no run yet, or the database belongs to another workspace.
+      WorkspaceBusy: a run is active.
+      StoreBusy: another process changes the models.
+      ChangedByHand: models.config is not as Taxiway wrote it.
+    """
+    workspace = Workspace(settings.workspace, settings.name)
+    if not metadata.exists(settings) or not workspace.artifacts.exists():
+        raise UsageError(f"{workspace.root}: there is no run yet.", "taxiway run")
+    # The lock needs the folder, which is missing while no model was blessed.
+    models = workspace.model_base.parent
+    local.make_folder(models)
+    with workspace.exclusive(), lock.exclusive(models, publish.WAIT_SECONDS):
+        store = metadata.open_store(settings)
+        metadata.claim(store, settings)
+        abandoned = [] if dry_run else fail_abandoned(store, workspace.artifacts, settings.beam)
+        policy = server_policy(settings.publish)
+        garbage = plan(workspace, store, keep or settings.publish.keep, policy)
+        if not dry_run:
+            apply(store, garbage)
+    return Collection(garbage, len(abandoned))
 
 
 def plan(

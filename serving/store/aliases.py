@@ -103,6 +103,42 @@ def promote(
         return event
 
 
+def rollback(
+    base: Path,
+    who: str,
+    version: int | None = None,
+    why: str = "",
+    server: ServerPolicy = ServerPolicy(),
+    verify: Verify = in_worker_process,
+) -> Event | None:
+    """Point `stable` at an earlier version, after the same checks as `promote`.
+
+    Args:
+      base: TensorFlow Serving's model base path.
+      who: author of the change, for the history.
+      version: number of the version; default: the version that was stable before the current one.
+      why: reason, for the history; default none.
+      server: behaviour of the server that reads models.config.
+      verify: function that raises DamagedModel when the given folder is not a usable SavedModel;
+        default: load and call the model in a separate process.
+
+    Returns:
+      The change; None when the version is already stable.
+
+    Raises:
+      UnknownVersion: there is no such version, or none was stable before the current one.
+      StoreError: the version cannot be promoted; see `promote`.
+    """
+    target = version if version is not None else model_config.load_served_model(base).previous()
+    if target is None:
+        raise UnknownVersion(
+            base,
+            f"no version was {STABLE} before the current one",
+            "run `taxiway registry list`",
+        )
+    return promote(base, target, who, action="rollback", why=why, server=server, verify=verify)
+
+
 def withdraw_next(base: Path, server: ServerPolicy = ServerPolicy()) -> None:
     """Remove the next version's number from models.config, so that no server loads it early.
 

@@ -198,25 +198,12 @@ def test_garbage_is_listed_and_then_removed(tmp_path: Path) -> None:
     assert run().output == "0.0 MB removed.\n"
 
 
-def test_garbage_where_nothing_ran_is_a_wrong_place(tmp_path: Path) -> None:
-    done = taxiway("registry", "gc", "--workspace", tmp_path)
-    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
-
-
 def test_what_does_not_exist_is_not_promoted_and_nothing_is_made(tmp_path: Path) -> None:
     for words in (("promote", "1"), ("rollback", "1")):
         done = taxiway("registry", *words, "--workspace", tmp_path)
         assert done.returncode == 2
         assert "there is no version 1; published: none." in done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_garbage_is_collected_where_no_model_was_ever_good_enough(tmp_path: Path) -> None:
-    settings = Settings(workspace=tmp_path)
-    metadata.open_store(settings)
-    Workspace(tmp_path, settings.name).artifacts.mkdir()
-    done = taxiway("registry", "gc", "--workspace", tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0.0 MB removed.\n", "")
 
 
 def test_a_database_that_cannot_be_read_leaves_the_manifest(tmp_path: Path) -> None:

@@ -44,3 +44,20 @@ def test_another_run_with_the_same_number_is_no_origin(ledger: Ledger, tmp_path:
     known = manifest.read(ledger.workspace.model_base / "2")
     assert other.store.get_executions_by_id([known.mlmd["execution_id"]])
     assert lineage.trace(other.store, known) is None
+
+
+def test_the_lineage_is_the_manifest_s_where_ml_metadata_has_none(
+    ledger: Ledger, metadata_settings: Settings, tmp_path: Path
+) -> None:
+    known = manifest.read(ledger.workspace.model_base / "2")
+    traced = lineage.load(metadata_settings, known)
+    assert (traced.origin, traced.missing) == (lineage.trace(ledger.store, known), "")
+    other = Settings(workspace=tmp_path / "other")
+    assert lineage.load(other, known) == lineage.Lineage(
+        lineage.from_manifest(known), "ML Metadata does not have this version."
+    )
+    Workspace(other.workspace, other.name).metadata_db.parent.mkdir(parents=True)
+    Workspace(other.workspace, other.name).metadata_db.write_text("no database")
+    unreadable = lineage.load(other, known)
+    assert unreadable.origin == lineage.from_manifest(known)
+    assert unreadable.missing.startswith("ML Metadata cannot be opened")

@@ -138,3 +138,24 @@ def test_a_second_push_of_the_same_version_is_no_difference(ledger: Ledger) -> N
     )
     assert _differences(ledger) == []
     assert index.rebuild(ledger.store, base, publish.manifests(base)) == []
+
+
+def test_verification_repairs_the_index_when_asked(
+    ledger: Ledger, metadata_settings: Settings
+) -> None:
+    assert index.verify(metadata_settings) == index.Verification({1: [], 2: [], 3: []}, [], [])
+    pushed = ledger.store.get_artifacts_by_type("PushedModel")[-1]
+    pushed.custom_properties["model_id"].string_value = "another"
+    ledger.store.put_artifacts([pushed])
+    (ledger.workspace.model_base / "1" / "saved_model.pb").write_text("damaged")
+    differing = index.verify(metadata_settings)
+    assert [len(texts) for texts in differing.problems.values()] == [1, 0, 0]
+    assert (len(differing.differences), differing.entered) == (1, [])
+    repaired = index.verify(metadata_settings, repair=True)
+    assert (repaired.differences, repaired.entered) == ([], [3])
+    assert not repaired.is_clean, "version 1 is still damaged"
+
+
+def test_a_workspace_without_versions_is_clean_without_a_database(tmp_path: Path) -> None:
+    verification = index.verify(Settings(workspace=tmp_path / "workspace"))
+    assert verification.is_clean and not (tmp_path / "workspace").exists()

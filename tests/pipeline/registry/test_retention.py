@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.errors import UsageError, WorkspaceBusy
+from pipeline.metadata import store as metadata
+from pipeline.orchestration import recovery
 from pipeline.registry import index, retention
+from pipeline.settings.sections import Settings
+from pipeline.workspace import Workspace
 from serving.store import aliases, publish
 from tests.pipeline.databases import PASSWORD, Ledger
 from tests.pipeline.registry.garbage import KEPT, collect, folders, policy_after
@@ -122,3 +127,47 @@ def test_files_that_a_killed_process_was_writing_are_removed_after_a_day(ledger:
     removed = [path for kind, path in collect(ledger) if kind == "left over"]
     assert sorted(removed) == sorted(str(file.relative_to(root)) for file in abandoned)
     assert [file.exists() for file in (*abandoned, recent)] == [False, False, True]
+
+
+def _collect(settings: Settings, dry_run: bool = False) -> retention.Collection:
+    return retention.collect(settings, recovery.fail_abandoned, KEPT, dry_run)
+
+
+def test_a_dry_run_lists_what_the_collection_then_removes(
+    ledger: Ledger, metadata_settings: Settings
+) -> None:
+    kind = ledger.store.get_execution_type("tfx.Trainer").id
+    killed = mlmd.Execution(type_id=kind, last_known_state=mlmd.Execution.RUNNING)
+    run = ledger.store.get_context_by_type_and_name("pipeline_run", "run-3")
+    ledger.store.put_execution(killed, [], [run])
+    before = folders(ledger)
+    listed = _collect(metadata_settings, dry_run=True)
+    assert (folders(ledger), listed.interrupted) == (before, 0)
+    assert {item.kind for item in listed.garbage} == {"version", "artifact"}
+    collected = _collect(metadata_settings)
+    assert (collected.garbage, collected.interrupted) == (listed.garbage, 1)
+    assert not any(item.path.exists() for item in collected.garbage)
+    assert _collect(metadata_settings) == retention.Collection([], 0)
+
+
+def test_nothing_is_collected_while_a_run_is_active(
+    ledger: Ledger, metadata_settings: Settings
+) -> None:
+    before = folders(ledger)
+    with ledger.workspace.exclusive(), pytest.raises(WorkspaceBusy):
+        _collect(metadata_settings)
+    assert folders(ledger) == before
+
+
+def test_a_workspace_without_a_run_is_refused_and_not_created(tmp_path: Path) -> None:
+    root = tmp_path / "workspace"
+    with pytest.raises(UsageError, match="there is no run yet") as caught:
+        _collect(Settings(workspace=root))
+    assert (caught.value.next_step, root.exists()) == ("taxiway run", False)
+
+
+def test_a_workspace_without_a_blessed_model_is_collected(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path)
+    metadata.open_store(settings)
+    Workspace(tmp_path, settings.name).artifacts.mkdir()
+    assert _collect(settings) == retention.Collection([], 0)

@@ -64,6 +64,21 @@ def test_the_version_of_before_is_remembered(base: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_rollback_returns_to_the_version_of_before_or_to_the_named_one(base: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good)
+    with pytest.raises(UnknownVersion, match="no version was stable before the current one"):
+        aliases.rollback(base, "bob", verify=_good)
+    aliases.promote(base, 3, "ann", verify=_good)
+    event = aliases.rollback(base, "bob", why="p99", verify=_good)
+    assert event is not None
+    assert (event.action, event.version, event.before, event.who, event.why) == (
+        "rollback", 2, 3, "bob", "p99",
+    )  # fmt: skip
+    assert aliases.rollback(base, "bob", 2, verify=_good) is None
+    assert aliases.rollback(base, "bob", 1, verify=_good) is not None
+    assert served(base) == {"stable": 1}
+
+
 def test_promoting_the_current_version_changes_nothing(base: Path) -> None:
     aliases.promote(base, 2, "ann", verify=_good)
     before = (base.parent / model_config.CONFIG).read_bytes()
