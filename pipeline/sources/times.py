@@ -1,0 +1,156 @@
+"""Read times of many forms, and cut them into spans, as SQL for DuckDB.
+
+The time zone is that of the database: `SET TimeZone`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.sources.sql import identifier, text
+
+# The greatest span of TFX is 2**31 - 1, so the span of an hour ends with the year 2147.
+_SPANS = {
+    "year": "year({0})",
+    "quarter": "year({0}) * 10 + quarter({0})",
+    "month": "year({0}) * 100 + month({0})",
+    "week": "isoyear({0}) * 1000 + week({0})",
+    "day": "year({0}) * 10000 + month({0}) * 100 + day({0})",
+    "hour": "(year({0}) * 10000 + month({0}) * 100 + day({0})) * 100 + hour({0})",
+}
+PERIODS = tuple(_SPANS)
+
+# Number of units in a second, for the forms of `source.time_format` that count since 1970.
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+# Seconds since 1970 of the years 1973 and 2100. A smaller number is a date, such as 20130401.
+_EARLIEST, _LATEST = 100_000_000, 4_102_444_800
+_DIGITS = r"[+]?\d{1,19}(\.\d*)?"
+_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+_COMMON_FORMATS = (
+    "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y.%m.%d", "%Y. %m. %d.",
+    "%d/%m/%y", "%m/%d/%y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p",
+    "%d-%b-%Y", "%d %b %Y", "%b %d %Y", "%b %d, %Y", "%d-%b-%y", "%Y-%m-%d %I:%M:%S %p",
+    "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d %H:%M:%S", "%Y%m%d %H%M%S",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Times:
+    """The forms of time in one column.
+
+    Args:
+      column: name of the column.
+      kind: DuckDB type of the column.
+      format: format of `strptime`, or `s`, `ms`, `us` or `ns` for numbers since 1970; default
+        None for ISO dates and timestamps, numbers since 1970, and numbers such as 2024, 202401 and
+        20240115.
+    """
+
+    column: str
+    kind: str
+    format: str | None = None
+
+    def moment(self) -> str:
+        """Return the SQL of the column as TIMESTAMPTZ; it is NULL for a value of another form."""
+        return self._moment("hour", coarse=True)
+
+    def span(self, period: str) -> str:
+        """Return the SQL of the span of a row; it is NULL without a time as fine as the period.
+
+        Args:
+          period: length of a span, one of `PERIODS`.
+        """
+        return f"({_SPANS[period].format(self._moment(period, coarse=False))})::BIGINT"
+
+    def expected(self, period: str) -> str:
+        """Return a text for the forms that are read.
+
+        Args:
+          period: length of a span, one of `PERIODS`.
+        """
+        if self.format in _UNITS:
+            return f"a number since 1970 in {self.format}"
+        if self.format:
+            return f"a time in the form {self.format}"
+        form = {"hour": "a timestamp", "year": "a timestamp, a date, a year"}.get(
+            period, "a timestamp, a date"
+        )
+        return f"{form}, or seconds, ms, us or ns since 1970"
+
+    def formats(self) -> str:
+        """Return the SQL of a list of the formats of `strptime` that fit every value."""
+        column = f"trim({identifier(self.column)}::VARCHAR)"
+        fits = ", ".join(
+            f"CASE WHEN bool_and(try_strptime({column}, {text(form)}) IS NOT NULL) "
+            f"THEN {text(form)} END"
+            for form in _COMMON_FORMATS
+        )
+        return f"list_filter([{fits}], form -> form IS NOT NULL)"
+
+    def _moment(self, period: str, coarse: bool) -> str:
+        column = identifier(self.column)
+        if self.kind == "DATE":
+            return f"{column}::TIMESTAMPTZ" if coarse or period != "hour" else "NULL::TIMESTAMPTZ"
+        if self.kind.startswith("TIMESTAMP"):
+            return f"{column}::TIMESTAMPTZ"
+        value = f"trim({column}::VARCHAR)"
+        if self.format in _UNITS:
+            return _since_1970(f"try_cast({value} AS DECIMAL(38, 9))", _UNITS[self.format])
+        if self.format:
+            return f"try_strptime({value}, {text(self.format)})::TIMESTAMPTZ"
+        if self.kind in ("FLOAT", "DOUBLE"):
+            value = f"try_cast({column} AS DECIMAL(38, 6))::VARCHAR"
+        return _any_form(value, period, coarse)
+
+
+def _since_1970(number: str, units: int) -> str:
+    return f"make_timestamptz(try_cast(floor({number} * {1_000_000} / {units}) AS BIGINT))"
+
+
+def _any_form(value: str, period: str, coarse: bool) -> str:
+    number = f"try_cast({value} AS DECIMAL(38, 9))"
+    whole = f"try_cast(regexp_extract({value}, '^[+]?(\\d+)', 1) AS HUGEINT)::VARCHAR"
+
+    def parsed(form: str, minimum: int, maximum: int) -> str:
+        return (
+            f"WHEN {number} BETWEEN {minimum} AND {maximum} "
+            f"THEN try_strptime({whole}, {text(form)})::TIMESTAMPTZ"
+        )
+
+    cases = []
+    if coarse or period == "year":
+        cases.append(parsed("%Y", 1900, 2100))
+    if coarse or period in ("year", "quarter", "month"):
+        cases.append(parsed("%Y%m", 190001, 210012))
+        month = f"try_strptime(replace({value}, '/', '-'), '%Y-%m')::TIMESTAMPTZ"
+        months = f"WHEN regexp_full_match({value}, '(19|20)\\d\\d[-/]\\d{{1,2}}') THEN {month}"
+    else:
+        months = ""
+    if coarse or period != "hour":
+        cases.append(parsed("%Y%m%d", 19000101, 21001231))
+        dates = ""
+    else:
+        dates = f"WHEN regexp_full_match({value}, '{_ISO_DATE}') THEN NULL"
+    # Such a number is a time of this form or a number since 1970, so it needs a format.
+    cases += [
+        f"WHEN {number} BETWEEN {minimum} AND {maximum} "
+        f"AND try_strptime({whole}, {text(form)}) IS NOT NULL THEN NULL"
+        for form, minimum, maximum in (
+            ("%Y%m%d%H", 1900010100, 2100123123),
+            ("%Y%m%d%H%M", 190001010000, 210012312359),
+        )
+    ]
+    cases.append(parsed("%Y%m%d%H%M%S", 19000101000000, 21001231235959))
+    cases += [
+        f"WHEN {number} BETWEEN {_EARLIEST * units} AND {_LATEST * units} "
+        f"THEN {_since_1970(number, units)}"
+        for units in _UNITS.values()
+    ]
+    moment = f"try_cast({value} AS TIMESTAMPTZ)"
+    return (
+        f"CASE WHEN regexp_full_match({value}, '{_DIGITS}') THEN (CASE {' '.join(cases)} END) "
+        f"{months} {dates} WHEN regexp_full_match({value}, '{_ISO_DATE}([ T][^()]*)?') "
+        f"AND year({moment}) BETWEEN 1900 AND 2100 THEN {moment} END"
+    )
