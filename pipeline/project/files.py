@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import UsageError
 from pipeline.project import import_path, own_code
@@ -16,6 +17,8 @@ from pipeline.settings.sections import Settings
 if TYPE_CHECKING:
     from models.features import Features
     from schema.policy import Policy
+
+_Content = TypeVar("_Content")
 
 
 @dataclass(frozen=True)
@@ -66,20 +69,6 @@ def inputs(settings: Settings) -> tuple[str, ...] | None:
     return _features(settings).inputs if settings.features.exists() else None
 
 
-def _features(settings: Settings) -> Features:
-    from models import features
-
-    file = settings.features
-    try:
-        return features.load(file)
-    except ValidationError as error:
-        raise UsageError(f"{file}: {explain(error, features.Features)}") from error
-    except FileNotFoundError as error:
-        raise _missing("features", file) from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a valid features file: {error}") from error
-
-
 def curated_schema(settings: Settings) -> Any:
     """Read the curated schema alone.
 
@@ -91,34 +80,43 @@ def curated_schema(settings: Settings) -> Any:
     """
     from schema import columns
 
-    file = settings.schema_file
-    try:
-        return columns.load(file)
-    except FileNotFoundError as error:
-        raise _missing("schema_file", file) from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a valid schema: {error}") from error
+    return _load("schema_file", settings.schema_file, "schema", columns.load)
 
 
-def _missing(setting: str, file: Path | None) -> UsageError:
-    return UsageError(
-        f"{setting}: there is no file {file}.",
-        f"fix {setting}, or change to the project's folder, or pass --settings",
-    )
+def _features(settings: Settings) -> Features:
+    from models import features
+
+    return _load("features", settings.features, "features file", features.load, features.Features)
 
 
 def _policy(settings: Settings) -> Policy:
     from schema import policy
 
-    file = settings.policy_file
+    return _load("policy_file", settings.policy_file, "policy", policy.load, policy.Policy)
+
+
+def _load(
+    setting: str,
+    file: Path | None,
+    kind: str,
+    loader: Callable[[Any], _Content],
+    model: type[BaseModel] | None = None,
+) -> _Content:
+    """Load a file of the project; every failure names the file, or the setting that names it."""
     try:
-        return policy.load(file)
+        return loader(file)
     except ValidationError as error:
-        raise UsageError(f"{file}: {explain(error, policy.Policy)}") from error
+        reason = str(error) if model is None else explain(error, model)
+        raise UsageError(f"{file}: {reason}") from error
     except FileNotFoundError as error:
-        raise _missing("policy_file", file) from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: not a valid policy: {error}") from error
+        raise UsageError(
+            f"{setting}: there is no file {file}.",
+            f"fix {setting}, or change to the project's folder, or pass --settings",
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise UsageError(f"{file}: not a valid {kind}: {error}") from error
 
 
 def _check_columns(settings: Settings, project: Project) -> None:
