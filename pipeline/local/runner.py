@@ -75,12 +75,8 @@ def _check_engine(settings: Settings, observer: Observer) -> None:
     """Check that the clusters are ready; the jar of a job server may be downloaded."""
     if not configured_clusters.in_use(settings.beam):
         return
-    observer.started("Engine")
-    begin, state, summary = time.monotonic(), "failed", ""
-    try:
-        summary, state = check.check_engines(settings.beam), "done"
-    finally:
-        observer.finished(Step("Engine", state, time.monotonic() - begin, summary))
+    with Steps(observer).step("Engine") as conclude:
+        conclude(check.check_engines(settings.beam))
 
 
 class _Run:
