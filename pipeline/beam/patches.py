@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any
@@ -32,6 +33,8 @@ _log = logging.getLogger(__name__)
 
 # Beam's own batching starts at 1 row and grows slowly, so batches have a fixed number of rows.
 _BATCH_ROWS = 8192
+
+_SLOWER = "runs are slower"
 
 
 @dataclass(frozen=True)
@@ -72,19 +75,41 @@ class Patch:
       target: function to replace.
       replacement: function to set in its place.
       calls: other private functions that the replacement calls.
+      otherwise: what happens with the stock function, for the log.
     """
 
     target: Function
     replacement: Callable[..., Any]
     calls: tuple[Function, ...] = ()
+    otherwise: str = _SLOWER
 
-    def apply(self) -> None:
-        """Replace the function, or keep the stock function and log why."""
+    def apply(self) -> bool:
+        """Replace the function, or keep the stock function and log why.
+
+        Returns:
+          Whether the function was replaced.
+        """
         for function in (self.target, *self.calls):
             if reason := function.mismatch():
-                _keep_stock(self.target.name, reason)
-                return
+                _keep_stock(self.target.name, reason, self.otherwise)
+                return False
         setattr(self.target.owner, self.target.name, self.replacement)
+        return True
+
+    @contextmanager
+    def applied(self) -> Iterator[bool]:
+        """Apply the patch within the block.
+
+        Yields:
+          Whether the function was replaced.
+        """
+        stock = getattr(self.target.owner, self.target.name, None)
+        replaced = self.apply()
+        try:
+            yield replaced
+        finally:
+            if replaced:
+                setattr(self.target.owner, self.target.name, stock)
 
 
 def apply() -> None:
@@ -119,8 +144,8 @@ def _patches() -> Iterator[Patch]:
         yield Patch(Function(dill_pickler.dill.dill, "_trace", ("boolean",)), _trace)
 
 
-def _keep_stock(name: str, reason: str) -> None:
-    _log.warning("%s is not patched because %s; runs are slower.", name, reason)
+def _keep_stock(name: str, reason: str, otherwise: str = _SLOWER) -> None:
+    _log.warning("%s is not patched because %s; %s.", name, reason, otherwise)
 
 
 def _trace(boolean: bool) -> None:

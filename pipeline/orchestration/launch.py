@@ -17,6 +17,7 @@ from pipeline.errors import (
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
+    from pipeline.beam.patches import Patch
     from pipeline.beam.work import BeamExecutor
 
 # Packages that a project with its own data and model does not change.
@@ -42,7 +43,7 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, beam: BeamExecutor) 
     """Run a node with TFX's own launcher: driver, cache, executor, publisher.
 
     Args:
-      ir: compiled pipeline with the run's id, or a slice of it.
+      ir: compiled pipeline with the run's id, or the spec of a node.
       node: node of the compiled pipeline.
       store: ML Metadata store.
       connection: connection to ML Metadata.
@@ -71,38 +72,40 @@ def launch(ir: Any, node: Any, store: Any, connection: Any, beam: BeamExecutor) 
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
         custom_executor_operators=beam.operators,
     )
-    with _current_outputs_only(store):
+    with _current_outputs_only(store).applied() as checked:
+        if not checked:
+            node.execution_options.caching_options.enable_cache = False
         number = int(task.launch().execution_id or 0)
     if not number or executions.state(store, number) not in executions.SUCCESSFUL:
         raise InfrastructureError(f"{name} could not run: its inputs are missing.")
     return number
 
 
-@contextmanager
-def _current_outputs_only(store: Any) -> Iterator[None]:
-    """Let TFX's cache return no outdated outputs within the block.
+def _current_outputs_only(store: Any) -> Patch:
+    """Return a patch that lets TFX's cache return no outdated outputs.
 
     The check must come before TFX publishes the cached outputs. Afterwards they would stay outputs
     of the execution, beside those of its second launch, and no later run could reuse it.
     """
     from tfx.orchestration.portable import cache_utils
 
+    from pipeline.beam.patches import Function, Patch
     from pipeline.metadata import artifacts
 
     stock = cache_utils.get_cached_outputs
 
-    def current(*args: Any, **kwargs: Any) -> Any:
-        while (cached := stock(*args, **kwargs)) is not None:
+    def current(metadata_handle: Any, cache_context: Any) -> Any:
+        while (cached := stock(metadata_handle, cache_context)) is not None:
             ids = [artifact.id for outputs in cached.values() for artifact in outputs]
             if not artifacts.discard_outdated(store, store.get_artifacts_by_id(ids)):
                 break
         return cached
 
-    cache_utils.get_cached_outputs = current
-    try:
-        yield
-    finally:
-        cache_utils.get_cached_outputs = stock
+    return Patch(
+        Function(cache_utils, "get_cached_outputs", ("metadata_handle", "cache_context")),
+        current,
+        otherwise="no component reuses cached outputs",
+    )
 
 
 @contextmanager

@@ -86,3 +86,23 @@ def test_an_outdated_output_is_made_again_once(
     assert (state, blessed) == (mlmd.Execution.COMPLETE, busy + 1)
     assert _run(tmp_path, connection, "3") == (mlmd.Execution.CACHED, blessed)
     assert cache_utils.get_cached_outputs is stock
+
+
+def test_no_output_is_reused_when_tfx_s_lookup_has_changed(
+    tmp_path: Path,
+    connection: mlmd.ConnectionConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stock = cache_utils.get_cached_outputs
+
+    def changed(handle: Any, cache_context: Any) -> Any:
+        """Look up as TFX does, under the signature of a later release."""
+        return stock(handle, cache_context)
+
+    _, first = _run(tmp_path, connection, "1")
+    monkeypatch.setattr(cache_utils, "get_cached_outputs", changed)
+    assert _run(tmp_path, connection, "2") == (mlmd.Execution.COMPLETE, first + 1)
+    assert cache_utils.get_cached_outputs is changed
+    assert "get_cached_outputs is not patched because expected tfx." in caplog.text
+    assert "; no component reuses cached outputs." in caplog.text
