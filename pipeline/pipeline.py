@@ -98,7 +98,7 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
     validator = tfx.ExampleValidator(statistics=statistics, schema=schema)
     accepted = Resolver(
         strategy_class=LastAcceptedStrategy,
-        config={"span": data.span},
+        config={"span": data.span, "data": data.one_span_of},
         **{DECISIONS: Channel(type=GateDecision)},
     ).with_id(names.LAST_ACCEPTED_DATA)
     gate = DataGate(
@@ -111,6 +111,7 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
         label=features.label,
         inputs=features.inputs,
         span=data.span,
+        data=data.one_span_of,
         serving_logs=settings.source.serving_logs,
     )
     transform = tfx.Transform(

@@ -49,13 +49,16 @@ def _example_gen(node: Any, settings: Settings, data: Layout, code_hash: str) ->
 def _last_accepted(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
     for graph in node.inputs.input_graphs.values():
         for step in graph.nodes.values():
-            if "span" in step.op_node.kwargs:
-                step.op_node.kwargs["span"].value.field_value.int_value = data.span
+            kwargs = step.op_node.kwargs
+            if "span" in kwargs:
+                kwargs["span"].value.field_value.int_value = data.span
+                kwargs["data"].value.field_value.string_value = data.one_span_of
 
 
 def _data_gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
     logs = settings.source.serving_logs
     node.parameters.parameters["span"].field_value.int_value = data.span
+    _set_text(node, "data", data.one_span_of)
     _set_text(node, "serving_logs", str(logs or ""))
     _set_text(node, "serving_logs_state", request_logs.fingerprint(logs) if logs else "")
 

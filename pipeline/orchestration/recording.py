@@ -79,7 +79,13 @@ def data_fields(layout: Layout | None) -> dict[str, Any]:
     Args:
       layout: layout of the data; None before the data is laid out.
     """
-    return {} if layout is None else {"span": layout.span, "train_spans": layout.train_spans}
+    if layout is None:
+        return {}
+    return {
+        "span": layout.span,
+        "train_spans": layout.train_spans,
+        "hash_split": layout.hash_split,
+    }
 
 
 def output_fields(outputs: Outputs) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class RunRecord(_Lenient):
       exit_code: exit code of the command.
       span: span that the model was evaluated on; default None, none was chosen.
       train_spans: spans that the model was trained on; default none.
+      hash_split: how a hash divided the rows of the one span; default "" for spans by time.
       columns: columns that the model was trained on, the label included; default none.
       steps: steps in the order in which they ended; default none.
       error: message of the error that stopped the run; default "", it was published.
@@ -74,6 +75,7 @@ class RunRecord(_Lenient):
     exit_code: int
     span: int | None = None
     train_spans: tuple[int, ...] = ()
+    hash_split: str = ""
     columns: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     error: str = ""

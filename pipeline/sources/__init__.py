@@ -30,11 +30,16 @@ def open_source(
         from pipeline.sources.flights import FlightsSource
 
         return FlightsSource()
-    from pipeline.sources.folder import FolderSource
+    from pipeline.sources import hash_split
+    from pipeline.sources.folder import FolderSource, list_files
 
     if settings.path is None:
         raise UsageError(
             'source.path: a source of kind "folder" needs the folder of the files.',
             'add path = "..." under [source] in taxiway.toml',
         )
-    return FolderSource(settings.path, settings.time_column, settings.period, types)
+    split = hash_split.choose(settings, [file.name for file in list_files(settings.path)])
+    source = FolderSource(
+        settings.path, settings.time_column, settings.period, types, one_span=split is not None
+    )
+    return source if split is None else hash_split.HashedSource(source, split)

@@ -16,6 +16,7 @@ from pipeline.errors import DataRefused, UsageError
 from pipeline.findings import RejectedRow
 from pipeline.sources import column_types, csv_files
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
+from pipeline.sources.hash_split import SPAN
 from pipeline.sources.sql import identifier, text
 
 _FORMATS = {"day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
@@ -25,6 +26,16 @@ _TIME = "a timestamp, a date, or seconds or milliseconds since 1970"
 _MAX_REJECTED_ROWS = 1000
 # No file of a user has columns with these names.
 _SPAN, _PATH = "_source_span", "_source_path"
+
+
+def list_files(path: Path) -> list[Path]:
+    """Return the data files of a folder, or a single file.
+
+    Args:
+      path: path of the folder or the file.
+    """
+    files = [path] if path.is_file() else path.rglob("*")
+    return sorted(file for file in files if file.suffix in (".csv", ".parquet"))
 
 
 class FolderSource:
@@ -40,6 +51,7 @@ class FolderSource:
         since 1970 (UTC). None if the digits in a file's name are its span.
       period: period of time that one span covers; used with a time column only.
       types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; default none.
+      one_span: whether all rows are in span 1, whatever their time; default False.
 
     Raises:
       UsageError: there is no such folder or column, there are no files, or a file name has no
@@ -53,14 +65,15 @@ class FolderSource:
         time_column: str | None,
         period: Literal["day", "month", "year"],
         types: Mapping[str, str] = MappingProxyType({}),
+        one_span: bool = False,
     ) -> None:
         self._path = path
+        self._base = path.parent if path.is_file() else path
+        self._one_span = one_span
         self._time_column = time_column
         self._period = period
         self._types = types
-        self._files = sorted(
-            file for file in path.rglob("*") if file.suffix in (".csv", ".parquet")
-        )
+        self._files = list_files(path)
         if not self._files:
             raise UsageError(f"{path}: no .csv or .parquet files there.", "check source.path")
         if len({file.suffix for file in self._files}) > 1:
@@ -102,7 +115,7 @@ class FolderSource:
         database = duckdb.connect()
         database.execute("SET TimeZone = 'UTC'")
         if self._files[0].suffix == ".csv":
-            csv_files.read(database, self._files, self._path)
+            csv_files.read(database, self._files, self._base)
         else:
             self._read_parquet(database)
         kinds = {name: kind for name, kind, *_ in database.execute("DESCRIBE raw").fetchall()}
@@ -128,12 +141,12 @@ class FolderSource:
                     "fix the file, or remove it from the folder",
                     rows=(
                         RejectedRow(
-                            str(file.relative_to(self._path)), "", "", "not Parquet", "Parquet"
+                            str(file.relative_to(self._base)), "", "", "not Parquet", "Parquet"
                         ),
                     ),
                 ) from error
         files = ", ".join(text(str(file)) for file in self._files)
-        base = text(f"{self._path}/")
+        base = text(f"{self._base}/")
         try:
             database.execute(
                 f"CREATE TABLE raw AS SELECT * EXCLUDE ({_PATH}, file_row_number), "
@@ -168,6 +181,8 @@ class FolderSource:
         )
 
     def _span(self, types: dict[str, str]) -> str:
+        if self._one_span:
+            return f"{SPAN}::BIGINT"
         if self._time_column is None:
             for file in self._files:
                 if not re.search(r"\d", file.stem):

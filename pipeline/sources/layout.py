@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import Source
+from pipeline.sources.hash_split import HashedSource
 from serving.storage import local
 
 _MAX_SPAN = 2**31 - 1
@@ -22,10 +25,12 @@ class Spans:
     Args:
       span: number of the span to evaluate on.
       train_spans: numbers of the spans to train on, oldest first.
+      hash_split: one line about the hash split of the one span; default "" for spans by time.
     """
 
     span: int
     train_spans: tuple[int, ...]
+    hash_split: str = field(default="", kw_only=True)
 
     def describe(self, window: int) -> str:
         """Return one line about the spans.
@@ -33,6 +38,8 @@ class Spans:
         Args:
           window: number of spans to train on that the settings request.
         """
+        if self.hash_split:
+            return self.hash_split
         first, last = self.train_spans[0], self.train_spans[-1]
         return (
             f"train {first}"
@@ -49,11 +56,17 @@ class Layout(Spans):
     Args:
       span: number of the span to evaluate on.
       train_spans: numbers of the spans to train on, oldest first.
+      hash_split: one line about the hash split of the one span; default "" for spans by time.
       base: folder with one folder for every span, and in it one folder of Parquet files for every
         split.
     """
 
     base: Path
+
+    @property
+    def one_span_of(self) -> str:
+        """Hash of the rows if they have no time, so that other rows have the same span; else ""."""
+        return self.base.parent.name if self.hash_split else ""
 
 
 def choose(source: Source, span: int | None, window: int) -> Spans:
@@ -71,6 +84,13 @@ def choose(source: Source, span: int | None, window: int) -> Spans:
     spans = source.spans()
     if not spans:
         raise DataRefused("the source has no rows.", "check the files in source.path")
+    if isinstance(source, HashedSource):
+        if span not in (None, *spans):
+            raise UsageError(
+                f"there is no span {span}; a hash splits the rows, so there is only span 1.",
+                "remove --span and source.span",
+            )
+        return Spans(spans[0], (spans[0],), hash_split=source.split.describe())
     if spans[-1] > _MAX_SPAN:
         raise UsageError(
             f"span {spans[-1]} is too large; the maximum of TFX is {_MAX_SPAN}.",
@@ -114,6 +134,10 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
     """
     spans = choose(source, span, window)
     state = root / source.fingerprint()[:12]
+    if isinstance(source, HashedSource):
+        base = state / "hash"
+        _write_splits(source, base / str(spans.span))
+        return Layout(spans.span, spans.train_spans, base, hash_split=spans.hash_split)
     base = state / f"window-{window}"
     _link(
         {
@@ -123,6 +147,12 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
         base / str(spans.span),
     )
     return Layout(spans.span, spans.train_spans, base)
+
+
+def _write_splits(source: HashedSource, folder: Path) -> None:
+    if not folder.exists():
+        with _unfinished(folder) as unfinished:
+            source.write_splits(unfinished)
 
 
 def _write_span(source: Source, span: int, folder: Path) -> Path:
@@ -137,14 +167,21 @@ def _write_span(source: Source, span: int, folder: Path) -> Path:
 def _link(splits: dict[str, list[Path]], folder: Path) -> None:
     if folder.exists():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".laying-out-", dir=folder.parent) as unfinished:
-        span = Path(unfinished, folder.name)
+    with _unfinished(folder) as unfinished:
         for split, files in splits.items():
-            (span / split).mkdir(parents=True)
+            (unfinished / split).mkdir(parents=True)
             for file in files:
-                _link_or_copy(file, span / split / file.name)
-        span.rename(folder)
+                _link_or_copy(file, unfinished / split / file.name)
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Yield a new folder that gets its name when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".laying-out-", dir=folder.parent) as scratch:
+        unfinished = Path(scratch, folder.name)
+        yield unfinished
+        unfinished.rename(folder)
 
 
 def _link_or_copy(file: Path, link: Path) -> None:

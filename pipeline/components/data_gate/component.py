@@ -18,7 +18,7 @@ from tfx.utils import io_utils
 from pipeline.components.data_gate import decision
 from pipeline.components.data_gate.decision import GateDecision
 from pipeline.components.data_gate.examine import Split, examine
-from pipeline.components.resolvers.last_accepted import DECISIONS
+from pipeline.components.resolvers.last_accepted import DATA, DECISIONS
 from pipeline.metadata import properties
 from pipeline.sources.request_logs import fingerprint
 from pipeline.sources.request_logs import statistics as served_statistics
@@ -43,8 +43,8 @@ class DataGateExecutor(BaseExecutor):
           input_dict: artifacts `examples`, `statistics`, `schema` and `anomalies`; also `accepted`,
             the decision on an earlier span, if there is one.
           output_dict: artifact `decision`.
-          exec_properties: `policy` and `inputs` as JSON, `label`, `span`, and `serving_logs`, a
-            folder or "".
+          exec_properties: `policy` and `inputs` as JSON, `label`, `span`, `data`, and
+            `serving_logs`, a folder or "".
         """
         examples, statistics, anomalies, schema_artifact = (
             artifact_utils.get_single_instance(input_dict[name])
@@ -76,6 +76,7 @@ class DataGateExecutor(BaseExecutor):
         decision.write(Path(output.uri), examination, span, splits["eval"].statistics)
         output.passed = int(examination.passed)
         output.span = span
+        output.set_string_custom_property(DATA, exec_properties["data"])
 
 
 class _DataGateSpec(ComponentSpec):
@@ -92,6 +93,7 @@ class _DataGateSpec(ComponentSpec):
         "label": ExecutionParameter(type=str),
         "inputs": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=int),
+        "data": ExecutionParameter(type=str),
         "serving_logs": ExecutionParameter(type=str),
         # New logs in the same folder must rerun the component, so TFX's cache key has their state.
         "serving_logs_state": ExecutionParameter(type=str),
@@ -111,6 +113,7 @@ class DataGate(BaseComponent):
       label: name of the label's column.
       inputs: names of the columns that the model is trained on.
       span: number of the span.
+      data: hash of the span's rows if they have no time; "" otherwise.
       serving_logs: folder of TFRecords of logged requests, which the span is compared with; None
         for none.
     """
@@ -129,6 +132,7 @@ class DataGate(BaseComponent):
         label: str,
         inputs: Sequence[str],
         span: int,
+        data: str,
         serving_logs: Path | None,
     ) -> None:
         spec = _DataGateSpec(
@@ -141,6 +145,7 @@ class DataGate(BaseComponent):
             label=label,
             inputs=json.dumps(inputs),
             span=span,
+            data=data,
             serving_logs=str(serving_logs or ""),
             serving_logs_state=fingerprint(serving_logs) if serving_logs else "",
             decision=Channel(type=GateDecision),

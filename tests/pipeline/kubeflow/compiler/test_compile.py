@@ -97,8 +97,20 @@ def test_the_messages_of_kfp_parse_the_package(package: Package) -> None:
     assert set(platform.platforms["kubernetes"].deployment_spec.executors) == set(executors)
 
 
-@pytest.mark.parametrize("variant", node_specs.VARIANTS)
-def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
+_HASHED = Layout(1, (1,), Path("/workspace/data/0123/hash"), hash_split="train 80%, eval 20%")
+
+
+@pytest.mark.parametrize(
+    ("variant", "data"),
+    [
+        *(
+            (variant, Layout(201305, (201303, 201304), Path("/workspace/data/0123")))
+            for variant in node_specs.VARIANTS
+        ),
+        ("plain", _HASHED),
+    ],
+)
+def test_a_task_runs_the_same_node_as_a_local_run(variant: str, data: Layout) -> None:
     from tfx.dsl.compiler import compiler
 
     from pipeline.pipeline import create_pipeline
@@ -106,7 +118,6 @@ def test_a_task_runs_the_same_node_as_a_local_run(variant: str) -> None:
     plain = packages.plain()
     settings = compile_module.container_settings(plain)
     files = project.load(loading.absolute(plain, PROJECT))
-    data = Layout(201305, (201303, 201304), Path("/workspace/data/0123"))
     local = compiler.Compiler().compile(
         create_pipeline(settings, files.features, files.policy, data, variant)
     )
