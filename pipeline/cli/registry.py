@@ -57,6 +57,7 @@ def list_(
         content = {
             "models": [_entry_fields(entry) for entry in listing.entries],
             "more": listing.more,
+            "unread": listing.unread,
             "unreadable": [
                 {"file": str(record.file), "reason": record.reason} for record in listing.unreadable
             ],
@@ -65,10 +66,15 @@ def list_(
         return
     from pipeline.cli.tables import registry as tables
 
-    tables.listing(listing.entries, target.root)
+    if listing.entries or not listing.more:
+        tables.listing(listing.entries, target.root)
     if listing.more:
-        command = program.as_typed("taxiway registry list --all")
-        click.echo(f"Older models are not listed.\nNext   {command}")
+        omitted = (
+            f"{listing.unread:,} older runs were not read; they may have left models"
+            if listing.unread
+            else "Older models are not listed"
+        )
+        click.echo(f"{omitted}.\nNext   {program.as_typed('taxiway registry list --all')}")
     for record in listing.unreadable:
         click.echo(f"Cannot read the run record {record.file}: {record.reason}.", err=True)
 

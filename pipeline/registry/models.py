@@ -22,6 +22,9 @@ from serving.store.manifest import Manifest
 # Fewest digits of a model id that identify it; a shorter number is a version.
 _SHORTEST_ID = 8
 
+# Reading 1,000 records takes half a second.
+_RUNS_PER_MODEL = 20
+
 State = Literal["candidate", "blessed", "serving", "retired"]
 
 
@@ -88,19 +91,22 @@ class Listing:
 
     Args:
       entries: the models.
-      more: whether the workspace has older models.
+      more: whether the workspace has, or may have, older models.
+      unread: number of older runs whose records were not read, so they may have left models.
       unreadable: run records that cannot be read.
     """
 
     entries: tuple[Entry, ...]
     more: bool
+    unread: int
     unreadable: tuple[UnreadableRecord, ...]
 
 
 def list_models(workspace: Workspace, limit: int | None = None) -> Listing:
     """List the models, newest first, without TensorFlow and ML Metadata.
 
-    A workspace may have thousands of runs, so no more records are read than the limit requires.
+    A workspace may have thousands of runs, and most may have left no model. So reading ends with
+    the oldest run that the limit requires, or else after 20 runs for each model of the limit.
 
     Args:
       workspace: workspace to read.
@@ -115,7 +121,9 @@ def list_models(workspace: Workspace, limit: int | None = None) -> Listing:
     versions = set(publish.versions(workspace.model_base))
     candidates: list[Entry] = []
     unreadable: list[UnreadableRecord] = []
+    runs, read = records.count(workspace.runs), 0
     for record in records.newest_first(workspace.runs):
+        read += 1
         if isinstance(record, UnreadableRecord):
             unreadable.append(record)
             continue
@@ -123,11 +131,17 @@ def list_models(workspace: Workspace, limit: int | None = None) -> Listing:
         if record.model_id and uri not in trained and record.version not in versions:
             trained.add(uri)
             candidates.append(Entry("candidate", None, (), uri, None, record))
-        if limit is not None and len(candidates) > limit:
+        if limit is not None and (
+            read >= limit * _RUNS_PER_MODEL
+            or len(candidates) + sum(entry.at >= record.began for entry in published) > limit
+        ):
             break
     entries = sorted([*published, *candidates], key=_age, reverse=True)
     shown = entries if limit is None else entries[:limit]
-    return Listing(tuple(shown), len(entries) > len(shown), tuple(unreadable))
+    # Older runs cannot change a full list.
+    unread = max(0, runs - read) if len(shown) == len(entries) else 0
+    more = len(entries) > len(shown) or unread > 0
+    return Listing(tuple(shown), more, unread, tuple(unreadable))
 
 
 def find(workspace: Workspace, name: str) -> Manifest | RunRecord:
@@ -143,20 +157,22 @@ def find(workspace: Workspace, name: str) -> Manifest | RunRecord:
     """
     if name.isdecimal() and len(name) < _SHORTEST_ID:
         return read_manifest(workspace.model_base, int(name))
+    is_id = len(name) >= _SHORTEST_ID
     with as_cli_errors():
-        entries = list_models(workspace).entries
-    for entry in entries:
-        if entry.run_id == name or (len(name) >= _SHORTEST_ID and entry.model_id.startswith(name)):
-            document = entry.manifest or entry.record
-            assert document is not None, "an entry is a version or comes from a record"
-            return document
-    # A run may have refused a model that another run had published: then no entry has its id.
+        for entry in _published(workspace, None):
+            if entry.manifest and (
+                entry.run_id == name or (is_id and entry.model_id.startswith(name))
+            ):
+                return entry.manifest
     try:
         return records.read(workspace.runs / f"{Path(name).name}.json")
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
         raise UsageError(f"run {name}: its record cannot be read: {error}.") from error
+    for record in records.newest_first(workspace.runs) if is_id else ():
+        if isinstance(record, RunRecord) and (record.model_id or "").startswith(name):
+            return record
     raise UsageError(f"{workspace.root}: there is no model or run {name}.", "taxiway registry list")
 
 

@@ -155,6 +155,15 @@ def read(file: Path) -> RunRecord:
     return record
 
 
+def count(folder: Path) -> int:
+    """Return the number of run records, without reading them.
+
+    Args:
+      folder: `Workspace.runs`.
+    """
+    return len(_names(folder))
+
+
 def newest_first(folder: Path) -> Iterator[RunRecord | UnreadableRecord]:
     """Read run records one by one, newest first.
 
@@ -164,11 +173,7 @@ def newest_first(folder: Path) -> Iterator[RunRecord | UnreadableRecord]:
     Yields:
       Each record, or why its file cannot be read.
     """
-    # Names sort ten times as fast as paths, and there may be thousands of them.
-    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
-    for name in sorted(names, reverse=True):
-        if name.startswith(".") or not name.endswith(".json"):
-            continue
+    for name in sorted(_names(folder), reverse=True):
         file = folder / name
         try:
             yield read(file)
@@ -178,3 +183,9 @@ def newest_first(folder: Path) -> Iterator[RunRecord | UnreadableRecord]:
             yield UnreadableRecord(file, f"{location}: {details['msg']}".removeprefix(": "))
         except (OSError, ValueError) as error:
             yield UnreadableRecord(file, str(error))
+
+
+def _names(folder: Path) -> list[str]:
+    # Names sort ten times as fast as paths, and there may be thousands of them.
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208
+    return [name for name in names if name.endswith(".json") and not name.startswith(".")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import shutil
@@ -10,7 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import app
+from pipeline.errors import UsageError
+from pipeline.registry import models
+from pipeline.runs import records
+from pipeline.runs.records import Output, RunRecord
+from pipeline.workspace import Workspace
 from serving.store import publish
 from serving.store.manifest import Blessing, Facts, SliceMetrics, Spans
 from tests.conftest import taxiway
@@ -160,3 +168,91 @@ def test_the_registry_needs_no_tensorflow(workspace: Path) -> None:
         [sys.executable, "-c", code, workspace], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def _record(number: int, model: bool) -> RunRecord:
+    began = datetime.datetime(2013, 1, 1, tzinfo=datetime.timezone.utc)
+    began += datetime.timedelta(minutes=number)
+    trainer = {"Trainer": {"model": Output(uri=f"/w/Trainer/model/{number}", id=number)}}
+    return RunRecord(
+        run_id=began.strftime("%Y%m%d-%H%M%S"), began=began.isoformat(timespec="seconds"),
+        seconds=1.0, outcome="not blessed" if model else "data refused",
+        exit_code=4 if model else 3, model_id=f"{number:064d}" if model else None,
+        outputs=trainer if model else {},
+    )  # fmt: skip
+
+
+def _history(tmp_path: Path, kinds: list[bool]) -> Workspace:
+    """Write the record of a run for each kind, oldest first: whether the run left a model."""
+    place = Workspace(tmp_path, "flights")
+    for number, model in enumerate(kinds):
+        records.write(place.runs, _record(number, model))
+    return place
+
+
+def _listed(place: Workspace, limit: int | None) -> tuple[list[int], bool, int]:
+    listing = models.list_models(place, limit)
+    return [int(entry.model_id) for entry in listing.entries], listing.more, listing.unread
+
+
+def test_a_list_reads_few_of_many_runs_that_left_no_model(tmp_path: Path) -> None:
+    place = _history(tmp_path, [True, True, *[False] * 50, True])
+    assert _listed(place, 2) == ([52], True, 53 - 40)
+    assert _listed(place, 3) == ([52, 1, 0], False, 0)
+    assert _listed(place, None) == ([52, 1, 0], False, 0)
+
+
+def test_a_full_list_states_that_there_are_older_models(tmp_path: Path) -> None:
+    place = _history(tmp_path, [True] * 5)
+    assert _listed(place, 2) == ([4, 3], True, 0)
+    assert _listed(place, 5) == ([4, 3, 2, 1, 0], False, 0)
+
+
+def test_reading_ends_with_the_oldest_run_that_the_list_requires(
+    workspace: Path, tmp_path: Path
+) -> None:
+    place = Workspace(tmp_path / "workspace", "flights")
+    shutil.copytree(workspace, place.root)
+    for number in range(30):
+        records.write(place.runs, _record(number, True))
+    # The published versions are newer than all of these runs.
+    (place.runs / "20130101-000000.json").write_text("not read")
+    listing = models.list_models(place, 2)
+    assert [entry.version for entry in listing.entries] == [2, 1]
+    assert (listing.more, listing.unread, listing.unreadable) == (True, 0, ())
+
+
+def test_runs_that_were_not_read_are_told(tmp_path: Path) -> None:
+    place = _history(tmp_path, [True, *[False] * 25])
+    done = CliRunner().invoke(
+        app.taxiway, ["registry", "list", "--limit", "1", "--workspace", str(place.root)]
+    )
+    assert done.output == (
+        "6 older runs were not read; they may have left models.\n"
+        "Next   taxiway registry list --all\n"
+    )
+    content = json.loads(
+        CliRunner()
+        .invoke(
+            app.taxiway,
+            ["registry", "list", "--limit", "1", "--json", "--workspace", str(place.root)],
+        )
+        .output
+    )
+    assert (content["models"], content["more"], content["unread"]) == ([], True, 6)
+
+
+def test_a_model_is_shown_by_its_run_or_by_the_start_of_its_id(
+    workspace: Path, tmp_path: Path
+) -> None:
+    place = Workspace(tmp_path / "workspace", "flights")
+    shutil.copytree(workspace, place.root)
+    refused = _record(7, True).model_copy(update={"model_id": "c0ffee00" * 8})
+    records.write(place.runs, refused)
+    published = models.read_manifest(place.model_base, 2)
+    assert models.find(place, "2") == published
+    assert models.find(place, published.run_id) == published
+    assert models.find(place, published.model_id[:8]) == published
+    assert models.find(place, refused.run_id) == models.find(place, "c0ffee00") == refused
+    with pytest.raises(UsageError, match="there is no model or run c0ffee0"):
+        models.find(place, "c0ffee0")
