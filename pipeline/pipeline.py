@@ -10,7 +10,7 @@ from tfx import components as tfx
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
@@ -26,6 +26,7 @@ from pipeline.components.infra_check.component import InfraCheck
 from pipeline.components.pusher.component import VersionedPusher
 from pipeline.components.resolvers.last_accepted import DECISIONS, LastAcceptedStrategy
 from pipeline.components.resolvers.latest_blessed import BaselineStrategy
+from pipeline.components.schema_gen.curated import CuratedSchemaExecutor
 from pipeline.metadata import store as metadata
 from pipeline.orchestration import fingerprint
 from pipeline.settings.sections import Settings
@@ -94,6 +95,7 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
     statistics = statistics_gen.outputs["statistics"]
     proposal = tfx.SchemaGen(statistics=statistics)
     curated = ImportSchemaGen(schema_file=str(settings.schema_file))
+    curated.executor_spec = ExecutorClassSpec(CuratedSchemaExecutor)
     schema = curated.outputs["schema"]
     validator = tfx.ExampleValidator(statistics=statistics, schema=schema)
     accepted = Resolver(

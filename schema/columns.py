@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from pathlib import Path
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import text, validity
 
 
 def load(file: Path) -> schema_pb2.Schema:
@@ -16,17 +20,40 @@ def load(file: Path) -> schema_pb2.Schema:
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: the file is not a valid schema.
+      ValueError: the file is not a valid schema; the message names the line.
+    """
+    return parse(text.read(file).content)
+
+
+def parse(content: str) -> schema_pb2.Schema:
+    """Return the schema of a text.
+
+    Args:
+      content: text of a schema.
+
+    Raises:
+      ValueError: the text is not a valid schema; the message names the line.
     """
     try:
-        schema = text_format.Parse(file.read_text("utf-8"), schema_pb2.Schema())
+        schema = text_format.Parse(content, schema_pb2.Schema())
     except text_format.ParseError as error:
-        raise ValueError(str(error)) from error
-    shared = {domain.name for domain in schema.string_domain}
-    for feature in schema.feature:
-        if feature.domain and feature.domain not in shared:
-            raise ValueError(f"feature {feature.name}: there is no string_domain {feature.domain}")
+        raise ValueError(_located(error)) from error
+    validity.check(schema, content)
     return schema
+
+
+def _located(error: text_format.ParseError) -> str:
+    line = error.GetLine()
+    if line is None:
+        return str(error)
+    # The library repeats the line, and names messages by their packages.
+    message = re.sub(r"^\d+:\d+ : (?:'.*': )?", "", str(error), flags=re.DOTALL)
+    message = message.replace("tensorflow.metadata.v0.", "")
+    if unknown := re.search(r'type "(\w+)" has no field named "(\w+)"', message):
+        names = list(getattr(schema_pb2, unknown[1]).DESCRIPTOR.fields_by_name)
+        close = difflib.get_close_matches(unknown[2], names, n=1)
+        message += f" Did you mean {close[0]}?" if close else ""
+    return f"line {line}, column {error.GetColumn()}: {message}"
 
 
 def types(schema: schema_pb2.Schema) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema.rows import SERVING, TRAINING
+from schema.environments import SERVING, TRAINING
 
 # A text column with more values is not a closed list, so its values are no domain.
 MAX_VALUES = 100

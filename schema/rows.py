@@ -10,9 +10,8 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema import columns
-
-TRAINING, SERVING = "TRAINING", "SERVING"
+from schema import columns, environments
+from schema.environments import SERVING, TRAINING
 
 # A tf.Example has 32-bit floats; this is the greatest finite one.
 _MAX_FLOAT = 3.4028234663852886e38
@@ -71,16 +70,15 @@ def check(
     Raises:
       ValueError: the schema has no such environment.
     """
-    environments = set(schema.default_environment) | {TRAINING, SERVING}
-    if environment not in environments:
-        names = ", ".join(sorted(environments))
+    if environment not in environments.all_of(schema):
+        names = ", ".join(sorted(environments.all_of(schema)))
         raise ValueError(f"expected one of the environments {names}, got {environment}")
     features = {feature.name: feature for feature in schema.feature}
     without_gaps = {
         name
         for name, feature in features.items()
         if feature.presence.min_fraction == 1
-        and _expected_in(feature, schema, environment)
+        and environments.is_expected(feature, schema, environment)
         and (required is None or name in required)
     }
     present = dict.fromkeys(features, 0)
@@ -134,13 +132,6 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "FLOAT":
         return isinstance(value, int | float)
     return isinstance(value, str)
-
-
-def _expected_in(feature: schema_pb2.Feature, schema: schema_pb2.Schema, environment: str) -> bool:
-    if environment in feature.not_in_environment:
-        return False
-    defaults = schema.default_environment
-    return not defaults or environment in {*defaults, *feature.in_environment}
 
 
 def _low_presence(

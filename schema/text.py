@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 _WIDTH = 100
+_MARK = "\ufeff"
 
 # A brace in a string or comment is no brace of the schema, so strings and comments are tokens.
 _TOKEN = re.compile(r"""#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}<>]|[^#"'{}<>]+""")
@@ -34,6 +38,57 @@ class _Entry:
     name: str
     value: object
     key: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class SchemaText:
+    """The text of a schema file, and how the file encodes it.
+
+    Args:
+      content: text without a byte order mark, with line ends of Unix.
+      mark: whether the file begins with a byte order mark.
+      line_end: line end of the file.
+    """
+
+    content: str
+    mark: bool = False
+    line_end: str = "\n"
+
+    def encode(self, content: str) -> str:
+        """Return a text with the mark and the line ends of this file.
+
+        Args:
+          content: text with line ends of Unix.
+        """
+        return (_MARK if self.mark else "") + content.replace("\n", self.line_end)
+
+
+def read(file: Path) -> SchemaText:
+    """Read the text of a schema file.
+
+    Args:
+      file: path of the schema file.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: the file is not UTF-8.
+    """
+    content = file.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("expected UTF-8, got UTF-16; save the file as UTF-8")
+    try:
+        decoded = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"line {line}: expected UTF-8, got the byte {content[error.start]:#04x}; "
+            "save the file as UTF-8"
+        ) from error
+    text = decoded.removeprefix(_MARK)
+    line_end = "\r\n" if "\r\n" in text else "\r" if "\r" in text and "\n" not in text else "\n"
+    return SchemaText(
+        text.replace("\r\n", "\n").replace("\r", "\n"), decoded.startswith(_MARK), line_end
+    )
 
 
 def update(text: str, schema: schema_pb2.Schema) -> str:
@@ -65,6 +120,32 @@ def write(schema: schema_pb2.Schema) -> str:
       schema: schema to write.
     """
     return "".join(f"{_render(field, value, 0)}\n" for field, value in _fields(schema))
+
+
+def lines(text: str, schema: schema_pb2.Schema) -> dict[tuple[str, int], int]:
+    """Return the line of every field of a schema, by the field's name and index.
+
+    Args:
+      text: text of the schema.
+      schema: the parsed schema.
+
+    Returns:
+      Numbers of lines, counted from 1; without a field whose line is not certain.
+    """
+    try:
+        entries, _ = _split(text, schema_pb2.Schema())
+    except ValueError:  # the list syntax `feature [{ … }, { … }]`
+        return {}
+    by_field: dict[tuple[str, int], int] = {}
+    counts: Counter[str] = Counter()
+    line = 1
+    for entry in entries:
+        line += entry.lead.count("\n")
+        by_field[entry.name, counts[entry.name]] = line
+        counts[entry.name] += 1
+        line += entry.text.count("\n")
+    same = all(counts[_name(field)] == len(values) for field, values in schema.ListFields())
+    return by_field if same else {}
 
 
 def _update(text: str, message: Message, depth: int) -> str:

@@ -89,7 +89,7 @@ def _load_rows(texts: Sequence[str], file: Path | None, settings: Settings | Non
 
 def _row_validator(settings: Settings) -> Callable[[Sequence[Any]], list[str]]:
     from pipeline.project import files
-    from schema.rows import SERVING
+    from schema.environments import SERVING
     from schema.rows import check as check_rows
 
     curated, inputs = files.curated_schema(settings), files.inputs(settings)

@@ -142,7 +142,8 @@ def validate(rows: str, settings_file: Path | None, environment: str | None, as_
     """
     from pipeline.project import files
     from schema import requests
-    from schema.rows import SERVING, TRAINING, check
+    from schema.environments import SERVING, TRAINING
+    from schema.rows import check
 
     settings = load(settings_file, None)
     curated = files.curated_schema(settings)

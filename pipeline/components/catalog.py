@@ -51,7 +51,12 @@ NODES = (
         cpu=1.0,
         memory_gb=1.0,
     ),
-    Node(names.IMPORT_SCHEMA_GEN, summaries.schema, schema_file=True),
+    Node(
+        names.IMPORT_SCHEMA_GEN,
+        summaries.schema,
+        modules=("pipeline.components.schema_gen.curated",),
+        schema_file=True,
+    ),
     Node(
         names.LAST_ACCEPTED_DATA,
         summaries.last_accepted,

@@ -16,6 +16,7 @@ from pipeline.settings.sections import Settings
 
 if TYPE_CHECKING:
     from models.features import Features
+    from schema.inference import Roles
     from schema.policy import Policy
 
 _Content = TypeVar("_Content")
@@ -69,6 +70,24 @@ def inputs(settings: Settings) -> tuple[str, ...] | None:
     return _features(settings).inputs if settings.features.exists() else None
 
 
+def roles(settings: Settings) -> Roles:
+    """Return what the model uses the columns for; every column is an input without a features file.
+
+    Args:
+      settings: settings of the pipeline, which name the features file.
+
+    Raises:
+      UsageError: the features file is wrong.
+    """
+    from schema.inference import Roles
+
+    time = settings.source.time_column or ""
+    if not settings.features.exists():
+        return Roles(time=time)
+    features = _features(settings)
+    return Roles(features.label, features.inputs, features.slices, features.buckets, time)
+
+
 def curated_schema(settings: Settings) -> Any:
     """Read the curated schema alone.
 
@@ -107,7 +126,7 @@ def _load(
         return loader(file)
     except ValidationError as error:
         reason = str(error) if model is None else explain(error, model)
-        raise UsageError(f"{file}: {reason}") from error
+        raise UsageError(f"{file}: {reason}", _fix(file, model)) from error
     except FileNotFoundError as error:
         raise UsageError(
             f"{setting}: there is no file {file}.",
@@ -116,7 +135,13 @@ def _load(
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise UsageError(f"{file}: not a valid {kind}: {error}") from error
+        raise UsageError(f"{file}: not a valid {kind}: {error}", _fix(file, model)) from error
+
+
+def _fix(file: Path | None, model: type[BaseModel] | None) -> str:
+    if model is None:
+        return f"fix {file}; `taxiway schema show` checks it"
+    return f"fix {file}; its keys are {', '.join(model.model_fields)}"
 
 
 def _check_columns(settings: Settings, project: Project) -> None:
@@ -124,4 +149,8 @@ def _check_columns(settings: Settings, project: Project) -> None:
 
     mismatches = "; ".join(columns.mismatches(project.features, project.schema))
     if mismatches:
-        raise UsageError(f"{settings.features}: {mismatches} ({settings.schema_file})")
+        raise UsageError(
+            f"{settings.features}: {mismatches} ({settings.schema_file})",
+            f"fix the names in {settings.features} or the statements in {settings.schema_file}; "
+            "`taxiway schema diff` lists the columns of the data that the schema lacks",
+        )

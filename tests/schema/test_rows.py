@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema import columns, requests
-from schema.rows import SERVING, TRAINING, Row, RowFinding, check
+from schema.environments import SERVING, TRAINING
+from schema.rows import Row, RowFinding, check
 from tests.conftest import PROJECT
 
 _FLIGHTS = columns.load(PROJECT / "schema/schema.pbtxt")

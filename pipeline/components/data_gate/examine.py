@@ -14,8 +14,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from pipeline.components.data_gate import findings
 from pipeline.components.data_gate.rows import Rows, unique
 from pipeline.findings import Finding, RejectedRow
+from schema.environments import TRAINING
 from schema.policy import Decision, Limits, Policy
-from schema.rows import TRAINING
 
 Statistics: TypeAlias = "statistics_pb2.DatasetFeatureStatisticsList"
 

@@ -60,6 +60,41 @@ def test_an_unknown_key_is_refused_by_its_name(setting: str, tmp_path: Path) -> 
     assert what.startswith(f"{file}: ") and "surprise" in what
 
 
+@pytest.mark.parametrize(
+    ("setting", "content", "next_step"),
+    [
+        ("features", "labels = 1\n", "its keys are label, numeric, categorical, buckets, slices"),
+        ("features", "[open\n", "its keys are label, numeric, categorical, buckets, slices"),
+        ("policy_file", "[kinds.drifts]\n", "its keys are limits, kinds"),
+        ("schema_file", "feature { nam: 1 }\n", "`taxiway schema show` checks it"),
+        ("schema_file", 'feature { name: "a" }\n', "`taxiway schema show` checks it"),
+    ],
+)
+def test_the_next_step_is_about_the_same_file(
+    setting: str, content: str, next_step: str, tmp_path: Path
+) -> None:
+    (file := tmp_path / "file").write_text(content)
+    error = _refused(setting, file)
+    assert error.next_step.startswith(f"fix {file}; {next_step}")
+
+
+def test_files_that_do_not_fit_together_are_refused_with_both_names(tmp_path: Path) -> None:
+    (file := tmp_path / "file").write_text('label = "lates"\nnumeric = ["distance"]\n')
+    error = _refused("features", file)
+    assert "the schema has no label column lates; did you mean late?" in error.what
+    assert str(file) in error.next_step and "schema.pbtxt" in error.next_step
+
+
+def test_the_roles_are_those_of_the_features_file(tmp_path: Path) -> None:
+    roles = files.roles(loading.absolute(Settings(), PROJECT))
+    assert [roles.role(name) for name in ("late", "hour", "hour_band", "weather_time")] == [
+        "label", "input", "slice", "",
+    ]  # fmt: skip
+    assert roles.buckets["hour"] == 24
+    without = files.roles(_settings("features", tmp_path / "none"))
+    assert without.role("anything") == "input"
+
+
 def test_a_project_without_a_policy_has_the_default_one() -> None:
     settings = loading.absolute(Settings(), PROJECT).model_copy(update={"policy_file": None})
     assert files.load(settings).columns[0] == "late"
