@@ -83,7 +83,7 @@ def lay_out_data(settings: Settings, schema: Any, run_id: str) -> Layout:
       DataRefused: the source's rows cannot be read.
     """
     workspace = Workspace(settings.workspace, settings.name)
-    source = open_source(settings.source, columns.types(schema))
+    source = open_source(settings.source, columns.types(schema), workspace.root)
     try:
         return lay_out(source, workspace.data, settings.source.span, settings.source.window)
     except DataRefused as error:

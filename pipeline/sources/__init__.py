@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from pipeline.errors import UsageError
@@ -13,7 +14,9 @@ __all__ = ["Source", "open_source"]
 
 
 def open_source(
-    settings: SourceSettings, types: Mapping[str, str] = MappingProxyType({})
+    settings: SourceSettings,
+    types: Mapping[str, str] = MappingProxyType({}),
+    workspace: Path | None = None,
 ) -> Source:
     """Return the source that the settings name.
 
@@ -21,6 +24,8 @@ def open_source(
       settings: settings of the source.
       types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; default none. A user's
         files are read with these types if no value is lost.
+      workspace: folder of all state, which keeps what is already computed about files; default
+        None, keep nothing.
 
     Raises:
       UsageError: a folder source without a path.
@@ -31,15 +36,23 @@ def open_source(
 
         return FlightsSource()
     from pipeline.sources import hash_split
-    from pipeline.sources.folder import FolderSource, list_files
+    from pipeline.sources.files.discovery import discover
+    from pipeline.sources.folder import FolderSource
 
     if settings.path is None:
         raise UsageError(
             'source.path: a source of kind "folder" needs the folder of the files.',
             'add path = "..." under [source] in taxiway.toml',
         )
-    split = hash_split.choose(settings, [file.name for file in list_files(settings.path)])
+    excluded = [workspace] if workspace else []
+    tables = {file.table for file in discover(settings.path, excluded).files}
+    split = hash_split.choose(settings, sorted(tables))
     source = FolderSource(
-        settings.path, settings.time_column, settings.period, types, one_span=split is not None
+        settings.path,
+        settings.time_column,
+        settings.period,
+        types,
+        workspace,
+        one_span=split is not None,
     )
     return source if split is None else hash_split.HashedSource(source, split)

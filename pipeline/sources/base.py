@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +14,15 @@ RESERVED = "_source_"
 PROVENANCE = (FILE_COLUMN, ROW_COLUMN)
 
 
-class Source(Protocol):
-    """Rows that are divided into spans: numbered periods of time."""
+class Rows(Protocol):
+    """The rows of the spans that a run uses."""
 
-    def fingerprint(self) -> str:
-        """Return a text that changes when the rows change."""
+    def fingerprint(self, span: int) -> str:
+        """Return a text that changes when the span's rows change, as they are written.
 
-    def spans(self) -> list[int]:
-        """Return all spans of the source, oldest first."""
+        Args:
+          span: number of the span.
+        """
 
     def write(self, span: int, file: Path) -> None:
         """Write one span's rows as a Parquet file, with the columns of `PROVENANCE`.
@@ -28,4 +30,22 @@ class Source(Protocol):
         Args:
           span: number of the span.
           file: path of the Parquet file.
+        """
+
+
+class Source(Protocol):
+    """Rows that are divided into spans: numbered periods of time."""
+
+    @property
+    def remark(self) -> str:
+        """What a user must know about the source, such as files that are left out; or ""."""
+
+    def spans(self) -> list[int]:
+        """Return all spans of the source, oldest first."""
+
+    def select(self, spans: Sequence[int]) -> Rows:
+        """Return the rows of some spans, whose columns have the same types in all of them.
+
+        Args:
+          spans: numbers of the spans.
         """

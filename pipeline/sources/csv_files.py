@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from pipeline.errors import DataRefused
 from pipeline.findings import RejectedRow
-from pipeline.sources.base import FILE_COLUMN, RESERVED, ROW_COLUMN
+from pipeline.sources.base import ROW_COLUMN
+from pipeline.sources.files import streams
+from pipeline.sources.files.database import path_literal
+from pipeline.sources.files.discovery import Compression, DataFile
+from pipeline.sources.files.tables import Table, check_names, malformed
 from pipeline.sources.sql import identifier, text
 
 _SEPARATORS = ",;\t|"
@@ -27,83 +30,86 @@ _EXPECTED = {
 }
 
 
-def read(database: duckdb.DuckDBPyConnection, files: Sequence[Path], base: Path) -> None:
-    """Read CSV files into the table `raw`; every cell is text, and an empty cell is NULL.
+def open_table(
+    database: duckdb.DuckDBPyConnection, file: DataFile, path: Path, compression: Compression
+) -> Table:
+    """Open a CSV file as a table; every cell is text, and an empty cell is NULL.
 
-    The files follow RFC 4180, in UTF-8 with or without a byte-order mark. A file's separator is
-    the comma, semicolon, tab or bar that is most frequent in its header. Columns are matched by
-    name.
+    The file follows RFC 4180, in UTF-8 with or without a byte-order mark. Its separator is the
+    comma, semicolon, tab or bar that is most frequent in its header.
 
     Args:
-      database: database to create the table in, with the columns of `PROVENANCE`.
-      files: paths of the CSV files.
-      base: folder that messages show file names relative to.
+      database: database that reads the file.
+      file: the file, for its name.
+      path: path to read, which has the file's content with line ends of one kind.
+      compression: compression of the content at `path`.
 
     Raises:
-      DataRefused: a file or a row is malformed; the error holds the first malformed rows.
+      DataRefused: the header is malformed.
     """
-    selects = []
-    for number, file in enumerate(files):
-        shown = str(file.relative_to(base))
-        separator, names = _header(file, shown)
-        selects.append(_table(database, file, shown, names, separator, f"file_{number}"))
-    database.execute("CREATE TABLE raw AS " + " UNION ALL BY NAME ".join(selects))
-    for number in range(len(files)):
-        database.execute(f"DROP TABLE file_{number}")
+    separator, names = _header(file, path, compression)
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    selected = ", ".join(map(identifier, names))
+    rows = (
+        f"(SELECT {selected}, row_number() OVER () AS {ROW_COLUMN} FROM read_csv("
+        f"{path_literal(path)}, auto_detect = false, header = true, columns = {{{columns}}}, "
+        f"delim = {text(separator)}, quote = '\"', escape = '\"', strict_mode = true, "
+        f"compression = {text(compression or 'none')}, hive_partitioning = false, "
+        f"max_line_size = {_MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0))"
+    )
+
+    def verify() -> None:
+        count, rejected = _rejected(database, file.name)
+        if rejected:
+            raise DataRefused(
+                f"{file.name}: {count:,} malformed rows.",
+                "fix the rows, or remove them",
+                rows=tuple(rejected),
+            )
+
+    return Table(file.name, dict.fromkeys(names, "VARCHAR"), rows, verify)
 
 
-def _header(file: Path, shown: str) -> tuple[str, list[str]]:
-    with file.open("rb") as stream:
-        line = stream.readline(_MAX_HEADER_BYTES)
+def rows_with_nul(database: duckdb.DuckDBPyConnection, table: Table) -> DataRefused:
+    """Return the error of a file that has a NUL byte.
+
+    Args:
+      database: database that reads the file.
+      table: the file's table.
+    """
+    rejected = []
+    for name in table.columns:
+        rows = database.execute(
+            f"SELECT {ROW_COLUMN} FROM {table.rows} WHERE contains({identifier(name)}, chr(0)) "
+            f"LIMIT {_MAX_REJECTED_ROWS}"
+        ).fetchall()
+        rejected += [
+            RejectedRow(table.name, str(row), name, "a NUL byte", "text in UTF-8")
+            for (row,) in rows
+        ]
+    table.verify()
+    return DataRefused(
+        f"{table.name}: {len(rejected):,} malformed rows.",
+        "fix the rows, or remove them",
+        rows=tuple(rejected),
+    )
+
+
+def _header(file: DataFile, path: Path, compression: Compression) -> tuple[str, list[str]]:
+    with streams.open_bytes(path, compression) as stream:
+        line = stream.read(_MAX_HEADER_BYTES).partition(b"\n")[0]
     try:
         header = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _malformed(shown, "", "text in another encoding", "text in UTF-8") from error
+        raise malformed(file.name, "", "text in another encoding", "text in UTF-8") from error
     if "\0" in header:
-        raise _malformed(shown, "", "a NUL byte in the header", "text in UTF-8")
+        raise malformed(file.name, "", "a NUL byte in the header", "text in UTF-8")
     separator = max(_SEPARATORS, key=header.count)
     names = next(csv.reader([header.rstrip("\r\n")], delimiter=separator), [])
     if not names:
-        raise _malformed(shown, "", "an empty file", "a header with the columns' names")
-    for name in names:
-        if not name.strip():
-            raise _malformed(shown, "", "a column without a name", "a name for every column")
-        if name.startswith(RESERVED):
-            raise _malformed(shown, name, "a reserved name", "a name without this prefix")
-        if names.count(name) > 1:
-            raise _malformed(shown, name, "two columns of this name", "every name once")
+        raise malformed(file.name, "", "an empty file", "a header with the columns' names")
+    check_names(file.name, names)
     return separator, names
-
-
-def _table(
-    database: duckdb.DuckDBPyConnection,
-    file: Path,
-    shown: str,
-    names: list[str],
-    separator: str,
-    table: str,
-) -> str:
-    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
-    try:
-        database.execute(
-            f"CREATE TABLE {table} AS SELECT *, row_number() OVER () AS {ROW_COLUMN} FROM read_csv("
-            f"{text(str(file))}, auto_detect = false, header = true, columns = {{{columns}}}, "
-            f"delim = {text(separator)}, quote = '\"', escape = '\"', strict_mode = true, "
-            f"max_line_size = {_MAX_LINE_BYTES}, store_rejects = true, rejects_limit = 0)"
-        )
-    except duckdb.Error as error:
-        raise _malformed(
-            shown, "", " ".join(str(error).splitlines()[0].split()), "CSV as in RFC 4180"
-        ) from error
-    count, rejected = _rejected(database, shown)
-    nul_rows = _rows_with_nul(database, table, names, shown)
-    if rejected or nul_rows:
-        raise DataRefused(
-            f"{shown}: {count + len(nul_rows):,} malformed rows.",
-            "fix the rows, or remove them",
-            rows=tuple(rejected + nul_rows),
-        )
-    return f"SELECT *, {text(shown)} AS {FILE_COLUMN} FROM {table}"
 
 
 def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, list[RejectedRow]]:
@@ -126,27 +132,3 @@ def _rejected(database: duckdb.DuckDBPyConnection, shown: str) -> tuple[int, lis
         )
         for line, column, error, content in rows
     ]
-
-
-def _rows_with_nul(
-    database: duckdb.DuckDBPyConnection, table: str, names: list[str], shown: str
-) -> list[RejectedRow]:
-    rejected = []
-    for name in names:
-        rows = database.execute(
-            f"SELECT {ROW_COLUMN} FROM {table} WHERE contains({identifier(name)}, chr(0)) "
-            f"LIMIT {_MAX_REJECTED_ROWS}"
-        ).fetchall()
-        rejected += [
-            RejectedRow(shown, str(row), name, "a NUL byte", "text in UTF-8") for (row,) in rows
-        ]
-    return rejected
-
-
-def _malformed(shown: str, column: str, actual: str, expected: str) -> DataRefused:
-    location = f"{shown}, column {column}" if column else shown
-    return DataRefused(
-        f"{location}: expected {expected}, got {actual}.",
-        "fix the file, or remove it from the folder",
-        rows=(RejectedRow(shown, "header", column, actual, expected),),
-    )

