@@ -32,7 +32,7 @@ def open_source(
     """
     # DuckDB is slow to import, so it is imported only when a run needs the source.
     if settings.kind == "flights":
-        from pipeline.sources.flights import FlightsSource
+        from pipeline.sources.flights.source import FlightsSource
 
         return FlightsSource()
     from pipeline.sources import hash_split

@@ -19,7 +19,7 @@ import duckdb
 from pipeline.errors import InfrastructureError
 from pipeline.sources.sql import text
 
-_SQL = Path(__file__).with_suffix(".sql")
+_SQL = Path(__file__).with_name("flights.sql")
 
 
 class FlightsSource:
