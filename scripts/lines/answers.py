@@ -26,7 +26,7 @@ def main(workspace: Path, file: Path) -> None:
       workspace: folder with a published model and the rows of the span.
       file: path of the JSON file with the scores.
     """
-    [span] = workspace.glob("data/*/spans/201303.parquet")
+    [span] = workspace.glob("data/spans/201303-*.parquet")
     rows = pq.read_table(span).slice(0, _ROWS).drop(list(PROVENANCE)).to_pylist()
     port, rest_port = free_port(), free_port()
     server = subprocess.Popen(
