@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import apache_beam as beam
 import tensorflow_model_analysis as tfma
 
 # The release for TFX 1.21 does not export these messages from the package itself.
@@ -13,6 +14,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from models import slices
 from models.features import Features
+from models.requests import EXAMPLES
 
 # These metrics read whole batches; TFMA's own metrics read one row at a time.
 _METRICS_MODULE = "models.tasks.binary_metrics"
@@ -99,11 +101,43 @@ def custom_extractors(
             tensor_adapter_config=tensor_adapter_config,
         )
     )
+    columns = getattr(tensor_adapter_config, "tensor_representations", None) or {}
+    if EXAMPLES in columns:
+        extractors = _hide_column(extractors)
     metrics = [metric for spec in eval_config.metrics_specs for metric in spec.metrics]
     if any(metric.module != _METRICS_MODULE for metric in metrics):
         return extractors
     names = [extractor.stage_name for extractor in extractors]
     return [*extractors[: names.index("ExtractUnbatchedInputs")], slices.divide(eval_config)]
+
+
+def _hide_column(
+    extractors: Sequence[tfma.extractors.Extractor],
+) -> list[tfma.extractors.Extractor]:
+    """Hide the column `examples` from the model, whose input of that name is the whole row.
+
+    TFMA would call the model with the column's values instead of the serialized examples.
+    """
+    features, hidden = tfma.constants.FEATURES_KEY, "_hidden_column"
+
+    def hide(batch: dict[str, Any]) -> dict[str, Any]:
+        others = dict(batch[features])
+        return batch | {hidden: others.pop(EXAMPLES), features: others}
+
+    def restore(batch: dict[str, Any]) -> dict[str, Any]:
+        column = {EXAMPLES: batch[hidden]}
+        others = {name: value for name, value in batch.items() if name != hidden}
+        return others | {features: dict(batch[features]) | column}
+
+    names = [extractor.stage_name for extractor in extractors]
+    index = names.index("ExtractPredictions")
+    return [
+        *extractors[:index],
+        tfma.extractors.Extractor("HideColumn", beam.Map(hide)),
+        extractors[index],
+        tfma.extractors.Extractor("RestoreColumn", beam.Map(restore)),
+        *extractors[index + 1 :],
+    ]
 
 
 def _metric(

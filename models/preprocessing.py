@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.features import from_config, transformed
+from models.training import vocabularies
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
@@ -29,10 +30,10 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
         bucket = _dense(inputs[name], tf.constant(size, tf.int64))
         inside = (bucket >= 0) & (bucket < size)
         outputs[transformed(name)] = tf.where(inside, bucket, tf.constant(size, tf.int64))
-    for name in features.categorical:
-        outputs[transformed(name)] = _positions(
-            _dense(inputs[name], tf.constant("")), name, features.min_frequency
-        )
+    if features.categorical:
+        texts = _texts({name: inputs[name] for name in features.categorical})
+        for name, values in texts.items():
+            outputs[transformed(name)] = _positions(values, name, features.min_frequency)
     if features.label in inputs:
         outputs[transformed(features.label)] = _dense(
             inputs[features.label], tf.constant(0, tf.int64)
@@ -55,10 +56,19 @@ def _positions(values: tf.Tensor, name: str, min_frequency: int) -> tf.Tensor:
     vocabulary = tft.vocabulary(
         distinct,
         frequency_threshold=min_frequency,
-        vocab_filename=name,
+        vocab_filename=vocabularies.key(name),
         weights=tf.cast(counts, tf.float32),
     )
     return tft.apply_vocabulary(values, vocabulary, num_oov_buckets=1)
+
+
+def _texts(columns: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Return the texts in the form that a line of a vocabulary can hold."""
+    # All columns together cost a request as many operations as one column.
+    texts = tf.concat([_dense(value, tf.constant("")) for value in columns.values()], axis=0)
+    for character, byte in vocabularies.LINE_BREAKS:
+        texts = tf.strings.regex_replace(texts, character, byte)
+    return dict(zip(columns, tf.split(texts, len(columns))))
 
 
 def _as_float(value: Any) -> Any:

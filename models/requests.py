@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,19 @@ from models.features import Features, transformed
 Tensors = Mapping[str, npt.NDArray[Any]]
 
 EXAMPLES = "examples"
+
+# Signature that reads a tensor for every column.
+TENSORS = "serving_tensors"
+
+
+def reads_examples(signature: str, inputs: Collection[str]) -> bool:
+    """Return whether a signature reads serialized examples, and not a column named `examples`.
+
+    Args:
+      signature: name of the signature.
+      inputs: names of its inputs.
+    """
+    return set(inputs) == {EXAMPLES} and signature != TENSORS
 
 
 def examples(rows: Sequence[bytes]) -> Tensors:

@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 
 from models import signatures
 from models.features import Features, from_config
-from models.training import dataset, network, warm_start
+from models.training import dataset, network, vocabularies, warm_start
 from models.training.hyperparameters import choices
 
 
@@ -77,13 +77,17 @@ def fit(
     )
     model = network.build(
         features,
-        {name: graph.vocabulary_size_by_name(name) + 1 for name in features.categorical},
+        {
+            name: graph.vocabulary_size_by_name(vocabularies.key(name)) + 1
+            for name in features.categorical
+        },
         settings["units"],
         settings["dropout"],
     )
     if base is not None:
-        vocabularies = {name: graph.vocabulary_by_name(name) for name in features.categorical}
-        warm_start.restore(base, model, features, vocabularies)
+        assets = Path(graph.transform_savedmodel_dir) / "assets"
+        now = {name: vocabularies.read(assets, name) for name in features.categorical}
+        warm_start.restore(base, model, features, now)
     model.compile(
         keras.optimizers.Adam(settings["learning_rate"]),
         loss="binary_crossentropy",

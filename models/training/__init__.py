@@ -1,1 +1,1 @@
-"""The parts of training: data set, network, search space and warm start."""
+"""The parts of training: data set, vocabularies, network, search space and warm start."""

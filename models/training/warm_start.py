@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.features import Features
+from models.training import vocabularies
 
 # File in which a run_fn records the features of its model.
 FEATURES_FILE = "features.json"
@@ -54,7 +55,7 @@ def differences(folder: Path, features: Features, settings: Mapping[str, Any]) -
 
 
 def restore(
-    folder: Path, network: Any, features: Features, vocabularies: Mapping[str, Sequence[bytes]]
+    folder: Path, network: Any, features: Features, now: Mapping[str, Sequence[bytes]]
 ) -> None:
     """Set the weights of a network to those of an earlier model.
 
@@ -65,13 +66,13 @@ def restore(
       folder: SavedModel of the earlier model.
       network: new model, untrained, of the same features and units.
       features: label and features of both models.
-      vocabularies: vocabularies of the new model, in the order of positions, by feature.
+      now: vocabularies of the new model, in the order of positions, by feature.
     """
     import tensorflow as tf
 
     checkpoint = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     rows = {
-        str(position): _rows(_lines(folder / "assets" / name), vocabularies[name])
+        str(position): _rows(vocabularies.read(folder / "assets", name), now[name])
         for position, name in enumerate(features.inputs)
         if name in features.categorical
     }
@@ -83,10 +84,6 @@ def restore(
         if layer in ("deep", "wide") and position in rows:
             value = value[rows[position]]
         variable.assign(value)
-
-
-def _lines(file: Path) -> list[bytes]:
-    return file.read_bytes().splitlines()
 
 
 def _rows(earlier: Sequence[bytes], now: Sequence[bytes]) -> npt.NDArray[np.int64]:

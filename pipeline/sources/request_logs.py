@@ -15,7 +15,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from models import tfrecords
+from models import requests, tfrecords
 from pipeline.errors import DataRefused
 
 _MAX_REQUESTS = 100_000
@@ -76,9 +76,10 @@ def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:
         examples = getattr(log, kind).request.input.example_list.examples
         yield from (example.SerializeToString() for example in examples)
     elif kind == "predict_log":
-        inputs = log.predict_log.request.inputs
-        if set(inputs) == {"examples"}:
-            yield from inputs["examples"].string_val
+        request = log.predict_log.request
+        inputs = request.inputs
+        if requests.reads_examples(request.model_spec.signature_name, inputs):
+            yield from inputs[requests.EXAMPLES].string_val
         else:
             yield from _rows({name: tf.make_ndarray(inputs[name]) for name in inputs})
 

@@ -109,15 +109,16 @@ class _Calls:
         features, columns = self._request.features, None
         for name in sorted(self._servable.signatures, key=lambda name: (name != DEFAULT, name)):
             inputs = self._servable.inputs(name)
-            if inputs.keys() == {requests.EXAMPLES}:
+            # A column may have the name of an input of another signature.
+            if name == "transformed" and columns is not None:
+                yield name, requests.matrix(columns, features)
+            elif requests.reads_examples(name, inputs):
                 feed = requests.examples(self._first_rows)
                 if name == "transform_features":
                     columns = self._servable.answer(name, feed)
                 yield name, feed
             elif inputs.keys() <= set(features.inputs):
                 yield name, requests.tensors(self._first_rows, inputs)
-            elif name == "transformed" and columns is not None:
-                yield name, requests.matrix(columns, features)
 
     def _one_by_one(
         self, name: str, feed: Mapping[str, npt.NDArray[Any]]
@@ -253,9 +254,9 @@ def _write_warmup(model: Path, rows: Sequence[bytes]) -> int:
     feeds: list[tuple[str, Mapping[str, Any]]] = []
     for name, inputs in sorted(warmup.signature_inputs(model).items()):
         for size in _WARMUP_BATCHES:
-            if inputs.keys() == {requests.EXAMPLES}:
+            if requests.reads_examples(name, inputs):
                 feeds.append((name, requests.examples(rows[:size])))
-            elif name == "serving_tensors":
+            elif name == requests.TENSORS:
                 feeds.append((name, requests.tensors(rows[:size], inputs)))
     return warmup.write(model, feeds)
 
