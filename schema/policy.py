@@ -46,8 +46,15 @@ class Rule(Decision):
         return self.features.get(feature, self)
 
 
+class _WarningRule(Rule):
+    """A rule that only warns, unless the policy names the kind."""
+
+    action: Action = "warn"
+    reason: str = "the model can learn from its other features"
+
+
 class Kinds(_Frozen):
-    """The kinds of findings; a kind that the policy does not name stops the run."""
+    """The kinds of findings, with the decision about a kind that the policy does not name."""
 
     missing_column: Rule = Field(
         Rule(), description="a column of the schema that the data does not have"
@@ -60,6 +67,13 @@ class Kinds(_Frozen):
     )
     presence: Rule = Field(Rule(), description="too many rows without a value")
     empty: Rule = Field(Rule(), description="a feature of the model without any value")
+    unlearnable: _WarningRule = Field(
+        _WarningRule(), description="a feature with one value only, or with rare values only"
+    )
+    rare_values: _WarningRule = Field(
+        _WarningRule(), description="a text feature with rare values in most rows"
+    )
+    no_features: Rule = Field(Rule(), description="no feature that a model can learn from")
     domain: Rule = Field(Rule(), description="a category that the schema does not list")
     range: Rule = Field(Rule(), description="a number outside the range of the schema")
     number: Rule = Field(Rule(), description="not a number, infinite, or beyond 32-bit floats")
@@ -97,7 +111,7 @@ class Limits(_Frozen):
 
 
 class Policy(_Frozen):
-    """The policy of the data gate; by default every finding stops the run."""
+    """The policy of the data gate; by default a finding stops the run."""
 
     limits: Limits = Limits()
     kinds: Kinds = Kinds()

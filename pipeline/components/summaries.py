@@ -10,9 +10,11 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from pipeline.components.data_gate import decision
+from models.training import vocabularies
+from pipeline.components.data_gate import decision, learnable
 from pipeline.components.evaluator import results
 from pipeline.components.infra_check import report
+from pipeline.findings import Finding
 from pipeline.metadata import properties
 
 # Output artifacts of a node by name.
@@ -119,22 +121,35 @@ def gate(outputs: Outputs) -> str:
     """
     artifact = outputs["decision"]
     passed = artifact.properties["passed"].int_value
-    warnings = ", ".join(
-        f"{finding.kind} of {finding.feature}" if finding.feature else finding.kind
-        for finding in decision.warnings(Path(artifact.uri))
-    )
+    warnings = ", ".join(map(_warning, decision.warnings(Path(artifact.uri))))
     return ("passed" if passed else "stopped") + (f"; warns of {warnings}" if warnings else "")
 
 
+def _warning(finding: Finding) -> str:
+    if finding.kind in (learnable.UNLEARNABLE, learnable.RARE_VALUES):
+        return (
+            f"{finding.kind} of {finding.feature} ({finding.actual}; expected {finding.expected})"
+        )
+    return f"{finding.kind} of {finding.feature}" if finding.feature else finding.kind
+
+
 def transform(outputs: Outputs) -> str:
-    """Summarize Transform: the sizes of the vocabularies.
+    """Summarize Transform: the sizes of the vocabularies, and those without any value.
 
     Args:
       outputs: outputs of the node.
     """
-    folder = Path(outputs["transform_graph"].uri) / "transform_fn" / "assets"
-    sizes = {file.name: len(file.read_bytes().splitlines()) for file in sorted(folder.glob("*"))}
-    return "vocabularies " + ", ".join(f"{name} {n}" for name, n in sizes.items()) if sizes else ""
+    folder = Path(outputs["transform_graph"].uri)
+    raw = text_format.Parse(
+        (folder / "metadata" / "schema.pbtxt").read_text(encoding="utf-8"), schema_pb2.Schema()
+    )
+    columns = [feature.name for feature in raw.feature]
+    sizes = vocabularies.sizes(folder / "transform_fn" / "assets", columns)
+    if not sizes:
+        return ""
+    line = "vocabularies " + ", ".join(f"{name} {size}" for name, size in sizes.items())
+    empty = ", ".join(name for name, size in sizes.items() if not size)
+    return f"{line}; nothing is learned from {empty}: every value is rare" if empty else line
 
 
 def warm_start(outputs: Outputs) -> str:
@@ -177,12 +192,14 @@ def evaluator(outputs: Outputs) -> str:
     Args:
       outputs: outputs of the node.
     """
-    metrics = results.load(outputs["evaluation"].uri).overall()
+    evaluation = results.load(outputs["evaluation"].uri)
+    metrics = evaluation.overall()
     auc, baseline = (model.get("auc") for model in metrics)
     against = "" if baseline is None else f" against {baseline:.3f}"
     blessed = properties.number(outputs["blessing"], properties.BLESSED)
     reached = "no AUC" if auc is None else f"AUC {auc:.3f}"
-    return f"{reached}{against}, {'blessed' if blessed else 'not blessed'}"
+    notes = [note for note in (evaluation.hint(), evaluation.unbounded_note()) if note]
+    return "; ".join([f"{reached}{against}, {'blessed' if blessed else 'not blessed'}", *notes])
 
 
 def infra_check(outputs: Outputs) -> str:

@@ -46,15 +46,35 @@ def enforce_pushed(outputs: Mapping[str, Outputs]) -> None:
     if properties.number(outputs[names.PUSHER]["pushed_model"], properties.PUSHED):
         return
     check = report.read(Path(outputs[names.INFRA_CHECK]["blessing"].uri))
-    missed = results.failures(outputs[names.EVALUATOR]["evaluation"].uri)
+    evaluation = outputs[names.EVALUATOR]["evaluation"].uri
+    missed = results.failures(evaluation)
+    hint = results.load(evaluation).hint() if missed else ""
     raise NotBlessed(
         f"the model {'is not good enough' if missed else 'cannot be served'}, "
         "nothing was published:",
         "change the model, its data, or the bounds under [evaluate]"
         if missed
         else "fix the model, or change the limits under [infra]",
-        (*missed, *check.problems),
+        (*missed, *([hint] if hint else []), *check.problems),
     )
+
+
+def _refusal(kinds: set[str], schema_file: Path) -> tuple[str, str]:
+    """Return what is wrong with data that has findings of some kinds, and the next step."""
+    mismatch = f"the data does not match {schema_file}."
+    if kinds <= {"no_features", "unlearnable"}:
+        return (
+            "a model cannot learn anything from the data.",
+            "lower min_frequency in the features file, or name other columns there",
+        )
+    if kinds <= {"empty", "no_features", "unlearnable"}:
+        return mismatch, "fix the data, or remove the column from the features file"
+    if kinds <= {"label", "rows", "duplicates", "freshness"}:
+        return (
+            "the data is not within the limits of the policy.",
+            "fix the data, or change [limits] in the file that the settings name as policy_file",
+        )
+    return mismatch, f"fix the data, or change {schema_file} if the data is right"
 
 
 def _enforce_rows(outputs: Outputs) -> None:
@@ -74,12 +94,15 @@ def _enforce_gate(outputs: Outputs, schema_file: Path) -> None:
     folder = Path(artifact.uri)
     quarantine = folder / decision.QUARANTINE_FILE
     findings = tuple(decision.stopped_by(folder))
-    only_empty_columns = all(finding.kind == "empty" for finding in findings)
+    what, next_step = _refusal({finding.kind for finding in findings}, schema_file)
+    if any(finding.kind == "no_features" for finding in findings):
+        # The finding about all features is explained by those about single features.
+        findings += tuple(
+            finding for finding in decision.warnings(folder) if finding.kind == "unlearnable"
+        )
     raise DataRefused(
-        f"the data does not match {schema_file}.",
-        "fix the data, or remove the column from the features file"
-        if only_empty_columns
-        else f"fix the data, or change {schema_file} if the data is right",
+        what,
+        next_step,
         findings=findings,
         quarantine=quarantine if quarantine.exists() else None,
     )

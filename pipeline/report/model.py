@@ -62,11 +62,13 @@ class Model:
       figures: plots of the training and of the served scores.
       slices: metrics by slice.
       slice_figure: plot of the slices; None if there are no slices.
+      notes: sentences about what the metrics cannot show.
     """
 
     figures: Sequence[Figure]
     slices: Sequence[Slice]
     slice_figure: Figure | None
+    notes: Sequence[str]
 
 
 def gather(record: RunRecord) -> Model | None:
@@ -79,10 +81,10 @@ def gather(record: RunRecord) -> Model | None:
         *(read(record, names.TRAINER, "model_run", _training) or []),
         *(read(record, names.INFRA_CHECK, "blessing", _curves) or []),
     ]
-    slices = read(record, names.EVALUATOR, "evaluation", _slices) or []
+    slices, notes = read(record, names.EVALUATOR, "evaluation", _slices) or ([], [])
     if not figures and not slices and not record.hyperparameters:
         return None
-    return Model(figures, slices, _slice_figure(slices) if slices else None)
+    return Model(figures, slices, _slice_figure(slices) if slices else None, notes)
 
 
 def _training(run: Path) -> list[Figure]:
@@ -116,12 +118,13 @@ def _curves(blessing: Path) -> list[Figure]:
     return figures
 
 
-def _slices(folder: Path) -> list[Slice]:
+def _slices(folder: Path) -> tuple[list[Slice], list[str]]:
     # TFMA takes seconds to import, so only runs with an evaluation import it.
     from pipeline.components.evaluator import results
 
     evaluation = results.load(str(folder))
-    return [
+    notes = [note for note in (evaluation.hint(), evaluation.unbounded_note()) if note]
+    slices = [
         Slice(
             name,
             evaluation.candidate[name],
@@ -131,6 +134,7 @@ def _slices(folder: Path) -> list[Slice]:
         for name in sorted(evaluation.candidate, key=lambda name: (name != results.OVERALL, name))
         if not math.isnan(evaluation.candidate[name].get("auc", math.nan))
     ]
+    return slices, notes
 
 
 def _slice_figure(slices: Sequence[Slice]) -> Figure:

@@ -17,8 +17,11 @@ def _load(folder: Path, text: str) -> policy.Policy:
 
 def test_without_a_file_everything_stops() -> None:
     default = policy.load(None)
-    for kind in policy.Kinds.model_fields:
+    warned = {"unlearnable", "rare_values"}
+    for kind in policy.Kinds.model_fields.keys() - warned:
         assert default.decide(kind).action == "stop"
+    for kind in warned:
+        assert (default.decide(kind).action, bool(default.decide(kind).reason)) == ("warn", True)
 
 
 def test_a_feature_can_differ_from_its_kind(tmp_path: Path) -> None:

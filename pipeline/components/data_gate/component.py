@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import io_utils
 
+from models.features import Features
 from pipeline.components.data_gate import decision
 from pipeline.components.data_gate.decision import GateDecision
 from pipeline.components.data_gate.examine import Split, examine
@@ -43,8 +42,8 @@ class DataGateExecutor(BaseExecutor):
           input_dict: artifacts `examples`, `statistics`, `schema` and `anomalies`; also `accepted`,
             the decision on an earlier span, if there is one.
           output_dict: artifact `decision`.
-          exec_properties: `policy` and `inputs` as JSON, `label`, `span`, `data`, and
-            `serving_logs`, a folder or "".
+          exec_properties: `policy` and `features` as JSON, `span`, `data`, and `serving_logs`, a
+            folder or "".
         """
         examples, statistics, anomalies, schema_artifact = (
             artifact_utils.get_single_instance(input_dict[name])
@@ -66,11 +65,10 @@ class DataGateExecutor(BaseExecutor):
             splits,
             schema,
             Policy.model_validate_json(exec_properties["policy"]),
-            exec_properties["label"],
+            Features.model_validate_json(exec_properties["features"]),
             span,
             _statistics(Path(accepted[0].uri, decision.STATISTICS_FILE)) if accepted else None,
             served_statistics(Path(folder), schema) if folder else None,
-            json.loads(exec_properties["inputs"]),
         )
         output = artifact_utils.get_single_instance(output_dict["decision"])
         decision.write(Path(output.uri), examination, span, splits["eval"].statistics)
@@ -90,8 +88,7 @@ class _DataGateSpec(ComponentSpec):
     OUTPUTS = {"decision": ChannelParameter(type=GateDecision)}  # noqa: RUF012
     PARAMETERS = {  # noqa: RUF012
         "policy": ExecutionParameter(type=str),
-        "label": ExecutionParameter(type=str),
-        "inputs": ExecutionParameter(type=str),
+        "features": ExecutionParameter(type=str),
         "span": ExecutionParameter(type=int),
         "data": ExecutionParameter(type=str),
         "serving_logs": ExecutionParameter(type=str),
@@ -110,8 +107,7 @@ class DataGate(BaseComponent):
       anomalies: channel of ExampleValidator.
       accepted: channel of the decision on an earlier span, which the span is compared with.
       policy: rules that decide which findings stop the run.
-      label: name of the label's column.
-      inputs: names of the columns that the model is trained on.
+      features: label and features of the model.
       span: number of the span.
       data: hash of the span's rows if they have no time; "" otherwise.
       serving_logs: folder of TFRecords of logged requests, which the span is compared with; None
@@ -129,8 +125,7 @@ class DataGate(BaseComponent):
         anomalies: Channel,
         accepted: Channel,
         policy: Policy,
-        label: str,
-        inputs: Sequence[str],
+        features: Features,
         span: int,
         data: str,
         serving_logs: Path | None,
@@ -142,8 +137,7 @@ class DataGate(BaseComponent):
             anomalies=anomalies,
             accepted=accepted,
             policy=policy.model_dump_json(),
-            label=label,
-            inputs=json.dumps(inputs),
+            features=features.model_dump_json(),
             span=span,
             data=data,
             serving_logs=str(serving_logs or ""),

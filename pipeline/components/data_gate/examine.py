@@ -11,7 +11,8 @@ from typing import TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from pipeline.components.data_gate import findings
+from models.features import Features
+from pipeline.components.data_gate import findings, learnable
 from pipeline.components.data_gate.rows import Rows, unique
 from pipeline.findings import Finding, RejectedRow
 from schema.environments import TRAINING
@@ -79,11 +80,10 @@ def examine(
     splits: Mapping[str, Split],
     schema: schema_pb2.Schema,
     policy: Policy,
-    label: str,
+    features: Features,
     span: int,
     accepted: Statistics | None = None,
     served: Statistics | None = None,
-    inputs: Sequence[str] = (),
 ) -> Examination:
     """Examine all splits of a span.
 
@@ -91,12 +91,11 @@ def examine(
       splits: the splits `train` and `eval`.
       schema: the curated schema, with drift and skew comparators.
       policy: rules that decide which findings stop the run.
-      label: name of the label's column.
+      features: label and features of the model. A feature must have values and be learnable, even
+        if single values may be missing.
       span: number of the span; a year, month or day if the policy limits the data's age.
       accepted: statistics of the eval split of the last span that passed; default None.
       served: statistics of logged requests; default None.
-      inputs: names of the columns that the model is trained on, which must not be empty even if
-        single values may be missing; default none.
 
     Returns:
       All findings with the policy's decisions.
@@ -107,8 +106,10 @@ def examine(
         collected += findings.from_anomalies(split.anomalies, schema, name)
         collected += rows[name].numbers()
         if _has_rows(split.statistics):
-            collected += rows[name].empty(_optional(inputs, schema))
-        collected += _row_findings(rows[name], name, policy.limits, label)
+            collected += rows[name].empty(_optional(features.inputs, schema))
+        collected += _row_findings(rows[name], name, policy.limits, features.label)
+    if _has_rows(splits["train"].statistics):
+        collected += learnable.findings(rows["train"], features)
     collected += _freshness(rows["eval"], span, policy.limits)
     collected += _comparisons(splits, schema, accepted, served)
     decided = [

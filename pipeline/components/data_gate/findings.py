@@ -58,7 +58,9 @@ def from_anomalies(
     features = {feature.name: feature for feature in schema.feature}
     if anomalies.data_missing:
         yield Finding("rows", "", split, "no data", "rows", 0)
-    for name, info in sorted(anomalies.anomaly_info.items()):
+    for key, info in sorted(anomalies.anomaly_info.items()):
+        # TFDV puts parentheses around a name with a point, so the key is not always the name.
+        name = ".".join(info.path.step) or key
         for reason in info.reason:
             kind = _KINDS.get(_TYPE.Name(reason.type), "other")
             yield Finding(

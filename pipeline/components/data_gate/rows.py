@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -19,6 +19,26 @@ _MAX_FLOAT = 3.4028234663852886e38
 _FLOATS = ("FLOAT", "DOUBLE")
 
 
+class Frequencies(NamedTuple):
+    """How often the values of a column of text occur.
+
+    Args:
+      distinct: number of values.
+      frequent: number of frequent values.
+      present: number of rows with a value.
+      covered: number of rows with a frequent value.
+      total: number of rows.
+      value: one of the values; None if there are none.
+    """
+
+    distinct: int
+    frequent: int
+    present: int
+    covered: int
+    total: int
+    value: str | None
+
+
 class Rows:
     """The rows of one split in the source's Parquet files.
 
@@ -29,7 +49,7 @@ class Rows:
     """
 
     def __init__(self, pattern: str, split: str, schema: schema_pb2.Schema) -> None:
-        self._split = split
+        self.split = split
         self._schema = schema
         self._features = {feature.name: feature for feature in schema.feature}
         self._database = duckdb.connect()
@@ -37,6 +57,57 @@ class Rows:
         self._database.execute(f"CREATE VIEW rows AS FROM read_parquet({text(pattern)})")
         described = self._database.execute("DESCRIBE rows").fetchall()
         self._kinds = {name: kind for name, kind, *_ in described if name not in PROVENANCE}
+
+    @property
+    def columns(self) -> Collection[str]:
+        """The names of the columns."""
+        return self._kinds.keys()
+
+    def is_number(self, name: str) -> bool:
+        """Return whether there is a column of numbers with a name.
+
+        Args:
+          name: name of the column.
+        """
+        return self._kinds.get(name) in (*_FLOATS, "BIGINT")
+
+    def is_text(self, name: str) -> bool:
+        """Return whether there is a column of text with a name.
+
+        Args:
+          name: name of the column.
+        """
+        return self._kinds.get(name) == "VARCHAR"
+
+    def aggregate(self, expressions: Sequence[str]) -> tuple[Any, ...]:
+        """Return the values of aggregates over all rows, which one query computes.
+
+        Args:
+          expressions: aggregates in SQL.
+        """
+        if not expressions:
+            return ()
+        row = self._database.execute(f"SELECT {', '.join(expressions)} FROM rows").fetchone()
+        assert row is not None
+        return row
+
+    def frequencies(self, name: str, minimum: int) -> Frequencies:
+        """Count the values of a column of text.
+
+        Args:
+          name: name of the column.
+          minimum: number of rows with a value from which on the value is frequent.
+        """
+        column = identifier(name)
+        row = self._database.execute(
+            f"WITH counts AS (SELECT {column} AS value, count(*) AS n FROM rows "
+            f"WHERE {column} <> '' GROUP BY 1) "
+            f"SELECT count(*), count(*) FILTER (n >= {minimum}), coalesce(sum(n), 0)::BIGINT, "
+            f"coalesce(sum(n) FILTER (n >= {minimum}), 0)::BIGINT, "
+            "(SELECT count(*) FROM rows), any_value(value) FROM counts"
+        ).fetchone()
+        assert row is not None
+        return Frequencies(*row)
 
     def count(self, condition: str = "true") -> int:
         """Return the number of rows that meet a condition.
@@ -59,7 +130,7 @@ class Rows:
                 yield Finding(
                     "number",
                     name,
-                    self._split,
+                    self.split,
                     "not a number, infinite, or too large",
                     "a finite 32-bit number",
                     rows,
@@ -78,7 +149,7 @@ class Rows:
             filled = f"{identifier(name)} IS NOT NULL" if name in self._kinds else "false"
             if not self.count(filled):
                 yield Finding(
-                    "empty", name, self._split, "no value in any row", "a value in some of the rows"
+                    "empty", name, self.split, "no value in any row", "a value in some of the rows"
                 )
 
     def newest(self, column: str) -> float | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow_model_analysis as tfma
 
 OVERALL = "overall"
+
+_SHOWN_SLICES = 5
 
 # In a normal distribution, 95 % of the values are within 1.96 standard errors of the mean.
 _Z95 = 1.96
@@ -26,10 +30,12 @@ class Evaluation:
     Args:
       candidate: metrics by name, by slice; a slice is `overall` or, for example, `carrier UA`.
       baseline: the same of the latest blessed model; empty when there is none.
+      min_slice_rows: number of rows from which on a slice has a bound; default 0.
     """
 
     candidate: Mapping[str, Metrics]
     baseline: Mapping[str, Metrics]
+    min_slice_rows: int = 0
 
     def overall(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the candidate's and the baseline's metrics on the whole eval split."""
@@ -67,6 +73,40 @@ class Evaluation:
         if math.isnan(error):
             return math.nan, math.nan
         return max(0.0, auc - _Z95 * error), min(1.0, auc + _Z95 * error)
+
+    def unbounded(self) -> list[str]:
+        """Return the slices without a bound: few rows, or rows of one label only."""
+        return sorted(
+            name
+            for name, metrics in self.candidate.items()
+            if name != OVERALL
+            and (
+                metrics.get("example_count", math.inf) < self.min_slice_rows
+                or math.isnan(metrics.get("auc", math.nan))
+            )
+        )
+
+    def unbounded_note(self) -> str:
+        """Return a clause that names the slices without a bound; "" if every slice has one."""
+        names = self.unbounded()
+        if not names:
+            return ""
+        shown = ", ".join(" ".join(name.split()) for name in names[:_SHOWN_SLICES])
+        shown += ", …" if len(names) > _SHOWN_SLICES else ""
+        return (
+            f"no bound applies to {len(names)} of {len(self.candidate) - 1} slices, which have "
+            f"fewer than {self.min_slice_rows} rows or one label only: {shown}"
+        )
+
+    def hint(self) -> str:
+        """Return why the model may have learned nothing; "" if its AUC is clearly above 0.5."""
+        metrics = self.candidate.get(OVERALL, {})
+        auc, error = (metrics.get(name, math.nan) for name in ("auc", "auc_standard_error"))
+        if auc == 0.5 and error == 0:
+            return "every row has the same score, so the model learned nothing from its features"
+        if auc - _Z95 * error <= 0.5:
+            return "the AUC is not clearly above 0.5, which is that of a random guess"
+        return ""
 
     def comparison(self) -> str:
         """Return a sentence that states where the candidate is better than the baseline."""
@@ -111,7 +151,17 @@ def load(folder: str) -> Evaluation:
                 continue
             model = baseline if entry.key.model_name == "baseline" else candidate
             model.setdefault(name, {})[entry.key.name] = entry.value.double_value.value
-    return Evaluation(candidate, baseline)
+    return Evaluation(candidate, baseline, _min_slice_rows(folder))
+
+
+def _min_slice_rows(folder: str) -> int:
+    """Return the number of rows from which on the Evaluator applied a bound to a slice."""
+    text = Path(folder, "eval_config.json").read_text(encoding="utf-8")
+    specs = json.loads(text)["evalConfig"].get("metricsSpecs", ())
+    for metric in (metric for spec in specs for metric in spec.get("metrics", ())):
+        if metric["className"] == "AUCShortfall":
+            return int(json.loads(metric["config"])["min_rows"])
+    return 0
 
 
 def failures(folder: str) -> list[str]:

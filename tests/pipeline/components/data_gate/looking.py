@@ -16,9 +16,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from models import tfrecords
+from models.features import Features
 from pipeline.components.data_gate.examine import Examination, Split, environment, examine
 from pipeline.components.example_gen.executor import write_examples
 from schema.policy import Policy
+
+FLIGHTS = Features(label="late", numeric=("distance", "temp"))
 
 
 def statistics(file: Path, schema: schema_pb2.Schema) -> Any:
@@ -46,7 +49,7 @@ def look(
     tables: Mapping[str, pa.Table],
     schema: schema_pb2.Schema,
     policy: Policy,
-    label: str = "late",
+    features: Features = FLIGHTS,
     span: int = 201302,
     **options: Any,
 ) -> Examination:
@@ -60,4 +63,4 @@ def look(
             split_statistics, schema, environment=environment(schema)
         )
         splits[name] = Split(str(file), split_statistics, anomalies)
-    return examine(splits, schema, policy, label, span, **options)
+    return examine(splits, schema, policy, features, span, **options)

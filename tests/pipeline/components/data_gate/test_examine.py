@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from models.features import Features
 from pipeline.components.data_gate.examine import Examination
 from pipeline.findings import Finding
 from pipeline.sources.layout import Layout
@@ -157,9 +158,10 @@ def test_an_input_may_miss_values_but_not_all(
     schema.CopyFrom(SCHEMA)
     next(feature for feature in schema.feature if feature.name == "seats").ClearField("presence")
     some = {**tables, "train": _first(tables["train"], "seats", None)}
-    assert look(tmp_path, some, schema, LENIENT, inputs=("seats",)).passed
+    with_seats = Features(label="late", numeric=("seats", "distance"))
+    assert look(tmp_path, some, schema, LENIENT, with_seats).passed
     none = {**tables, "train": empty(tables["train"])}
-    examination = look(tmp_path, none, schema, LENIENT, inputs=("seats",))
+    examination = look(tmp_path, none, schema, LENIENT, with_seats)
     [verdict] = examination.with_action("stop")
     assert (verdict.finding.kind, verdict.finding.feature) == ("empty", "seats")
     assert look(tmp_path, none, schema, LENIENT).passed, (

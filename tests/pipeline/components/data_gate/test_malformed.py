@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models import features
 from pipeline.errors import DataRefused, UsageError
 from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import PROVENANCE
@@ -30,6 +31,7 @@ from tests.proof import Proof
 
 SCHEMA = columns.load(PROJECT / "tests/data/taxi/schema.pbtxt")
 TYPES = columns.types(SCHEMA)
+FEATURES = features.load(PROJECT / "tests/data/taxi/features.toml")
 ROWS = 40
 
 Rows = list[list[str]]
@@ -154,7 +156,7 @@ def _through_the_gate(folder: Path) -> tuple[list[Finding], list[RejectedRow]]:
     layout = lay_out(source, folder / "data", None, 1)
     span = layout.base / str(layout.span)
     tables = {split: pq.read_table(span / split) for split in ("train", "eval")}
-    examination = look(folder, tables, SCHEMA, Policy(), "big_tipper", layout.span)
+    examination = look(folder, tables, SCHEMA, Policy(), FEATURES, layout.span)
     stopped = [verdict.finding for verdict in examination.with_action("stop")]
     assert examination.passed is not bool(stopped)
     if examination.passed and (folder / "rides" / "2.csv").exists():
