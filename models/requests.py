@@ -19,23 +19,31 @@ EXAMPLES = "examples"
 TENSORS = "serving_tensors"
 
 
-def reads_examples(signature: str, inputs: Collection[str]) -> bool:
-    """Return whether a signature reads serialized examples, and not a column named `examples`.
+def examples_input(
+    signature: str, types: Mapping[str, str], columns: Collection[str]
+) -> str | None:
+    """Return the input of a signature that reads serialized examples; None if it reads columns.
 
     Args:
       signature: name of the signature.
-      inputs: names of its inputs.
+      types: TensorFlow's name of the type, by input.
+      columns: columns of the data, one of which may be called `examples`.
     """
-    return set(inputs) == {EXAMPLES} and signature != TENSORS
+    if len(types) != 1 or signature == TENSORS:
+        return None
+    [(name, dtype)] = types.items()
+    reads = dtype == "string" and (name == EXAMPLES or name not in columns)
+    return name if reads else None
 
 
-def examples(rows: Sequence[bytes]) -> Tensors:
+def examples(rows: Sequence[bytes], name: str = EXAMPLES) -> Tensors:
     """Return the input of signatures that read serialized examples: a tensor [rows].
 
     Args:
       rows: serialized examples.
+      name: name of the input; default `examples`.
     """
-    return {EXAMPLES: np.array(rows, dtype=object)}
+    return {name: np.array(rows, dtype=object)}
 
 
 def tensors(rows: Sequence[bytes], types: Mapping[str, str]) -> Tensors:
@@ -49,8 +57,11 @@ def tensors(rows: Sequence[bytes], types: Mapping[str, str]) -> Tensors:
       An array by input; a missing number is NaN, and a missing text is empty.
 
     Raises:
-      ValueError: a required whole number is missing.
+      ValueError: a required whole number is missing, or rows have no values of a type.
     """
+    unsupported = sorted(set(types.values()) - _NUMPY.keys())
+    if unsupported:
+        raise ValueError(f"rows have no values of type {', '.join(unsupported)}")
     from tensorflow.core.example import example_pb2  # TensorFlow takes seconds to import
 
     features = [example_pb2.Example.FromString(row).features.feature for row in rows]
@@ -58,6 +69,16 @@ def tensors(rows: Sequence[bytes], types: Mapping[str, str]) -> Tensors:
         name: np.array([_value(row, name, dtype) for row in features], _NUMPY[dtype])
         for name, dtype in types.items()
     }
+
+
+def has_matrix(columns: Tensors, features: Features) -> bool:
+    """Return whether `transform_features` returned the columns that `transformed` reads.
+
+    Args:
+      columns: output of `transform_features`; empty if the model has no such signature.
+      features: label and features of the model.
+    """
+    return all(transformed(name) in columns for name in features.inputs)
 
 
 def matrix(columns: Tensors, features: Features) -> Tensors:
@@ -71,7 +92,13 @@ def matrix(columns: Tensors, features: Features) -> Tensors:
     return {"features": np.stack(values, axis=1).astype(np.float32)}
 
 
-_NUMPY: Mapping[str, Any] = {"float32": np.float32, "int64": np.int64, "string": object}
+_NUMPY: Mapping[str, Any] = {
+    "float32": np.float32,
+    "float64": np.float64,
+    "int32": np.int32,
+    "int64": np.int64,
+    "string": object,
+}
 
 
 def _value(row: Any, name: str, dtype: str) -> Any:
@@ -79,6 +106,6 @@ def _value(row: Any, name: str, dtype: str) -> Any:
     values = getattr(row[name], kind).value if kind else ()
     if values:
         return values[0]
-    if dtype == "int64":
+    if dtype.startswith("int"):
         raise ValueError(f"cannot make a request because a row has no value of {name}")
     return b"" if dtype == "string" else float("nan")

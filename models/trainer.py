@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import keras_tuner
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import signatures
-from models.features import Features, from_config
+from models.features import Features, from_config, transformed
 from models.training import dataset, network, vocabularies, warm_start
-from models.training.hyperparameters import choices
+from models.training.hyperparameters import chosen
 
 
 def run_fn(fn_args: Any) -> None:
@@ -30,11 +30,16 @@ def run_fn(fn_args: Any) -> None:
     features = from_config(fn_args.custom_config)
     settings = dict(fn_args.custom_config["train"])
     if fn_args.hyperparameters:
-        settings |= choices(keras_tuner.HyperParameters.from_config(fn_args.hyperparameters))
+        settings |= chosen(fn_args.hyperparameters)
     graph = tft.TFTransformOutput(fn_args.transform_output)
+    _check_columns(features, graph)
     base = Path(fn_args.base_model) if fn_args.base_model else None
     with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
-        model, history = fit(fn_args.train_files, features, graph, settings, Path(scratch), base)
+        model, history = fit(
+            fn_args.train_files, features, graph, settings, Path(scratch), base,
+            # `tensorboard --logdir` reads these logs.
+            [keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)],
+        )  # fmt: skip
     signatures.export(model, graph, features, fn_args.serving_model_dir)
     run = Path(fn_args.model_run_dir)
     _write_curves(history, run / "learning_curves.csv")
@@ -50,6 +55,7 @@ def fit(
     settings: dict[str, Any],
     scratch: Path,
     base: Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train with early stopping on a part of the train split.
 
@@ -61,6 +67,7 @@ def fit(
       scratch: folder for the blocks that are cached between epochs.
       base: SavedModel with the initial weights, of the same features and units; default None for
         random weights.
+      callbacks: further callbacks of Keras; default none.
 
     Returns:
       The network with its best weights, and the learning curves by name, one value for every
@@ -104,9 +111,22 @@ def fit(
             keras.callbacks.EarlyStopping(
                 "val_loss", patience=settings["patience"], restore_best_weights=True
             ),
+            *callbacks,
         ],
     )
     return model, history.history
+
+
+def _check_columns(features: Features, graph: tft.TFTransformOutput) -> None:
+    """Raise ValueError if an own preprocessing_fn does not return what the network reads."""
+    returned = graph.transformed_feature_spec().keys()
+    expected = map(transformed, (features.label, *features.inputs))
+    missing = [name for name in expected if name not in returned]
+    if missing:
+        raise ValueError(
+            f"transform.preprocessing_fn returns no {', '.join(missing)}, which "
+            "models.trainer.run_fn reads; return it, or set train.run_fn"
+        )
 
 
 def _write_curves(history: dict[str, list[float]], file: Path) -> None:

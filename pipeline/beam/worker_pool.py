@@ -48,11 +48,20 @@ def main() -> None:
     parser.add_argument(
         "--port", type=int, default=50000, help="port to listen on, 0 for a free port; %(default)s"
     )
+    parser.add_argument(
+        "--code",
+        type=Path,
+        default=Path(),
+        help="folder of the project's own code, as the setting `code`; the current folder",
+    )
     args = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     os.environ["TF_USE_LEGACY_KERAS"] = "0"
+    # A worker imports the project's own metrics.
+    paths = [str(args.code.absolute()), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     # Beam starts `python`, so the first one on the PATH must be the one that has this project.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     pool = _Pool(use_process=True)

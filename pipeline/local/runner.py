@@ -15,7 +15,7 @@ from pipeline.orchestration import launch, recording
 from pipeline.orchestration.interrupts import deferred_interrupts
 from pipeline.orchestration.options import RunOptions
 from pipeline.orchestration.steps import Conclude, Steps, conclude_node, lay_out_data
-from pipeline.project import files
+from pipeline.project import files, own_code
 from pipeline.project.files import Project
 from pipeline.runs.progress import Observer, Step
 from pipeline.runs.records import RunRecord
@@ -141,6 +141,8 @@ class _Run:
 
     def _execute(self) -> None:
         project = files.load(self._settings)
+        if self._options.tune:
+            own_code.check_tuner(self._settings)
         self._columns = project.columns
         with self._steps.step("Source") as conclude:
             self._layout = lay_out_data(self._settings, project.schema, self._run_id)
@@ -156,7 +158,7 @@ class _Run:
                 name = node.pipeline_node.node_info.id
                 with self._steps.step(name) as conclude, reraise():
                     cached = self._run_node(ir, node.pipeline_node, store, beam, conclude)
-                    outcomes.enforce(name, self._outputs[name], self._settings.schema_file)
+                    outcomes.enforce(name, self._outputs[name], self._settings)
                     if not cached:
                         self._prepare_infra_check(name, project)
         outcomes.enforce_pushed(self._outputs)

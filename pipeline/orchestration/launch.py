@@ -14,6 +14,7 @@ from pipeline.errors import (
     TaxiwayError,
     in_a_line,
 )
+from pipeline.project import import_path
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
@@ -125,25 +126,37 @@ def explain_errors(name: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
         location = _location(error)
-        of_the_machine = isinstance(error, OSError | MemoryError) or (
-            type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
-        )
         raise InfrastructureError(
             f"{name} failed: {in_a_line(error)}{f' ({location})' if location else ''}",
-            "fix that file, and run again; completed components are not repeated"
-            if location and not of_the_machine
-            else READ_THE_LOG,
+            _next_step(error, location),
         ) from error
+
+
+def _next_step(error: BaseException, location: str) -> str:
+    text = str(error)
+    of_the_machine = isinstance(error, OSError | MemoryError) or (
+        type(error).__name__ == "ResourceExhaustedError"  # TensorFlow's
+    )
+    if "run_fn failed to generate model" in text:  # TFX's Trainer
+        return "let train.run_fn export to fn_args.serving_model_dir (docs/own-code.md)"
+    # Keras 3 writes no SavedModel with `save`, and advises a file that nothing can serve.
+    if isinstance(error, ValueError) and ("save_format" in text or "filepath extension" in text):
+        return "export with keras.export.ExportArchive (docs/own-code.md), and run again"
+    if location and not of_the_machine:
+        return "fix that file, and run again; completed components are not repeated"
+    return READ_THE_LOG
 
 
 def _location(error: BaseException) -> str:
     """Return the file and line of the user's own code that failed; "" for other code."""
-    location = ""
+    location, folders = "", [Path.cwd(), *filter(None, [import_path.own_folder()])]
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = Path(frame.f_code.co_filename)
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
-        if package not in _MACHINERY and file.is_relative_to(Path.cwd()):
-            inside = file.relative_to(Path.cwd())
-            if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder
-                location = f"{inside}, line {line}"
+        for folder in folders if package not in _MACHINERY else ():
+            if file.is_relative_to(folder):
+                inside = file.relative_to(folder)
+                if not {"site-packages", "lib"} & set(inside.parts):  # an environment in the folder
+                    location = f"{inside}, line {line}"
+                break
     return location

@@ -6,32 +6,40 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tfx.utils import path_utils
+
 from pipeline.components import names, summaries
 from pipeline.components.data_gate import decision
-from pipeline.components.evaluator import results
+from pipeline.components.evaluator import candidate, results
 from pipeline.components.infra_check import report
 from pipeline.errors import DataRefused, NotBlessed
 from pipeline.metadata import properties
+from pipeline.project import files
+from pipeline.settings.evaluate import EvaluateSettings
+from pipeline.settings.sections import Settings
 
 # Output artifacts of a node by name.
 Outputs = Mapping[str, Any]
 
 
-def enforce(node: str, outputs: Outputs, schema_file: Path) -> None:
-    """Stop the run when rows are missing or the data gate refused them.
+def enforce(node: str, outputs: Outputs, settings: Settings) -> None:
+    """Stop the run on missing or refused rows, or on a model that the Evaluator cannot call.
 
     Args:
       node: id of the node that has ended.
       outputs: output artifacts of the node by name.
-      schema_file: curated schema, for the message.
+      settings: settings of the pipeline.
 
     Raises:
       DataRefused: a split is empty, or the data gate refused the data.
+      NotBlessed: the Evaluator cannot call the model.
     """
     if node == names.EXAMPLE_GEN:
         _enforce_rows(outputs)
     if node == names.DATA_GATE:
-        _enforce_gate(outputs, schema_file)
+        _enforce_gate(outputs, settings.schema_file)
+    if node == names.TRAINER:
+        _enforce_callable(outputs, settings)
 
 
 def enforce_pushed(outputs: Mapping[str, Outputs]) -> None:
@@ -84,6 +92,22 @@ def _enforce_rows(outputs: Outputs) -> None:
         raise DataRefused(
             f"no rows in the {' and '.join(empty)} split; every split requires rows.",
             "choose another span with --span, or check the source's files",
+        )
+
+
+def _enforce_callable(outputs: Outputs, settings: Settings) -> None:
+    columns = [column.name for column in files.curated_schema(settings).feature]
+    problems = candidate.problems(
+        Path(path_utils.serving_model_path(outputs["model"].uri)),
+        columns,
+        one_score=settings.evaluate.eval_config == EvaluateSettings().eval_config,
+    )
+    reasons = tuple(problems)
+    if reasons:
+        raise NotBlessed(
+            "the model cannot be evaluated, nothing was published:",
+            f"change what {settings.train.run_fn} exports (docs/own-code.md)",
+            reasons,
         )
 
 

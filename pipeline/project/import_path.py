@@ -18,6 +18,15 @@ _NEVER_IMPORTED = frozenset(
 )
 
 
+# The folder of the user's own code; none before `activate`.
+_folders: list[Path] = []
+
+
+def own_folder() -> Path | None:
+    """Return the folder that `activate` put first on the import path."""
+    return _folders[-1] if _folders else None
+
+
 def activate(folder: Path) -> None:
     """Put a folder first on the import path of this process and of the processes that it starts.
 
@@ -36,6 +45,7 @@ def activate(folder: Path) -> None:
     paths = [entry for entry in inherited if entry and Path(entry).resolve() != folder]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *paths])
     importlib.invalidate_caches()
+    _folders[:] = [folder]
 
 
 def _modules(folder: Path) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,12 @@ def check(settings: Settings) -> None:
       UsageError: a path names nothing, or something that cannot be called as it will be.
     """
     for code in list_paths(settings):
+        if code.is_own and os.pathsep in str(settings.code):
+            raise UsageError(
+                f"{settings.code}: own code cannot be in a folder whose path contains "
+                f"{os.pathsep}, because Python separates folders by it.",
+                "rename the folder",
+            )
         try:
             problem = _problem(code)
         except SyntaxError as error:
@@ -76,6 +83,24 @@ def check(settings: Settings) -> None:
             ) from error
         if problem:
             raise UsageError(f"{code.setting}: {problem}.", _next_step(code))
+
+
+def check_tuner(settings: Settings) -> None:
+    """Check that a search for hyperparameters searches the network that the Trainer trains.
+
+    Args:
+      settings: settings of the pipeline.
+
+    Raises:
+      UsageError: `run_fn` is the user's, and `tuner_fn` is Taxiway's.
+    """
+    _, run_fn, tuner_fn, *_ = list_paths(settings)
+    if run_fn.is_own and not tuner_fn.is_own:
+        raise UsageError(
+            f"--tune: {tuner_fn.path} searches Taxiway's own network, but {run_fn.path} trains "
+            "another.",
+            "set tune.tuner_fn to a function of your own (docs/own-code.md), or remove --tune",
+        )
 
 
 def _problem(code: CodePath) -> str:

@@ -78,8 +78,10 @@ def _examples(log: prediction_log_pb2.PredictionLog) -> Iterator[bytes]:
     elif kind == "predict_log":
         request = log.predict_log.request
         inputs = request.inputs
-        if requests.reads_examples(request.model_spec.signature_name, inputs):
-            yield from inputs[requests.EXAMPLES].string_val
+        types = {name: tf.as_dtype(tensor.dtype).name for name, tensor in inputs.items()}
+        name = requests.examples_input(request.model_spec.signature_name, types, ())
+        if name is not None:
+            yield from inputs[name].string_val
         else:
             yield from _rows({name: tf.make_ndarray(inputs[name]) for name in inputs})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from serving.frozen import FrozenModel
 from serving.validation import inputs as example_inputs
+from serving.validation.signatures import Tensor, from_proto
 
 
 class Signature(FrozenModel):
@@ -107,14 +109,13 @@ class Servable:
             name for name in loaded.signature_def if not name.startswith("__saved_model")
         )
 
-    def inputs(self, name: str) -> dict[str, str]:
-        """Return TensorFlow's type name by tensor name for the inputs of a signature.
+    def inputs(self, name: str) -> Mapping[str, Tensor]:
+        """Return the inputs of a signature by name.
 
         Args:
           name: name of the signature.
         """
-        inputs = self._loaded.signature_def[name].inputs
-        return {key: _dtype(self._tf, info) for key, info in inputs.items()}
+        return from_proto(self._loaded.signature_def[name]).inputs
 
     def answer(self, name: str, feed: Mapping[str, Any]) -> dict[str, Any]:
         """Call a signature.
@@ -196,7 +197,7 @@ class Servable:
             except tf.errors.OpError as error:
                 problems.append(f"{name}: a call fails: {_summary(error)}")
                 break
-        return answered, problems
+        return answered, list(dict.fromkeys(map(_explained, problems)))
 
     def _inconsistent(self, name: str, signature: Any) -> Iterator[str]:
         graph = self._session.graph
@@ -261,6 +262,20 @@ def _not_numbers(tf: Any, folder: Path) -> Iterator[str]:
             values = variables.get_tensor(name)
             if (values != values).any():
                 yield f"variable {name.partition('/.ATTRIBUTES')[0]} contains NaN"
+
+
+def _explained(problem: str) -> str:
+    """Return a problem, with its cause if a variable has no value."""
+    match = re.match(
+        r"(\w+): .*(?:Could not find variable|uninitialized value) ([\w/:-]+)", problem
+    )
+    if match is None:
+        return problem
+    return (
+        f"{match[1]}: the variable {match[2]} has no value after loading. With Keras 3, "
+        "tf.saved_model.save(model) writes copies of the variables that the signatures read; "
+        "export with keras.export.ExportArchive (docs/own-code.md)"
+    )
 
 
 def _dtype(tf: Any, info: Any) -> str:

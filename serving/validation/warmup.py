@@ -43,31 +43,3 @@ def write(folder: Path, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> in
             writer.write(log.SerializeToString(deterministic=True))
             count += 1
     return count
-
-
-def signature_inputs(folder: Path) -> dict[str, dict[str, str]]:
-    """Read the inputs of every signature of a SavedModel, without loading the model.
-
-    Args:
-      folder: folder of the SavedModel.
-
-    Returns:
-      TensorFlow's type name, by signature and input.
-
-    Raises:
-      ValueError: the graph cannot be read.
-    """
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    try:
-        graph = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-        return {
-            name: {key: tf.as_dtype(info.dtype).name for key, info in signature.inputs.items()}
-            for meta_graph in graph.meta_graphs
-            for name, signature in meta_graph.signature_def.items()
-            if not name.startswith("__saved_model")
-        }
-    except (OSError, DecodeError, TypeError) as error:
-        raise ValueError(f"{folder}: not a SavedModel: {error}") from error

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.components.infra_check.dry_run import SCORES, TOLERANCE
+from pipeline.components.infra_check.calls import TOLERANCE
 from pipeline.components.infra_check.report import Report
 from serving.validation.inputs import DEFAULT
+from serving.validation.signatures import score_output
 
 _NAME = "candidate"
 _REST_PORT = "8501"
@@ -76,7 +77,7 @@ def check(
 
 def _scores(outputs: Any) -> Any:
     # TensorFlow Serving omits the name of a single output.
-    return outputs.get(SCORES, []) if isinstance(outputs, dict) else outputs
+    return outputs.get(score_output(outputs), []) if isinstance(outputs, dict) else outputs
 
 
 @contextmanager

@@ -54,6 +54,8 @@ class Report(Frozen):
       load_seconds: seconds that loading took; default 0.
       memory_bytes: bytes that loading and calling added to the process; default 0.
       latency_ms: latency by signature; default none.
+      others: signatures that rows do not fit, so they were called with generated inputs; default
+        none.
       warmup_requests: number of warm-up requests written into the model; default 0.
       limits: limits of the model.
       server: name of the server; default a TensorFlow session.
@@ -66,6 +68,7 @@ class Report(Frozen):
     load_seconds: float = 0.0
     memory_bytes: int = 0
     latency_ms: dict[str, Latency] = Field(default_factory=dict)
+    others: tuple[str, ...] = ()
     warmup_requests: int = 0
     limits: Limits
     server: str = "TensorFlow session"
@@ -88,10 +91,11 @@ class Report(Frozen):
         if self.problems:
             more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
             return f"not fit to serve: {self.problems[0]}{more}"
+        others = f", generated inputs by {', '.join(self.others)}" if self.others else ""
         slowest = max((latency.p99 for latency in self.latency_ms.values()), default=0.0)
         return (
             f"{self.rows:,} rows served, {self.rows_each:,} by all "
-            f"{len(self.latency_ms)} signatures; "
+            f"{len(self.latency_ms)} signatures{others}; "
             f"loads in {self.load_seconds:.1f} s, {self.memory_bytes / 1e6:.0f} MB, "
             f"answers in {slowest:.1f} ms"
         )

@@ -75,7 +75,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
         name: Output(uri=artifact.uri, id=artifact.id) for name, artifact in outputs.items()
     }
     try:
-        outcomes.enforce(task.node, outputs, settings.schema_file)
+        outcomes.enforce(task.node, outputs, settings)
     except DataRefused as error:
         options = RunOptions(span=data.span, window=plan.options.window)
         point_to_schema(error, options.schema_diff)

@@ -13,6 +13,7 @@ from pipeline.kubeflow.container.plan import TaskEnd
 from pipeline.kubeflow.container.task import Task, parse, print_error, utc_now
 from pipeline.orchestration import launch as launching
 from pipeline.orchestration import recording
+from pipeline.project import import_path
 from pipeline.runs.progress import Step
 
 # TensorFlow Transform selects the legacy Keras unless this is set before its first import.
@@ -47,6 +48,7 @@ def execute(task: Task) -> int:
     """
     try:
         with launching.explain_errors(task.node):
+            import_path.activate(task.settings.code)
             _function_for(task.node)(task)
     except TaxiwayError as error:
         print_error(error)

@@ -14,6 +14,7 @@ from pipeline.kubeflow.container.task import Task
 from pipeline.orchestration.options import RunOptions
 from pipeline.orchestration.steps import lay_out_data
 from pipeline.project import files as project
+from pipeline.project import own_code
 from pipeline.project.files import Project
 from pipeline.settings.base import explain
 from pipeline.settings.sections import Settings
@@ -43,6 +44,8 @@ def start(task: Task) -> None:
     settings = plan.options.apply(task.settings)
     engine.check_engines(settings.beam)
     files = project.load(settings)
+    if plan.options.tune:
+        own_code.check_tuner(settings)
     with task.step("Source") as source:
         layout = lay_out_data(settings, files.schema, plan.run_id)
         source(layout.describe(settings.source.window))

@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 
 from models import signatures
 from models.features import Features, from_config
-from models.training import dataset
+from models.training import dataset, vocabularies
 
 
 def run_fn(fn_args: Any) -> None:
@@ -118,7 +118,8 @@ def build(
     matrix = keras.Input((len(features.inputs),), name="features", dtype="float32")
     # The last position of a bucket or category is that of other values.
     sizes = {name: size + 1 for name, size in features.buckets.items()} | {
-        name: graph.vocabulary_size_by_name(name) + 1 for name in features.categorical
+        name: graph.vocabulary_size_by_name(vocabularies.key(name)) + 1
+        for name in features.categorical
     }
     columns = [
         keras.layers.Embedding(sizes[name], 8)(matrix[:, position])

@@ -44,7 +44,10 @@ def test_a_module_stands_for_all_it_imports_from_us() -> None:
     [
         ("models.training.network", {"Trainer", "Tuner"}),
         ("models.preprocessing", {"Transform"}),
-        ("models.features", {"Transform", "Tuner", "Trainer", "Evaluator", "InfraCheck"}),
+        (
+            "models.features",
+            {"DataGate", "Transform", "Tuner", "Trainer", "Evaluator", "InfraCheck"},
+        ),
         ("models.tasks.binary_metrics", {"Evaluator", "InfraCheck"}),
         ("models.slices", {"Evaluator"}),
         ("serving.store.publish", {"Pusher"}),
