@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tomli
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class Features(BaseModel):
     """The label of a model and its features, grouped by how they are prepared.
 
     Args:
-      label: name of the column to predict, with the values 0 and 1.
+      label: name of the column to predict, with the values 0 and 1, true and false, or yes and no.
+      positive: value of the label that counts as 1, such as "churned"; the only other value counts
+        as 0. Default None, for the values above.
       numeric: names of number columns, normalized to mean 0 and standard deviation 1; a missing
         value becomes the mean. Default none.
       categorical: names of text columns; a value becomes its position in a vocabulary of the train
@@ -37,11 +39,19 @@ class Features(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str
+    positive: str | None = None
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     buckets: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     slices: tuple[str, ...] = ()
     min_frequency: int = Field(20, ge=1)
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            return str(value).lower()
+        return str(value) if isinstance(value, int | float) else value
 
     @model_validator(mode="after")
     def _one_role_each(self) -> Features:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import zoneinfo
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.settings.base import Frozen
 
@@ -20,11 +22,41 @@ class SourceSettings(Frozen):
     time_column: str | None = Field(
         None,
         description="folder: the column that states when a row happened "
-        "(timestamp, date, or seconds or milliseconds since 1970); "
-        "without it the digits in each file's name are its span",
+        "(timestamp, date, year, or seconds, ms, us or ns since 1970); "
+        "without it the date or number in each file's name is its span",
     )
-    period: Literal["day", "month", "year"] = Field(
-        "month", description="folder: the length of one span, with time_column"
+    time_format: str | None = Field(
+        None,
+        description="folder: the form of time_column, as in strptime (%d/%m/%Y), or s, ms, us or "
+        "ns for numbers since 1970; default: ISO dates and timestamps, and numbers",
+    )
+    time_zone: str = Field(
+        "UTC",
+        description="folder: the IANA time zone (Asia/Seoul) in which spans begin and end, and "
+        "in which times without a zone are read",
+    )
+    period: Literal["hour", "day", "week", "month", "quarter", "year"] = Field(
+        "month",
+        description="folder: the length of one span, with time_column; the spans are 2024011510 "
+        "(hour), 20240115 (day), 2024003 (ISO week), 202401 (month), 20241 (quarter), 2024 (year)",
+    )
+    nulls: tuple[str, ...] | None = Field(
+        None,
+        description="folder: the texts that are missing values, in every column; default: NA, N/A, "
+        "NaN, null, None, ? and the others of pandas, in columns of numbers",
+    )
+    decimal: Literal[".", ","] = Field(
+        ".", description="folder: the decimal separator of numbers in text"
+    )
+    delimiter: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="folder: the separator of CSV cells; default: the comma, semicolon, tab or bar "
+        "that is most frequent in a file's header",
+    )
+    encoding: str = Field(
+        "utf-8", description="folder: the encoding of text files, such as cp949, latin-1 or utf-16"
     )
     split: Literal["time", "hash"] | None = Field(
         None,
@@ -53,3 +85,37 @@ class SourceSettings(Frozen):
         if self.split_keys and (self.split == "time" or self.time_column is not None):
             raise ValueError('split_keys requires split = "hash" and no time_column')
         return self
+
+    @field_validator("time_zone")
+    @classmethod
+    def _iana_zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+            close = difflib.get_close_matches(value, zoneinfo.available_timezones(), n=1)
+            hint = f"; did you mean {close[0]}?" if close else ", such as Asia/Seoul"
+            raise ValueError(f"expected an IANA time zone{hint}") from None
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _text_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except (LookupError, ValueError, UnicodeError):
+            raise ValueError("expected an encoding of Python, such as cp949 or latin-1") from None
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (value in '"\r\n\0' or not value.isascii() or value.isalnum()):
+            raise ValueError("expected one character, such as ; or a tab")
+        return value
+
+    @field_validator("time_format")
+    @classmethod
+    def _format_of_time(cls, value: str | None) -> str | None:
+        if value is not None and value not in ("s", "ms", "us", "ns") and "%" not in value:
+            raise ValueError("expected a format of strptime, such as %d/%m/%Y, or s, ms, us or ns")
+        return value

@@ -9,14 +9,17 @@ from types import MappingProxyType
 from pipeline.errors import UsageError
 from pipeline.settings.source import SourceSettings
 from pipeline.sources.base import Source
+from pipeline.sources.values.labels import Label
+from pipeline.sources.values.reading import Reading
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Label", "Source", "open_source"]
 
 
 def open_source(
     settings: SourceSettings,
     types: Mapping[str, str] = MappingProxyType({}),
     workspace: Path | None = None,
+    label: Label | None = None,
 ) -> Source:
     """Return the source that the settings name.
 
@@ -26,6 +29,7 @@ def open_source(
         files are read with these types if no value is lost.
       workspace: folder of all state, which keeps what is already computed about files; default
         None, keep nothing.
+      label: label of the model, whose values become 0 and 1; default None, as other columns.
 
     Raises:
       UsageError: a folder source without a path.
@@ -54,5 +58,7 @@ def open_source(
         types,
         workspace,
         one_span=split is not None,
+        reading=Reading.from_settings(settings),
+        label=label,
     )
     return source if split is None else hash_split.HashedSource(source, split)

@@ -17,6 +17,10 @@ PROVENANCE = (FILE_COLUMN, ROW_COLUMN)
 class Rows(Protocol):
     """The rows of the spans that a run uses."""
 
+    @property
+    def remark(self) -> str:
+        """What a user must know about the values, such as missing ones; or ""."""
+
     def fingerprint(self, span: int) -> str:
         """Return a text that changes when the span's rows change, as they are written.
 

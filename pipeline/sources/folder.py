@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
 import duckdb
 
 from pipeline.errors import DataRefused, UsageError
-from pipeline.findings import RejectedRow
-from pipeline.sources import column_types
 from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.files import discovery, readers
 from pipeline.sources.files.database import connect
@@ -29,13 +25,14 @@ from pipeline.sources.files.summaries import (
 )
 from pipeline.sources.files.tables import Table
 from pipeline.sources.hash_split import SPAN
+from pipeline.sources.spans import span_names
+from pipeline.sources.spans.times import Times, without_time
 from pipeline.sources.sql import identifier, text
+from pipeline.sources.values import column_types
+from pipeline.sources.values.labels import Label, check_values
+from pipeline.sources.values.reading import Reading
 
-_FORMATS = {"day": "%Y%m%d", "month": "%Y%m", "year": "%Y"}
-# Seconds since 1970 of the years 1973 and 2100. A smaller number is a date, such as 20130401.
-_EARLIEST, _LATEST = 100_000_000, 4_102_444_800
-_TIME = "a timestamp, a date, or seconds or milliseconds since 1970"
-_MAX_REJECTED_ROWS = 1000
+_READING = Reading()
 # DuckDB keeps a row group of every thread in memory until it is written.
 _VALUES_IN_ROW_GROUP, _MAX_ROWS, _MIN_ROWS = 2 << 20, 122_880, 2_048
 
@@ -50,17 +47,19 @@ class FolderSource:
 
     Args:
       path: folder of the files; files in its sub-folders are read too. Or one file.
-      time_column: column with the time of a row: a timestamp, a date, or seconds or milliseconds
-        since 1970 (UTC). None if the digits in a file's name are its span.
+      time_column: column with the time of a row. None if the date or number in a file's name is
+        its span.
       period: period of time that one span covers; used with a time column only.
       types: `INT`, `FLOAT` or `BYTES` by column, from the curated schema; default none.
       workspace: folder of all state, which is no part of the source, and keeps what is already
         computed about files; default None, keep nothing.
+      reading: how text becomes values; default as `Reading()`.
+      label: label of the model, which is converted to 0 and 1; default None, as other columns.
       one_span: whether all rows are in span 1, whatever their time; default False.
 
     Raises:
       UsageError: there is no such folder or column, there are no files, or a file name has no
-        digits.
+        clear span.
       DataRefused: a file cannot be read, or a row has no time.
     """
 
@@ -68,9 +67,11 @@ class FolderSource:
         self,
         path: Path,
         time_column: str | None,
-        period: Literal["day", "month", "year"],
+        period: str,
         types: Mapping[str, str] = MappingProxyType({}),
         workspace: Path | None = None,
+        reading: Reading = _READING,
+        label: Label | None = None,
         one_span: bool = False,
     ) -> None:
         self._path = path
@@ -78,11 +79,13 @@ class FolderSource:
         self._time_column = time_column
         self._period = period
         self._types = types
+        self.reading = reading
+        self.label = label
         self._discovery = discovery.discover(path, [workspace] if workspace else [])
         self._tables: dict[str, Table] = {}
         self._cache = Cache(
             workspace / "data" / "files" if workspace else None,
-            f"{_code()}\0{time_column}\0{period}\0{one_span}",
+            f"{_code()}\0{time_column}\0{period}\0{one_span}\0{reading}\0{label}",
         )
 
     @property
@@ -129,23 +132,30 @@ class FolderSource:
           file: one of the source's files.
         """
         if self._one_span or self._time_column is None:
-            return str(self._span_of(file))
+            return str(self._spans_of_names[file.name])
         return self._span_from_time(self.table(file))
 
     @cached_property
     def database(self) -> duckdb.DuckDBPyConnection:
         """The database that reads the files."""
-        return connect(self._scratch)
+        return connect(self._scratch, self.reading.time_zone)
 
     @cached_property
     def _file_spans(self) -> Mapping[str, tuple[int, ...]]:
         """The spans of every file, by its name; only a time column is read from the files."""
         if self._one_span or self._time_column is None:
-            return {file.name: (self._span_of(file),) for file in self._discovery.files}
+            return {name: (span,) for name, span in self._spans_of_names.items()}
+        span_names.refuse_copies([file.table for file in self._discovery.files])
         return {file.name: self._spans_in(file) for file in self._discovery.files}
 
-    def _span_of(self, file: DataFile) -> int:
-        return SPAN if self._one_span else _span_from_name(file)
+    @cached_property
+    def _spans_of_names(self) -> dict[str, int]:
+        tables = [file.table for file in self._discovery.files]
+        if self._one_span:
+            span_names.refuse_copies(tables)
+            return {file.name: SPAN for file in self._discovery.files}
+        spans = span_names.spans(tables)
+        return {file.name: spans[file.table] for file in self._discovery.files}
 
     def _spans_in(self, file: DataFile) -> tuple[int, ...]:
         cached = self._cache.load(file, FileSpans)
@@ -158,7 +168,7 @@ class FolderSource:
         table.verify()
         missing = [count for span, count in spans if span is None]
         if missing:
-            raise self._without_time(file, table, missing[0])
+            raise without_time(self.database, table, self._times(table), self._period, missing[0])
         result = FileSpans(spans=tuple(span for span, _ in spans))
         self._cache.store(file, result)
         return result.spans
@@ -170,7 +180,9 @@ class FolderSource:
         if cached is not None:
             return cached
         only = None if set(chosen) == set(self._file_spans[file.name]) else chosen
-        result = summarize(self.database, self.table(file), self.span_sql(file), only)
+        result = summarize(
+            self.database, self.table(file), self.span_sql(file), only, self.reading, self.label
+        )
         self._cache.store(file, result, detail)
         return result
 
@@ -182,43 +194,17 @@ class FolderSource:
     def _scratch(self) -> Path:
         return Path(self._scratch_folder.name)
 
-    def _without_time(self, file: DataFile, table: Table, count: int) -> DataRefused:
-        column = self._time_column or ""
-        rows = self.database.execute(
-            f"SELECT {ROW_COLUMN}, {identifier(column)}::VARCHAR FROM {table.rows} "
-            f"WHERE ({self.span_sql(file)}) IS NULL LIMIT {_MAX_REJECTED_ROWS}"
-        ).fetchall()
-        return DataRefused(
-            f"{self._path}: {count:,} rows have no readable {column}; every row needs one.",
-            "fix the rows, or remove them",
-            rows=tuple(
-                RejectedRow(file.name, str(row), column, value or "no value", _TIME)
-                for row, value in rows
-            ),
-        )
-
     def _span_from_time(self, table: Table) -> str:
+        return self._times(table).span(self._period)
+
+    def _times(self, table: Table) -> Times:
         time_column = self._time_column or ""
         if time_column not in table.columns:
             raise UsageError(
                 f"source.time_column: no column {time_column} in {table.name}; "
                 f"there are {', '.join(table.columns)}."
             )
-        column = identifier(time_column)
-        number = f"try_cast({column} AS DOUBLE)"
-        timestamp = f"try_cast({column}::VARCHAR AS TIMESTAMPTZ)"
-        form = text(_FORMATS[self._period])
-        return (
-            "CASE"
-            f" WHEN {number} BETWEEN 19000101 AND 21001231"
-            f" THEN strftime(try_strptime({number}::BIGINT::VARCHAR, '%Y%m%d'), {form})"
-            f" WHEN {number} BETWEEN {_EARLIEST} AND {_LATEST}"
-            f" THEN strftime(to_timestamp({number}), {form})"
-            f" WHEN {number} BETWEEN {_EARLIEST}000 AND {_LATEST}000"
-            f" THEN strftime(to_timestamp({number} / 1000), {form})"
-            f" WHEN {number} IS NULL THEN strftime({timestamp}, {form})"
-            " END::BIGINT"
-        )
+        return Times(time_column, table.columns[time_column], self.reading.time_format)
 
 
 class FolderRows:
@@ -241,7 +227,14 @@ class FolderRows:
     ) -> None:
         self._source = source
         self._summaries = summaries
-        self._targets = {name: self._target(name, types) for name in self._names()}
+        self._remarks: list[str] = []
+        targets = {name: self._target(name, types) for name in self._names()}
+        self._targets = {name: to for name, to in targets.items() if to is not None}
+
+    @property
+    def remark(self) -> str:
+        """What a user must know about the values; "" for nothing."""
+        return "; ".join(self._remarks)
 
     def fingerprint(self, span: int) -> str:
         """Return a hash of the rows in any order, of the columns' types, and of the reader's code.
@@ -255,7 +248,8 @@ class FolderRows:
                 rows += part.rows
                 content += part.content
         return hashlib.sha256(
-            f"{_code()}\0{sorted(self._targets.items())}\0{rows}\0{content}".encode()
+            f"{_code()}\0{self._source.reading}\0{self._source.label}\0"
+            f"{sorted(self._targets.items())}\0{rows}\0{content}".encode()
         ).hexdigest()
 
     def write(self, span: int, file: Path) -> None:
@@ -281,7 +275,7 @@ class FolderRows:
     def _select(self, file: DataFile, span: int) -> str:
         table = self._source.table(file)
         columns = [
-            f"{column_types.convert(name, table.columns[name], to)} AS {identifier(name)}"
+            f"{self._convert(name, table.columns[name], to)} AS {identifier(name)}"
             if name in table.columns
             else f"NULL::{to} AS {identifier(name)}"
             for name, to in self._targets.items()
@@ -290,6 +284,12 @@ class FolderRows:
             f"SELECT {', '.join(columns)}, {text(file.name)} AS {FILE_COLUMN}, {ROW_COLUMN} "
             f"FROM {table.rows} WHERE ({self._source.span_sql(file)}) = {span}"
         )
+
+    def _convert(self, name: str, kind: str, to: str) -> str:
+        label = self._source.label
+        if label is not None and name == label.column:
+            return f"({label.convert(kind, self._source.reading)})::{to}"
+        return column_types.convert(name, kind, to, self._source.reading)
 
     def _names(self) -> list[str]:
         """Return the columns of all files, in the order in which they first occur."""
@@ -305,36 +305,45 @@ class FolderRows:
                     )
         return [name for name, _ in first.values()]
 
-    def _target(self, name: str, types: Mapping[str, str]) -> str:
+    def _target(self, name: str, types: Mapping[str, str]) -> str | None:
+        """Return the type of a column; None to leave it out."""
         columns = [
             part.columns[name]
             for summary in self._summaries.values()
             for part in summary.spans.values()
             if name in part.columns
         ]
-        return column_types.target(
-            {summary.kinds[name] for summary in self._summaries.values() if name in summary.kinds},
-            sum(column.values for column in columns),
-            merged_exceptions(columns),
-            types.get(name),
-        )
-
-
-def _span_from_name(file: DataFile) -> int:
-    name = file.table.rpartition("/")[2]
-    digits = re.sub(r"\D", "", re.sub(r"(\.[A-Za-z]+)+$", "", name), flags=re.ASCII)
-    if not digits:
-        raise UsageError(
-            f"{file.name}: no digits in its name, so its span is unknown.",
-            "name files by their span (sales-201304.csv), or set source.time_column",
-        )
-    return int(digits)
+        kinds = {
+            summary.kinds[name] for summary in self._summaries.values() if name in summary.kinds
+        }
+        exceptions = merged_exceptions(columns)
+        label = self._source.label
+        is_label = label is not None and name == label.column
+        nested = sorted(filter(column_types.is_nested, kinds))
+        if nested and not is_label and name not in types:
+            self._remarks.append(f"{name} is left out because its values are {nested[0]}")
+            return None
+        if nested:
+            raise DataRefused(
+                f"column {name}: expected single values, got {nested[0]}.",
+                "write its parts as columns of their own",
+            )
+        if label is not None and is_label:
+            values = {value for column in columns for value in column.examples}
+            tables = map(self._source.table, self._summaries)
+            check_values(label, values, self._source.database, tables, self._source.reading)
+            to = "DOUBLE" if types.get(name) == "FLOAT" else "BIGINT"
+        else:
+            count = sum(column.values for column in columns)
+            to = column_types.target(kinds, count, exceptions, types.get(name))
+        self._remarks += column_types.remarks(name, exceptions, to, self._source.reading)
+        return to
 
 
 def _code() -> str:
     """Return a hash of the code that reads files, the release of DuckDB included."""
     digest = hashlib.sha256(duckdb.__version__.encode())
     folder = Path(__file__).parent
-    for file in sorted([*folder.glob("*.py"), *(folder / "files").glob("*.py")]):
+    for file in sorted(folder.rglob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -103,6 +103,11 @@ class HashedRows:
         self._rows = rows
         self.split = split
 
+    @property
+    def remark(self) -> str:
+        """What a user must know about the values; or ""."""
+        return self._rows.remark
+
     def fingerprint(self, span: int) -> str:
         """Return a text that changes when the rows or their division change.
 

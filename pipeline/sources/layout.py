@@ -166,7 +166,8 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
         },
         base / str(spans.span),
     )
-    return Layout(spans.span, spans.train_spans, base, source.remark)
+    remark = "; ".join(filter(None, [source.remark, rows.remark]))
+    return Layout(spans.span, spans.train_spans, base, remark)
 
 
 def _write_splits(rows: HashedRows, folder: Path) -> None:

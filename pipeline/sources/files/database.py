@@ -14,14 +14,15 @@ _MEMORY = "512MB"
 _PATTERN = re.compile(r"[*?\[]")
 
 
-def connect(scratch: Path) -> duckdb.DuckDBPyConnection:
+def connect(scratch: Path, time_zone: str) -> duckdb.DuckDBPyConnection:
     """Return an empty database in memory, whose larger results are spilled to disk.
 
     Args:
       scratch: folder for the spilled results.
+      time_zone: IANA time zone of times without a zone, and of spans.
     """
     database = duckdb.connect()
-    database.execute("SET TimeZone = 'UTC'")
+    database.execute(f"SET TimeZone = {text(time_zone)}")
     database.execute(f"SET memory_limit = '{_MEMORY}'")
     database.execute(f"SET temp_directory = {text(str(scratch))}")
     return database

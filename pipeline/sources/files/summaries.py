@@ -14,14 +14,17 @@ import duckdb
 from pydantic import BaseModel
 
 from pipeline.settings.base import Frozen
-from pipeline.sources import column_types
 from pipeline.sources.files.discovery import DataFile
 from pipeline.sources.files.tables import Table
 from pipeline.sources.sql import identifier, text
+from pipeline.sources.values import column_types
+from pipeline.sources.values.labels import Label
+from pipeline.sources.values.reading import Reading
 from serving.storage import local
 
 # Most conditions are broken by one of the first rows, so they need not be counted in all rows.
 _SAMPLE = 10_000
+_MAX_EXAMPLES = 20
 # A file that has just been written may be written again without another time of change.
 _SETTLED_SECONDS = 0.05
 
@@ -32,10 +35,12 @@ class ColumnSummary(Frozen):
     Args:
       values: number of values; missing ones are not counted.
       exceptions: number of values that break a condition, at least, by the condition's name.
+      examples: the first different values of the label; default none, for other columns.
     """
 
     values: int
     exceptions: dict[str, int]
+    examples: tuple[str, ...] = ()
 
 
 class SpanSummary(Frozen):
@@ -132,7 +137,12 @@ class Cache:
 
 
 def summarize(
-    database: duckdb.DuckDBPyConnection, table: Table, span: str, spans: list[int] | None
+    database: duckdb.DuckDBPyConnection,
+    table: Table,
+    span: str,
+    spans: list[int] | None,
+    reading: Reading,
+    label: Label | None,
 ) -> FileSummary:
     """Summarize the rows of a file.
 
@@ -141,6 +151,8 @@ def summarize(
       table: the file's table.
       span: SQL of a row's span.
       spans: numbers of the spans to summarize; None for all.
+      reading: how the text of cells is read.
+      label: label of the model; None if no column is one.
 
     Returns:
       The summary.
@@ -148,19 +160,27 @@ def summarize(
     Raises:
       DataRefused: a row is malformed.
     """
-    conditions = {name: column_types.conditions(name, kind) for name, kind in table.columns.items()}
+    conditions = {
+        name: column_types.conditions(name, kind, reading) for name, kind in table.columns.items()
+    }
     where = "" if spans is None else f" WHERE ({span}) IN ({', '.join(map(str, spans))})"
     sample = f"(FROM {table.rows}{where} LIMIT {_SAMPLE})"
-    broken = _measure(database, table, sample, "0", conditions)
+    broken = _measure(database, table, sample, "0", conditions, {})
     unbroken = {
         name: {
             condition: sql
             for condition, sql in conditions[name].items()
-            if not any(part.columns[name].exceptions[condition] for part in broken.values())
+            if condition in column_types.COUNTED
+            or not any(part.columns[name].exceptions[condition] for part in broken.values())
         }
         for name in table.columns
     }
-    measured = _measure(database, table, f"(FROM {table.rows}{where})", span, unbroken)
+    rows = f"(FROM {table.rows}{where})"
+    examples = {}
+    if label is not None and label.column in table.columns:
+        value = label.value(table.columns[label.column], reading)
+        examples[label.column] = f"list_slice(map_keys(histogram({value})), 1, {_MAX_EXAMPLES})"
+    measured = _measure(database, table, rows, span, unbroken, examples)
     table.verify()
     for part in broken.values():
         for name, column in part.columns.items():
@@ -176,6 +196,7 @@ def _measure(
     rows: str,
     span: str,
     conditions: Mapping[str, Mapping[str, str]],
+    examples: Mapping[str, str],
 ) -> dict[int, SpanSummary]:
     names = sorted(table.columns)
     # The second hash mixes the bits, so that sums of hashes are as unlikely to be equal as hashes.
@@ -187,6 +208,7 @@ def _measure(
             f"count(*) FILTER (WHERE {identifier(name)} IS NOT NULL AND NOT coalesce({sql}, false))"
             for sql in conditions[name].values()
         ]
+        measures.append(examples.get(name, "NULL"))
     query = (
         f"SELECT {span}, count(*), sum({content}::HUGEINT)::VARCHAR, {', '.join(measures)} "
         f"FROM {rows} GROUP BY 1"
@@ -198,6 +220,7 @@ def _measure(
             name: ColumnSummary(
                 values=next(numbers),
                 exceptions={condition: next(numbers) for condition in conditions[name]},
+                examples=tuple(next(numbers) or ()),
             )
             for name in table.columns
         }

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
+
+from pipeline.errors import DataRefused
+from pipeline.findings import RejectedRow
+from pipeline.sources.base import ROW_COLUMN
+from pipeline.sources.files.tables import Table
 from pipeline.sources.sql import identifier, text
 
 # The greatest span of TFX is 2**31 - 1, so the span of an hour ends with the year 2147.
@@ -25,6 +31,7 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 # Seconds since 1970 of the years 1973 and 2100. A smaller number is a date, such as 20130401.
 _EARLIEST, _LATEST = 100_000_000, 4_102_444_800
+_MAX_REJECTED_ROWS = 1000
 _DIGITS = r"[+]?\d{1,19}(\.\d*)?"
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _COMMON_FORMATS = (
@@ -103,6 +110,37 @@ class Times:
         if self.kind in ("FLOAT", "DOUBLE"):
             value = f"try_cast({column} AS DECIMAL(38, 6))::VARCHAR"
         return _any_form(value, period, coarse)
+
+
+def without_time(
+    database: duckdb.DuckDBPyConnection, table: Table, times: Times, period: str, count: int
+) -> DataRefused:
+    """Return the error of a file with rows that have no readable time.
+
+    Args:
+      database: database that reads the file.
+      table: the file's table.
+      times: the column of the time.
+      period: length of a span, one of `PERIODS`.
+      count: number of these rows.
+    """
+    column, expected = identifier(times.column), times.expected(period)
+    rows = database.execute(
+        f"SELECT {ROW_COLUMN}, {column}::VARCHAR FROM {table.rows} "
+        f"WHERE ({times.span(period)}) IS NULL LIMIT {_MAX_REJECTED_ROWS}"
+    ).fetchall()
+    [formats] = database.execute(
+        f"SELECT {times.formats()} FROM {table.rows} WHERE {column} IS NOT NULL"
+    ).fetchone() or [[]]
+    cure = f"set source.time_format = {' or '.join(map(repr, formats))}, or fix the rows"
+    return DataRefused(
+        f"{table.name}: {count:,} rows have no readable {times.column}; expected {expected}.",
+        cure if formats else "fix the rows, or remove them; or set source.time_format",
+        rows=tuple(
+            RejectedRow(table.name, str(row), times.column, value or "no value", expected)
+            for row, value in rows
+        ),
+    )
 
 
 def _since_1970(number: str, units: int) -> str:

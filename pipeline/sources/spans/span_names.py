@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pipeline.errors import UsageError
-from pipeline.sources import name_dates
-from pipeline.sources.name_dates import NameDate
+from pipeline.sources.spans import name_dates
+from pipeline.sources.spans.name_dates import NameDate
 
 _SUFFIX = re.compile(
     r"\.(csv|tsv|txt|parquet|pq|jsonl?|ndjson|arrow|feather|ipc|tfrecords?|gz|gzip|zst|bz2)$", re.I

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.sources.span_names import refuse_copies, spans
+from pipeline.sources.spans.span_names import refuse_copies, spans
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.sources.times import PERIODS, Times
+from pipeline.sources.spans.times import PERIODS, Times
 
 MOMENT = datetime.datetime(2024, 12, 31, 15, 30, 7, tzinfo=datetime.timezone.utc)
 SECONDS = int(MOMENT.timestamp())
