@@ -20,7 +20,7 @@ from pipeline.cli import program
 from pipeline.errors import InfrastructureError, TaxiwayError, UsageError
 from pipeline.project import files as project_files
 from pipeline.settings.sections import Settings
-from pipeline.sources import open_source
+from pipeline.sources import Label, open_source
 from pipeline.sources.layout import choose
 from schema import columns
 
@@ -184,7 +184,8 @@ def _files(settings: Settings) -> Iterator[Check]:
     yield Check("files", True, f"{settings.features.name}, {settings.schema_file.name} fit")
     source = settings.source
     try:
-        rows = open_source(source, columns.types(files.schema))
+        label = Label(files.features.label, files.features.positive)
+        rows = open_source(source, columns.types(files.schema), label=label)
         layout = choose(rows, source.span, source.window).describe(source.window)
     except TaxiwayError as error:
         yield failed_check("source", error)

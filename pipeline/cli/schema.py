@@ -197,16 +197,18 @@ def _propose(
 ) -> tuple[str, list[Change], str]:
     """Return the schema file's text, the changes that match the data, and the changed text."""
     from pipeline.cli.terminal import library_output_to, new_log
-    from pipeline.project.files import curated_schema
+    from pipeline.project import files
+    from pipeline.sources import Label
     from pipeline.workspace import Workspace
     from schema import changes, text
 
-    curated = curated_schema(settings)
+    curated = files.curated_schema(settings)
+    label = files.label(settings)
     with library_output_to(new_log(settings.workspace, "schema")):
         from pipeline.components.schema_gen.proposal import propose
 
         data = Workspace(settings.workspace, settings.name).data
-        proposal = propose(settings.source, data, curated)
+        proposal = propose(settings.source, data, curated, Label(*label) if label else None)
     changed = changes.accept(curated, proposal, features)
     differences = changes.changes(curated, changed)
     _refuse_unknown(features or (), [feature.name for feature in proposal.feature])

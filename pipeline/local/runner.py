@@ -145,7 +145,7 @@ class _Run:
             own_code.check_tuner(self._settings)
         self._columns = project.columns
         with self._steps.step("Source") as conclude:
-            self._layout = lay_out_data(self._settings, project.schema, self._run_id)
+            self._layout = lay_out_data(self._settings, project, self._run_id)
             conclude(self._layout.describe(self._settings.source.window))
         with self._steps.step("Start") as conclude:
             ir, store = self._start(project, self._layout, conclude)

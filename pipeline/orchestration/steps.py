@@ -10,9 +10,10 @@ from typing import Any
 from pipeline.errors import DataRefused
 from pipeline.findings import write_quarantine
 from pipeline.orchestration.launch import explain_errors
+from pipeline.project.files import Project
 from pipeline.runs.progress import Observer, Step
 from pipeline.settings.sections import Settings
-from pipeline.sources import open_source
+from pipeline.sources import Label, open_source
 from pipeline.sources.layout import Layout, lay_out
 from pipeline.workspace import Workspace
 from schema import columns
@@ -67,12 +68,12 @@ class Steps:
             self._observer.finished(step)
 
 
-def lay_out_data(settings: Settings, schema: Any, run_id: str) -> Layout:
+def lay_out_data(settings: Settings, project: Project, run_id: str) -> Layout:
     """Write the rows of a run as spans; keep the rejected ones in quarantine.
 
     Args:
       settings: settings of the pipeline, with the options of the run.
-      schema: curated schema.
+      project: content of the project's files.
       run_id: TFX pipeline run id.
 
     Returns:
@@ -83,7 +84,8 @@ def lay_out_data(settings: Settings, schema: Any, run_id: str) -> Layout:
       DataRefused: the source's rows cannot be read.
     """
     workspace = Workspace(settings.workspace, settings.name)
-    source = open_source(settings.source, columns.types(schema), workspace.root)
+    label = Label(project.features.label, project.features.positive)
+    source = open_source(settings.source, columns.types(project.schema), workspace.root, label)
     try:
         return lay_out(source, workspace.data, settings.source.span, settings.source.window)
     except DataRefused as error:

@@ -102,6 +102,21 @@ def curated_schema(settings: Settings) -> Any:
     return _load("schema_file", settings.schema_file, "schema", columns.load)
 
 
+def label(settings: Settings) -> tuple[str, str | None] | None:
+    """Return the label's column and positive value; None if there is no features file yet.
+
+    Args:
+      settings: settings of the pipeline, which name the features file.
+
+    Raises:
+      UsageError: the features file is wrong.
+    """
+    if not settings.features.exists():
+        return None
+    features = _features(settings)
+    return features.label, features.positive
+
+
 def _features(settings: Settings) -> Features:
     from models import features
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import zoneinfo
 from pathlib import Path
@@ -101,10 +102,16 @@ class SourceSettings(Frozen):
     @classmethod
     def _text_encoding(cls, value: str) -> str:
         try:
-            "".encode(value)
-        except (LookupError, ValueError, UnicodeError):
+            codecs.getincrementaldecoder(value)().decode(b"", final=True).encode()
+        except (LookupError, ValueError, AttributeError):
             raise ValueError("expected an encoding of Python, such as cp949 or latin-1") from None
         return value
+
+    @model_validator(mode="after")
+    def _two_separators(self) -> SourceSettings:
+        if self.delimiter == self.decimal == ".":
+            raise ValueError("decimal and delimiter are the same character")
+        return self
 
     @field_validator("delimiter")
     @classmethod

@@ -10,7 +10,7 @@ import duckdb
 from pipeline.errors import DataRefused
 from pipeline.findings import RejectedRow
 from pipeline.sources.base import ROW_COLUMN
-from pipeline.sources.files import streams
+from pipeline.sources.files import encodings, streams
 from pipeline.sources.files.database import path_literal
 from pipeline.sources.files.discovery import Compression, DataFile
 from pipeline.sources.files.tables import Table, check_names, malformed
@@ -31,23 +31,28 @@ _EXPECTED = {
 
 
 def open_table(
-    database: duckdb.DuckDBPyConnection, file: DataFile, path: Path, compression: Compression
+    database: duckdb.DuckDBPyConnection,
+    file: DataFile,
+    path: Path,
+    compression: Compression,
+    delimiter: str | None,
 ) -> Table:
     """Open a CSV file as a table; every cell is text, and an empty cell is NULL.
 
-    The file follows RFC 4180, in UTF-8 with or without a byte-order mark. Its separator is the
-    comma, semicolon, tab or bar that is most frequent in its header.
+    The file follows RFC 4180, in UTF-8 with or without a byte-order mark.
 
     Args:
       database: database that reads the file.
       file: the file, for its name.
       path: path to read, which has the file's content with line ends of one kind.
       compression: compression of the content at `path`.
+      delimiter: separator of the cells; None for the comma, semicolon, tab or bar that gives the
+        header the most columns.
 
     Raises:
       DataRefused: the header is malformed.
     """
-    separator, names = _header(file, path, compression)
+    separator, names = _header(file, path, compression, delimiter)
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     selected = ", ".join(map(identifier, names))
     rows = (
@@ -61,9 +66,10 @@ def open_table(
     def verify() -> None:
         count, rejected = _rejected(database, file.name)
         if rejected:
+            encoded = any(row.actual == "invalid encoding" for row in rejected)
             raise DataRefused(
                 f"{file.name}: {count:,} malformed rows.",
-                "fix the rows, or remove them",
+                encodings.suggest(b"") if encoded else "fix the rows, or remove them",
                 rows=tuple(rejected),
             )
 
@@ -95,17 +101,25 @@ def rows_with_nul(database: duckdb.DuckDBPyConnection, table: Table) -> DataRefu
     )
 
 
-def _header(file: DataFile, path: Path, compression: Compression) -> tuple[str, list[str]]:
+def _header(
+    file: DataFile, path: Path, compression: Compression, delimiter: str | None
+) -> tuple[str, list[str]]:
     with streams.open_bytes(path, compression) as stream:
         line = stream.read(_MAX_HEADER_BYTES).partition(b"\n")[0]
     try:
         header = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise malformed(file.name, "", "text in another encoding", "text in UTF-8") from error
+        refused = malformed(file.name, "", "text in another encoding", "text in UTF-8")
+        refused.next_step = encodings.suggest(line)
+        raise refused from error
     if "\0" in header:
         raise malformed(file.name, "", "a NUL byte in the header", "text in UTF-8")
-    separator = max(_SEPARATORS, key=header.count)
-    names = next(csv.reader([header.rstrip("\r\n")], delimiter=separator), [])
+    columns = {
+        separator: next(csv.reader([header.rstrip("\r\n")], delimiter=separator), [])
+        for separator in (delimiter or _SEPARATORS)
+    }
+    # A separator within quotes separates no columns.
+    separator, names = max(columns.items(), key=lambda item: len(item[1]))
     if not names:
         raise malformed(file.name, "", "an empty file", "a header with the columns' names")
     check_names(file.name, names)

@@ -122,7 +122,9 @@ class FolderSource:
           file: one of the source's files.
         """
         if file.name not in self._tables:
-            self._tables[file.name] = readers.open_table(self.database, file, self._scratch)
+            self._tables[file.name] = readers.open_table(
+                self.database, file, self._scratch, self.reading
+            )
         return self._tables[file.name]
 
     def span_sql(self, file: DataFile) -> str:

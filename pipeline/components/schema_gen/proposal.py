@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.components.example_gen import shards
 from pipeline.settings.source import SourceSettings
-from pipeline.sources import open_source
+from pipeline.sources import Label, open_source
 from pipeline.sources.layout import lay_out
 from schema import columns
 
@@ -20,7 +20,10 @@ _MAX_VALUES = 100
 
 
 def propose(
-    settings: SourceSettings, folder: Path, curated: schema_pb2.Schema
+    settings: SourceSettings,
+    folder: Path,
+    curated: schema_pb2.Schema,
+    label: Label | None = None,
 ) -> schema_pb2.Schema:
     """Return the schema with the smallest changes that make it fit the data.
 
@@ -28,6 +31,7 @@ def propose(
       settings: settings of the source, which select the same data as for a run.
       folder: folder of the workspace that the source's spans are written to.
       curated: the curated schema.
+      label: label of the model; default None, if there is no features file yet.
 
     Returns:
       The changed schema.
@@ -36,7 +40,7 @@ def propose(
       UsageError: the source's settings are wrong.
       DataRefused: the source's files cannot be read.
     """
-    source = open_source(settings, columns.types(curated))
+    source = open_source(settings, columns.types(curated), label=label)
     layout = lay_out(source, folder, settings.span, settings.window)
     proposal = curated
     for split in ("train", "eval"):

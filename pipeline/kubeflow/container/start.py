@@ -47,7 +47,7 @@ def start(task: Task) -> None:
     if plan.options.tune:
         own_code.check_tuner(settings)
     with task.step("Source") as source:
-        layout = lay_out_data(settings, files.schema, plan.run_id)
+        layout = lay_out_data(settings, files, plan.run_id)
         source(layout.describe(settings.source.window))
     with task.step("Start") as step:
         step(_prepare(settings, files, plan.options.warm_start))

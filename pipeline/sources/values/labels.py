@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from pipeline.errors import DataRefused
 from pipeline.findings import RejectedRow
@@ -14,6 +13,9 @@ from pipeline.sources.files.tables import Table
 from pipeline.sources.sql import text
 from pipeline.sources.values import column_types
 from pipeline.sources.values.reading import Reading
+
+if TYPE_CHECKING:
+    import duckdb
 
 _POSITIVE = ("1", "true", "yes", "y", "t")
 _NEGATIVE = ("0", "false", "no", "n", "f")
