@@ -114,6 +114,10 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
         span=data.span,
         data=data.one_span_of,
         serving_logs=settings.source.serving_logs,
+        time_zone=settings.source.time_zone,
+        time_format=settings.source.time_format
+        if policy.limits.event_time == settings.source.time_column
+        else None,
     )
     transform = tfx.Transform(
         examples=examples,

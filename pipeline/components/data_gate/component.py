@@ -16,7 +16,7 @@ from tfx.utils import io_utils
 from models.features import Features
 from pipeline.components.data_gate import decision
 from pipeline.components.data_gate.decision import GateDecision
-from pipeline.components.data_gate.examine import Split, examine
+from pipeline.components.data_gate.examine import Clock, Split, examine
 from pipeline.components.resolvers.last_accepted import DATA, DECISIONS
 from pipeline.metadata import properties
 from pipeline.sources.request_logs import fingerprint
@@ -43,7 +43,7 @@ class DataGateExecutor(BaseExecutor):
             the decision on an earlier span, if there is one.
           output_dict: artifact `decision`.
           exec_properties: `policy` and `features` as JSON, `span`, `data`, and `serving_logs`, a
-            folder or "".
+            folder or "", `time_zone` and `time_format`.
         """
         examples, statistics, anomalies, schema_artifact = (
             artifact_utils.get_single_instance(input_dict[name])
@@ -69,6 +69,7 @@ class DataGateExecutor(BaseExecutor):
             span,
             _statistics(Path(accepted[0].uri, decision.STATISTICS_FILE)) if accepted else None,
             served_statistics(Path(folder), schema) if folder else None,
+            Clock(exec_properties["time_zone"], exec_properties["time_format"] or None),
         )
         output = artifact_utils.get_single_instance(output_dict["decision"])
         decision.write(Path(output.uri), examination, span, splits["eval"].statistics)
@@ -94,6 +95,8 @@ class _DataGateSpec(ComponentSpec):
         "serving_logs": ExecutionParameter(type=str),
         # New logs in the same folder must rerun the component, so TFX's cache key has their state.
         "serving_logs_state": ExecutionParameter(type=str),
+        "time_zone": ExecutionParameter(type=str),
+        "time_format": ExecutionParameter(type=str),
     }
 
 
@@ -112,6 +115,8 @@ class DataGate(BaseComponent):
       data: hash of the span's rows if they have no time; "" otherwise.
       serving_logs: folder of TFRecords of logged requests, which the span is compared with; None
         for none.
+      time_zone: IANA time zone of the spans.
+      time_format: form of the event's time, as in `source.time_format`; None for the default.
     """
 
     SPEC_CLASS = _DataGateSpec
@@ -129,6 +134,8 @@ class DataGate(BaseComponent):
         span: int,
         data: str,
         serving_logs: Path | None,
+        time_zone: str,
+        time_format: str | None,
     ) -> None:
         spec = _DataGateSpec(
             examples=examples,
@@ -142,6 +149,8 @@ class DataGate(BaseComponent):
             data=data,
             serving_logs=str(serving_logs or ""),
             serving_logs_state=fingerprint(serving_logs) if serving_logs else "",
+            time_zone=time_zone,
+            time_format=time_format or "",
             decision=Channel(type=GateDecision),
         )
         super().__init__(spec=spec)

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -15,13 +16,13 @@ from models.features import Features
 from pipeline.components.data_gate import findings, learnable
 from pipeline.components.data_gate.rows import Rows, unique
 from pipeline.findings import Finding, RejectedRow
+from pipeline.sources.spans import span_ends
 from schema.environments import TRAINING
 from schema.policy import Decision, Limits, Policy
 
 Statistics: TypeAlias = "statistics_pb2.DatasetFeatureStatisticsList"
 
-_SPAN_FORMATS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d"}
-# The span's number has no time zone, so an event may be up to a day after the span's end in UTC.
+# A file's rows may be of another time zone than its name, by up to a day.
 _DAYS_PAST = 1
 
 
@@ -38,6 +39,22 @@ class Split:
     pattern: str
     statistics: Statistics
     anomalies: anomalies_pb2.Anomalies
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How times are read.
+
+    Args:
+      time_zone: IANA time zone of spans and of times without a zone; default `UTC`.
+      time_format: form of the event's time, as in `source.time_format`; default None.
+    """
+
+    time_zone: str = "UTC"
+    time_format: str | None = None
+
+
+_UTC = Clock()
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,7 @@ def examine(
     span: int,
     accepted: Statistics | None = None,
     served: Statistics | None = None,
+    clock: Clock = _UTC,
 ) -> Examination:
     """Examine all splits of a span.
 
@@ -93,14 +111,16 @@ def examine(
       policy: rules that decide which findings stop the run.
       features: label and features of the model. A feature must have values and be learnable, even
         if single values may be missing.
-      span: number of the span; a year, month or day if the policy limits the data's age.
+      span: number of the span; a date if the policy limits the data's age.
       accepted: statistics of the eval split of the last span that passed; default None.
       served: statistics of logged requests; default None.
+      clock: how times are read; default in UTC.
 
     Returns:
       All findings with the policy's decisions.
     """
-    rows = {name: Rows(split.pattern, name, schema) for name, split in splits.items()}
+    zone = clock.time_zone
+    rows = {name: Rows(split.pattern, name, schema, zone) for name, split in splits.items()}
     collected: list[Finding] = []
     for name, split in splits.items():
         collected += findings.from_anomalies(split.anomalies, schema, name)
@@ -110,7 +130,7 @@ def examine(
         collected += _row_findings(rows[name], name, policy.limits, features.label)
     if _has_rows(splits["train"].statistics):
         collected += learnable.findings(rows["train"], features)
-    collected += _freshness(rows["eval"], span, policy.limits)
+    collected += _freshness(rows["eval"], span, policy.limits, clock)
     collected += _comparisons(splits, schema, accepted, served)
     decided = [
         (finding, policy.decide(finding.kind, finding.feature)) for finding in unique(collected)
@@ -167,45 +187,30 @@ def _row_findings(rows: Rows, split: str, limits: Limits, label: str) -> Iterato
             )
 
 
-def _freshness(rows: Rows, span: int, limits: Limits) -> Iterator[Finding]:
+def _freshness(rows: Rows, span: int, limits: Limits, clock: Clock) -> Iterator[Finding]:
     column = limits.event_time
     if column is None:
         return
-    end = _end(span)
+    end = span_ends.end(span, clock.time_zone)
     try:
-        newest = rows.newest(column)
+        newest = rows.newest(column, clock.time_format)
     except KeyError:
         yield Finding("freshness", column, "eval", "no such column", "a time in every row")
         return
+    if newest is None and rows.count():
+        yield Finding("freshness", column, "eval", "no readable time", "a time in every row")
     if newest is None or end is None:
         return
     age = (end - newest) / 86400
     if not -_DAYS_PAST <= age <= limits.max_age_days:
-        moment = datetime.datetime.fromtimestamp(newest, datetime.timezone.utc)
+        moment = datetime.datetime.fromtimestamp(newest, ZoneInfo(clock.time_zone))
         yield Finding(
             "freshness",
             column,
             "eval",
-            f"newest event {moment:%Y-%m-%d %H:%M} UTC",
+            f"newest event {moment:%Y-%m-%d %H:%M} {clock.time_zone}",
             f"within {limits.max_age_days:g} days of the end of span {span}",
         )
-
-
-def _end(span: int) -> float | None:
-    """Return the end of a span in seconds since 1970 (UTC); None if its number is not a date."""
-    digits = str(span)
-    if len(digits) not in _SPAN_FORMATS:
-        return None
-    try:
-        begin = datetime.datetime.strptime(digits, _SPAN_FORMATS[len(digits)])
-    except ValueError:
-        return None
-    if len(digits) == 8:
-        end = begin + datetime.timedelta(days=1)
-    else:
-        months = begin.year * 12 + begin.month - 1 + (1 if len(digits) == 6 else 12)
-        end = datetime.datetime(months // 12, months % 12 + 1, 1)
-    return end.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 def environment(schema: schema_pb2.Schema) -> str | None:

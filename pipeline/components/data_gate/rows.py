@@ -11,12 +11,14 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.components.data_gate.findings import expected
 from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
+from pipeline.sources.spans.times import Times
 from pipeline.sources.sql import identifier, text
 from schema import columns
 
 # The greatest finite 32-bit float, which is what a tf.Example holds.
 _MAX_FLOAT = 3.4028234663852886e38
 _FLOATS = ("FLOAT", "DOUBLE")
+_WHOLE = r"\s*[+-]?\d+\s*"
 
 
 class Frequencies(NamedTuple):
@@ -46,14 +48,17 @@ class Rows:
       pattern: glob pattern of the Parquet files.
       split: name of the split.
       schema: the curated schema.
+      time_zone: IANA time zone of times without a zone; default `UTC`.
     """
 
-    def __init__(self, pattern: str, split: str, schema: schema_pb2.Schema) -> None:
+    def __init__(
+        self, pattern: str, split: str, schema: schema_pb2.Schema, time_zone: str = "UTC"
+    ) -> None:
         self.split = split
         self._schema = schema
         self._features = {feature.name: feature for feature in schema.feature}
         self._database = duckdb.connect()
-        self._database.execute("SET TimeZone = 'UTC'")
+        self._database.execute(f"SET TimeZone = {text(time_zone)}")
         self._database.execute(f"CREATE VIEW rows AS FROM read_parquet({text(pattern)})")
         described = self._database.execute("DESCRIBE rows").fetchall()
         self._kinds = {name: kind for name, kind, *_ in described if name not in PROVENANCE}
@@ -152,19 +157,18 @@ class Rows:
                     "empty", name, self.split, "no value in any row", "a value in some of the rows"
                 )
 
-    def newest(self, column: str) -> float | None:
+    def newest(self, column: str, time_format: str | None = None) -> float | None:
         """Return the time of the newest row in seconds since 1970; None if no row has a time.
 
         Args:
           column: name of the column with the time.
+          time_format: form of the time, as in `source.time_format`; default None.
 
         Raises:
           KeyError: the rows have no such column.
         """
-        moment = identifier(column)
-        if self._kinds[column] == "VARCHAR":
-            moment = f"epoch({moment}::TIMESTAMPTZ)"
-        newest = self._value(f"SELECT max({moment}) FROM rows")
+        moment = Times(column, self._kinds[column], time_format).moment()
+        newest = self._value(f"SELECT max(epoch({moment})) FROM rows")
         return None if newest is None else float(newest)
 
     def label_share(self, label: str) -> float | None:
@@ -270,7 +274,9 @@ def _not_finite(name: str) -> str:
 def _not_of_type(column: str, kind: str, expected_type: str) -> str | None:
     """Return a condition for values of another type; None if the whole column has another type."""
     if kind == "VARCHAR" and expected_type == "INT":
-        return f"NOT regexp_full_match({column}, '[+-]?\\d{{1,18}}')"
+        return (
+            f"try_cast({column} AS BIGINT) IS NULL OR NOT regexp_full_match({column}, '{_WHOLE}')"
+        )
     if kind == "VARCHAR" and expected_type == "FLOAT":
         return f"{column} IS NOT NULL AND try_cast({column} AS DOUBLE) IS NULL"
     if kind in _FLOATS and expected_type == "INT":

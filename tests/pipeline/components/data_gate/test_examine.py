@@ -14,7 +14,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models.features import Features
-from pipeline.components.data_gate.examine import Examination
+from pipeline.components.data_gate.examine import Clock, Examination
 from pipeline.findings import Finding
 from pipeline.sources.layout import Layout
 from schema import columns, policy
@@ -237,3 +237,24 @@ def test_the_policy_decides(tables: Tables, tmp_path: Path) -> None:
         assert examination.passed
         assert _findings(examination, action) == [("domain", "carrier", "eval", 3)]
         assert examination.rows == ()
+
+
+@pytest.mark.parametrize(
+    ("span", "zone", "fresh"),
+    [
+        (20130228, "America/New_York", True),
+        (20131, "America/New_York", False),
+        (2013009, "America/New_York", False),
+        (20130227, "America/New_York", False),
+        (2013022823, "America/New_York", True),
+        (2013022817, "America/New_York", False),
+    ],
+)
+def test_the_newest_event_is_compared_in_the_time_zone(
+    tables: Tables, tmp_path: Path, span: int, zone: str, fresh: bool
+) -> None:
+    limits = LENIENT.limits.model_copy(update={"max_age_days": 0.25})
+    local = LENIENT.model_copy(update={"limits": limits})
+    examination = look(tmp_path, tables, SCHEMA, local, span=span, clock=Clock(zone))
+    is_stale = "freshness" in {kind for kind, *_ in _findings(examination)}
+    assert is_stale is not fresh
