@@ -2,7 +2,7 @@
 
 import sys
 
-from pipeline.cli.app import main
+from pipeline.cli import main
 
 if __name__ == "__main__":
     main(["kubeflow", *sys.argv[1:]])

@@ -1,5 +1,5 @@
 """The command `taxiway`: one file per command, named as it is typed."""
 
-from pipeline.cli.app import main
+from pipeline.cli.entry_point import main
 
 __all__ = ["main"]

@@ -1,4 +1,4 @@
-"""The command `taxiway`: its group and its entry point.
+"""The command `taxiway`: the group of all commands, and how each ends.
 
 A command imports what it needs when it runs, so that help is instant.
 """
@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from pipeline.cli import failures
+from pipeline.cli import failures, interruption
 from pipeline.cli.doctor import doctor
 from pipeline.cli.export import export
 from pipeline.cli.kubeflow import kubeflow
@@ -43,32 +43,40 @@ for command in (
     taxiway.add_command(command)
 
 
-def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit; a traceback goes to a log, never to the terminal.
+def run_command(args: list[str]) -> NoReturn:
+    """Run a command and exit; a traceback goes to a log, never to the terminal.
 
     Args:
-      arguments: command-line arguments after the program's name; default those of this process.
+      args: command-line arguments after the program's name.
 
     Raises:
       SystemExit: always, with the exit code of the command.
     """
     # A last garbage collection over the libraries' million objects would take 2 s at exit.
     atexit.register(gc.freeze)
-    args = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in args
     try:
         taxiway.main(args, prog_name="taxiway", standalone_mode=False)
-    except click.ClickException as error:
+    except SystemExit:
+        if not interruption.arrived():
+            raise
+    except Exception as error:
+        # click raises Abort for Ctrl-C, and native code raises errors of its own.
+        if isinstance(error, click.Abort) or interruption.arrived():
+            raise KeyboardInterrupt from error
+        _stop(error, "--json" in args)
+    if interruption.arrived():  # native code dropped it just before the end
+        raise KeyboardInterrupt
+    sys.exit(0)
+
+
+def _stop(error: Exception, as_json: bool) -> NoReturn:
+    if isinstance(error, click.ClickException):
         if not as_json:
             error.show()
             sys.exit(UsageError.exit_code)
         failures.stop(UsageError(error.format_message(), "taxiway --help"), as_json)
-    except click.Abort:  # click raises it for Ctrl-C
-        failures.stop_interrupted(args, as_json)
-    except TaxiwayError as error:
+    if isinstance(error, TaxiwayError):
         failures.stop(error, as_json)
-    except Exception as error:
-        unexpected = failures.unexpected(error, failures.new_log_outside_workspace())
-        unexpected.__cause__ = error
-        failures.stop(unexpected, as_json)
-    sys.exit(0)
+    unexpected = failures.unexpected(error, failures.new_log_outside_workspace())
+    unexpected.__cause__ = error
+    failures.stop(unexpected, as_json)
