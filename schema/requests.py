@@ -2,45 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import schema_pb2
-
-from schema import columns
 from schema.rows import Row
 
+SUFFIXES = (".json", ".jsonl", ".ndjson")
 
-def load_rows(file: Path, schema: schema_pb2.Schema) -> Iterator[Row]:
-    """Read the rows of a CSV, Parquet or JSON-lines file.
+
+def load_rows(file: Path) -> Iterator[Row]:
+    """Read a file of JSON rows, as in a request or one a line.
 
     Args:
-      file: path that ends in .csv, .parquet, .jsonl, .ndjson or .json.
-      schema: curated schema, which states which columns of a CSV file are numbers.
+      file: path that ends in one of `SUFFIXES`.
 
     Yields:
-      Values by column; a cell that is not a number stays text, so `rows.check` reports it.
+      Values by column.
 
     Raises:
-      ValueError: the file has another type, or is malformed.
+      ValueError: the file is malformed.
       OSError: the file cannot be read.
     """
-    if file.suffix == ".csv":
-        yield from _csv_rows(file, schema)
-    elif file.suffix == ".parquet":
-        yield from _parquet_rows(file)
-    elif file.suffix in (".jsonl", ".ndjson"):
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield from parse_rows(line, f"{file}: line {number}")
-    elif file.suffix == ".json":
+    if file.suffix.lower() == ".json":
         yield from parse_rows(file.read_text(encoding="utf-8"), str(file))
-    else:
-        raise ValueError(f"{file}: expected a .csv, .parquet, .jsonl or .json file")
+        return
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield from parse_rows(line, f"{file}: line {number}")
 
 
 def parse_rows(text: str, source: str = "the request") -> list[Row]:
@@ -79,38 +70,3 @@ def _column_rows(inputs: dict[str, Any], source: str) -> list[Row]:
     if len(lengths) != 1 or -1 in lengths:
         raise ValueError(f"{source}: all inputs must be lists of the same length")
     return [dict(zip(inputs, values)) for values in zip(*inputs.values())]
-
-
-def _csv_rows(file: Path, schema: schema_pb2.Schema) -> Iterator[Row]:
-    types = columns.types(schema)
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, strict=True)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    expected = len(reader.fieldnames or ())
-                    raise ValueError(f"{file}: line {reader.line_num}: expected {expected} cells")
-                yield {name: _value(cell, types.get(name)) for name, cell in row.items()}
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{file}: line {reader.line_num + 1}: {error}") from error
-
-
-def _value(cell: str, kind: str | None) -> Any:
-    """Return a cell with the type of the schema; as text if it does not fit."""
-    if cell == "":
-        return None
-    try:
-        return {"INT": int, "FLOAT": float}.get(kind or "", str)(cell)
-    except ValueError:
-        return cell
-
-
-def _parquet_rows(file: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        for batch in pq.ParquetFile(file).iter_batches():
-            yield from batch.to_pylist()
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{file}: not a readable Parquet file: {error}") from error

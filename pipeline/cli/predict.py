@@ -73,13 +73,18 @@ def predict(
 
 
 def _load_rows(texts: Sequence[str], file: Path | None, settings: Settings | None) -> list[Any]:
-    from pipeline.project.files import curated_schema
-    from schema import requests
+    from pipeline.project import files
+    from schema import columns, requests
 
     try:
         rows = [row for text in texts for row in requests.parse_rows(text, f"--row {text[:40]}")]
         if file is not None and settings is not None:
-            rows += requests.load_rows(file, curated_schema(settings))
+            from pipeline.sources import Label
+            from pipeline.sources.files.file_rows import load_rows
+
+            types = columns.types(files.curated_schema(settings))
+            label = files.label(settings)
+            rows += load_rows(file, settings.source, types, Label(*label) if label else None)
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error
     except ValueError as error:

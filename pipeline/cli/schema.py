@@ -137,22 +137,34 @@ def show(settings_file: Path | None, as_json: bool) -> None:
 def validate(rows: str, settings_file: Path | None, environment: str | None, as_json: bool) -> None:
     """Check the rows of a file, or one request, against the curated schema.
 
-    A file is CSV, Parquet, JSON or JSON lines. A request is JSON: a row as an object, a list of
+    A file has any format of a source, and is read by the settings of the source; or it is JSON. A
+    request is JSON: a row as an object, a list of
     rows, or TensorFlow Serving's {"instances": [...]}; - reads it from standard input.
     """
     from pipeline.project import files
-    from schema import requests
+    from pipeline.sources import Label
+    from pipeline.sources.files.file_rows import load_rows
+    from schema import columns, requests
     from schema.environments import SERVING, TRAINING
     from schema.rows import check
 
     settings = load(settings_file, None)
     curated = files.curated_schema(settings)
+    names = files.label(settings)
+    label = Label(*names) if names else None
     request = rows == "-" or rows.lstrip().startswith(("{", "["))
     try:
         if request:
             loaded_rows = requests.parse_rows(sys.stdin.read() if rows == "-" else rows)
         else:
-            loaded_rows = list(requests.load_rows(Path(rows), curated))
+            loaded_rows = list(
+                load_rows(
+                    Path(rows),
+                    settings.source,
+                    columns.types(curated),
+                    label,
+                )
+            )
         if not loaded_rows:
             raise ValueError(f"{rows}: there are no rows in it")
         environment = environment or (SERVING if request else TRAINING)

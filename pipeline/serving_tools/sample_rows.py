@@ -22,7 +22,7 @@ _CANDIDATES = 20_000
 
 
 def load_file(file: Path, settings: Settings, count: int) -> list[Row]:
-    """Return rows of a CSV, Parquet or JSON-lines file.
+    """Return rows of a file, which is read as a run reads it.
 
     Args:
       file: the file to read.
@@ -31,12 +31,19 @@ def load_file(file: Path, settings: Settings, count: int) -> list[Row]:
 
     Raises:
       UsageError: the file cannot be read or is empty.
+      DataRefused: the file is malformed.
     """
-    from pipeline.project.files import curated_schema
-    from schema import requests
+    from pipeline.project import files
+    from pipeline.sources import Label
+    from pipeline.sources.files.file_rows import load_rows
+    from schema import columns
 
+    types = columns.types(files.curated_schema(settings))
+    label = files.label(settings)
     try:
-        rows = requests.load_rows(file, curated_schema(settings))
+        rows = load_rows(
+            file, settings.source, types, Label(*label) if label else None, limit=_CANDIDATES
+        )
         candidates = list(itertools.islice(rows, _CANDIDATES))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be read: {error.strerror}.") from error

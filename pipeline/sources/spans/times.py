@@ -5,6 +5,7 @@ The time zone is that of the database: `SET TimeZone`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -32,7 +33,9 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Seconds since 1970 of the years 1973 and 2100. A smaller number is a date, such as 20130401.
 _EARLIEST, _LATEST = 100_000_000, 4_102_444_800
 _MAX_REJECTED_ROWS = 1000
-_DIGITS = r"[+]?\d{1,19}(\.\d*)?"
+_IN_CENTURIES = "CASE WHEN year(m) BETWEEN 1900 AND 2100 THEN m END"
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|INTEGER|UINTEGER|FLOAT|DOUBLE|DECIMAL.*")
+_DIGITS = r"\d{1,19}(\.\d*)?"
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
 _COMMON_FORMATS = (
     "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%Y.%m.%d", "%Y. %m. %d.",
@@ -69,7 +72,9 @@ class Times:
         Args:
           period: length of a span, one of `PERIODS`.
         """
-        return f"({_SPANS[period].format(self._moment(period, coarse=False))})::BIGINT"
+        number = _SPANS[period].format("m")
+        moment = self._moment(period, coarse=False)
+        return f"list_transform([{moment}], lambda m: {number})[1]::BIGINT"
 
     def expected(self, period: str) -> str:
         """Return a text for the forms that are read.
@@ -94,7 +99,7 @@ class Times:
             f"THEN {text(form)} END"
             for form in _COMMON_FORMATS
         )
-        return f"list_filter([{fits}], form -> form IS NOT NULL)"
+        return f"list_filter([{fits}], lambda form: form IS NOT NULL)"
 
     def _moment(self, period: str, coarse: bool) -> str:
         column = identifier(self.column)
@@ -103,13 +108,24 @@ class Times:
         if self.kind.startswith("TIMESTAMP"):
             return f"{column}::TIMESTAMPTZ"
         value = f"trim({column}::VARCHAR)"
+        is_text = not _NUMBERS.fullmatch(self.kind)
+        number = f"try_cast(floor({column}) AS BIGINT)"
+        if is_text:
+            number = f"try_cast(regexp_extract({value}, '^[+-]?\\d+') AS BIGINT)"
         if self.format in _UNITS:
-            return _since_1970(f"try_cast({value} AS DECIMAL(38, 9))", _UNITS[self.format])
+            form = f"regexp_full_match({value}, '[+-]?{_DIGITS}')" if is_text else "true"
+            return f"CASE WHEN {form} THEN {_since_1970(number, _UNITS[self.format])} END"
         if self.format:
-            return f"try_strptime({value}, {text(self.format)})::TIMESTAMPTZ"
-        if self.kind in ("FLOAT", "DOUBLE"):
-            value = f"try_cast({column} AS DECIMAL(38, 6))::VARCHAR"
-        return _any_form(value, period, coarse)
+            whole = value if is_text else f"{number}::VARCHAR"
+            return f"try_strptime({whole}, {text(self.format)})::TIMESTAMPTZ"
+        # A function of one element computes the number once.
+        of_number = f"list_transform([{number}], lambda n: {_from_number(period, coarse)})[1]"
+        if not is_text:
+            return of_number
+        return (
+            f"CASE WHEN regexp_full_match({value}, '[+]?{_DIGITS}') THEN {of_number} "
+            f"ELSE {_from_text(value, period, coarse)} END"
+        )
 
 
 def without_time(
@@ -144,17 +160,17 @@ def without_time(
 
 
 def _since_1970(number: str, units: int) -> str:
-    return f"make_timestamptz(try_cast(floor({number} * {1_000_000} / {units}) AS BIGINT))"
+    micros = f"{number} * {10**6 // units}" if units <= 10**6 else f"{number} // {units // 10**6}"
+    return f"make_timestamptz(try_cast({micros} AS BIGINT))"
 
 
-def _any_form(value: str, period: str, coarse: bool) -> str:
-    number = f"try_cast({value} AS DECIMAL(38, 9))"
-    whole = f"try_cast(regexp_extract({value}, '^[+]?(\\d+)', 1) AS HUGEINT)::VARCHAR"
+def _from_number(period: str, coarse: bool) -> str:
+    """Return the SQL of the time of the number `n`."""
 
     def parsed(form: str, minimum: int, maximum: int) -> str:
         return (
-            f"WHEN {number} BETWEEN {minimum} AND {maximum} "
-            f"THEN try_strptime({whole}, {text(form)})::TIMESTAMPTZ"
+            f"WHEN n BETWEEN {minimum} AND {maximum} "
+            f"THEN try_strptime(n::VARCHAR, {text(form)})::TIMESTAMPTZ"
         )
 
     cases = []
@@ -162,19 +178,12 @@ def _any_form(value: str, period: str, coarse: bool) -> str:
         cases.append(parsed("%Y", 1900, 2100))
     if coarse or period in ("year", "quarter", "month"):
         cases.append(parsed("%Y%m", 190001, 210012))
-        month = f"try_strptime(replace({value}, '/', '-'), '%Y-%m')::TIMESTAMPTZ"
-        months = f"WHEN regexp_full_match({value}, '(19|20)\\d\\d[-/]\\d{{1,2}}') THEN {month}"
-    else:
-        months = ""
     if coarse or period != "hour":
         cases.append(parsed("%Y%m%d", 19000101, 21001231))
-        dates = ""
-    else:
-        dates = f"WHEN regexp_full_match({value}, '{_ISO_DATE}') THEN NULL"
     # Such a number is a time of this form or a number since 1970, so it needs a format.
     cases += [
-        f"WHEN {number} BETWEEN {minimum} AND {maximum} "
-        f"AND try_strptime({whole}, {text(form)}) IS NOT NULL THEN NULL"
+        f"WHEN n BETWEEN {minimum} AND {maximum} "
+        f"AND try_strptime(n::VARCHAR, {text(form)}) IS NOT NULL THEN NULL"
         for form, minimum, maximum in (
             ("%Y%m%d%H", 1900010100, 2100123123),
             ("%Y%m%d%H%M", 190001010000, 210012312359),
@@ -182,13 +191,19 @@ def _any_form(value: str, period: str, coarse: bool) -> str:
     ]
     cases.append(parsed("%Y%m%d%H%M%S", 19000101000000, 21001231235959))
     cases += [
-        f"WHEN {number} BETWEEN {_EARLIEST * units} AND {_LATEST * units} "
-        f"THEN {_since_1970(number, units)}"
+        f"WHEN n BETWEEN {_EARLIEST * units} AND {_LATEST * units} THEN {_since_1970('n', units)}"
         for units in _UNITS.values()
     ]
-    moment = f"try_cast({value} AS TIMESTAMPTZ)"
-    return (
-        f"CASE WHEN regexp_full_match({value}, '{_DIGITS}') THEN (CASE {' '.join(cases)} END) "
-        f"{months} {dates} WHEN regexp_full_match({value}, '{_ISO_DATE}([ T][^()]*)?') "
-        f"AND year({moment}) BETWEEN 1900 AND 2100 THEN {moment} END"
-    )
+    return f"CASE {' '.join(cases)} END"
+
+
+def _from_text(value: str, period: str, coarse: bool) -> str:
+    months = dates = ""
+    if coarse or period in ("year", "quarter", "month"):
+        month = f"try_strptime(replace({value}, '/', '-'), '%Y-%m')::TIMESTAMPTZ"
+        months = f"WHEN regexp_full_match({value}, '(19|20)\\d\\d[-/]\\d{{1,2}}') THEN {month}"
+    if not coarse and period == "hour":
+        dates = f"WHEN regexp_full_match({value}, '{_ISO_DATE}') THEN NULL"
+    moment = f"list_transform([try_cast({value} AS TIMESTAMPTZ)], lambda m: {_IN_CENTURIES})[1]"
+    form = f"regexp_full_match({value}, '{_ISO_DATE}([ T][^()]*)?')"
+    return f"CASE {months} {dates} WHEN {form} THEN {moment} END"

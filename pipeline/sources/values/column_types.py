@@ -204,6 +204,20 @@ def convert(name: str, kind: str, to: str, reading: Reading) -> str:
     )
 
 
+def as_text(name: str, kind: str, reading: Reading) -> str:
+    """Return the SQL of a column as text; NULL for numbers whose text is not theirs alone.
+
+    Args:
+      name: name of the column.
+      kind: DuckDB type of the column in the file.
+      reading: how the text of cells is read.
+    """
+    is_ambiguous = kind == "BOOLEAN" or (
+        _is_number(kind) and kind not in _WHOLE_KINDS and not _is_wide(kind)
+    )
+    return "NULL" if is_ambiguous else convert(name, kind, TEXT, reading)
+
+
 class _Cell:
     """The SQL of conditions on a cell of text.
 

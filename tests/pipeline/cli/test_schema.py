@@ -183,7 +183,7 @@ def test_wrong_rows_are_shown_with_what_was_expected(command: Command, project: 
     [
         ("rows/9.csv", "rows/9.csv: cannot be read: No such file or directory."),
         ("{", "the request is not JSON"),
-        ("rows", "rows: expected a .csv"),
+        ("rows", "rows: expected a file, got a folder"),
         ("rows/empty.csv", "rows/empty.csv: there are no rows in it."),
     ],
 )
