@@ -125,6 +125,7 @@ def _docker_command(args: Sequence[str], image: str) -> list[str]:
 
 def _serve_here(args: Sequence[str]) -> None:
     from serving.server.errors import Code, ServingError
+    from serving.server.listening import AddressUnusable
     from serving.server.options import UnusableFlags, parse
 
     try:
@@ -137,9 +138,13 @@ def _serve_here(args: Sequence[str]) -> None:
 
     try:
         server.main(options, _report_start)
+    except AddressUnusable as error:
+        kind = InfrastructureError if error.in_use else UsageError
+        raise kind(f"{error}.", error.next_step) from error
     except OSError as error:
+        path = f"{error.filename}: " if error.filename else ""
         raise InfrastructureError(
-            f"{error}.", "choose other ports with --port and --rest_api_port"
+            f"{path}{error.strerror or error}.", "taxiway serve --help"
         ) from error
     except ServingError as error:
         if error.code == Code.UNKNOWN:  # the flags are valid, but the models cannot be served

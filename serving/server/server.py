@@ -14,7 +14,7 @@ import grpc
 import uvicorn
 
 from serving.server import metrics
-from serving.server.errors import ServingError
+from serving.server.listening import bind
 from serving.server.options import Options
 from serving.server.predictor import Predictor
 from serving.server.protocols import grpc_server
@@ -32,11 +32,17 @@ class ModelServer:
       options: TensorFlow Serving's flags.
 
     Raises:
-      OSError: a port is in use.
+      AddressUnusable: a port is in use, or the address is not one of this machine.
+      OSError: a file of the options cannot be read or written.
       ServingError: the config file cannot be used.
     """
 
     def __init__(self, options: Options) -> None:
+        listening = (
+            bind("REST", options.bind_address, max(0, options.rest_api_port))
+            if options.rest_api_port or options.monitoring_config_file
+            else None
+        )
         self._manager = ModelManager(options)
         counts = metrics.Metrics()
         self._request_log = (
@@ -51,21 +57,20 @@ class ModelServer:
         self._rest: uvicorn.Server | None = None
         self._rest_thread: threading.Thread | None = None
         self._grpc: grpc.Server | None = None
-        self._manager.start()
-        if options.rest_api_port or options.monitoring_config_file:
-            path = None
-            if options.monitoring_config_file:
-                path = metrics.path(Path(options.monitoring_config_file).read_text("utf-8"))
-            application = RestApplication(self._manager, predictor, counts, options, path)
-            self._start_rest(application, options)
         try:
+            self._manager.start()
+            if listening is not None:
+                path = None
+                if options.monitoring_config_file:
+                    path = metrics.path(Path(options.monitoring_config_file).read_text("utf-8"))
+                application = RestApplication(self._manager, predictor, counts, options, path)
+                self._start_rest(application, listening)
             self._grpc, self.port = grpc_server.serve(self._manager, predictor, counts, options)
-        except ServingError:
+        except BaseException:
             self.stop()
+            if listening is not None:
+                listening.close()
             raise
-        except RuntimeError as error:
-            self.stop()
-            raise OSError(f"cannot use port {options.port} for gRPC: {error}") from error
 
     def without_versions(self) -> dict[str, Path]:
         """Return the base paths of the models that have no version yet, by name."""
@@ -80,10 +85,8 @@ class ModelServer:
         if self._request_log is not None:
             self._request_log.close()
 
-    def _start_rest(self, application: Any, options: Options) -> None:
-        listening = socket.create_server(
-            (options.bind_address, max(0, options.rest_api_port)), backlog=512
-        )
+    def _start_rest(self, application: Any, listening: socket.socket) -> None:
+        listening.listen(512)
         # Without this option, the second packet of an answer waits 40 ms for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest_port = listening.getsockname()[1]
@@ -111,7 +114,8 @@ def main(options: Options, ready: Callable[[ModelServer], None]) -> None:
       ready: function that is called when the server answers.
 
     Raises:
-      OSError: a port is in use.
+      AddressUnusable: a port is in use, or the address is not one of this machine.
+      OSError: a file of the options cannot be read or written.
       ServingError: the config file cannot be used.
     """
     ended = threading.Event()

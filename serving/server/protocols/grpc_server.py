@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from tensorflow_serving.apis import (
 from serving.server import messages
 from serving.server.config import from_proto
 from serving.server.errors import ServingError, invalid
+from serving.server.listening import AddressUnusable, bind
 from serving.server.metrics import Metrics
 from serving.server.options import Options
 from serving.server.predictor import Predictor
@@ -44,7 +46,8 @@ def serve(
       The server and its port.
 
     Raises:
-      RuntimeError: the port is in use.
+      AddressUnusable: the port is in use.
+      OSError: the socket's path cannot be used.
       ServingError: the SSL configuration cannot be used.
     """
     server = grpc.server(
@@ -65,15 +68,32 @@ def serve(
     )
     if options.enable_grpc_healthcheck_service:
         _add_health(server)
-    address = f"{options.bind_address}:{options.port}"
-    if options.ssl_config_file:
-        port = server.add_secure_port(address, _credentials(Path(options.ssl_config_file)))
-    else:
-        port = server.add_insecure_port(address)
+    port = _add_port(server, options)
     if options.grpc_socket_path:
-        server.add_insecure_port(f"unix:{options.grpc_socket_path}")
+        try:
+            server.add_insecure_port(f"unix:{options.grpc_socket_path}")
+        except RuntimeError as error:
+            raise OSError(
+                errno.EADDRNOTAVAIL, "cannot create this socket", options.grpc_socket_path
+            ) from error
     server.start()
     return server, port
+
+
+def _add_port(server: grpc.Server, options: Options) -> int:
+    address = f"{options.bind_address}:{options.port}"
+    credentials = _credentials(Path(options.ssl_config_file)) if options.ssl_config_file else None
+    if not any(name == "grpc.so_reuseport" for name, _ in options.channel_arguments):
+        # gRPC writes its own lines to standard error, and does not state the reason to its caller.
+        bind("gRPC", options.bind_address, options.port).close()
+    try:
+        if credentials is not None:
+            return int(server.add_secure_port(address, credentials))
+        return int(server.add_insecure_port(address))
+    except RuntimeError as error:
+        raise AddressUnusable(
+            "gRPC", options.bind_address, options.port, OSError(str(error))
+        ) from error
 
 
 def _credentials(file: Path) -> grpc.ServerCredentials:

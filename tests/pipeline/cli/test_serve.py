@@ -116,12 +116,62 @@ def test_help_says_what_each_of_the_server_s_flags_means() -> None:
     assert described().keys() == {field.name for field in fields(Options)}
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("protocol", "flag", "other", "next_step"),
+    [
+        (
+            "gRPC", "--port", "--rest_api_port",
+            "pass another port with --port, or --port=0 for any free port",
+        ),
+        (
+            "REST", "--rest_api_port", "--port",
+            "pass another port with --rest_api_port, or --rest_api_port=0 for no REST",
+        ),
+    ],
+)  # fmt: skip
+def test_a_port_in_use_is_named_with_the_flag_that_changes_it(
+    protocol: str, flag: str, other: str, next_step: str, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = taxiway("serve", f"--model_base_path={tmp_path}", f"--port={port}")
-    assert (done.returncode, "Next   choose other ports" in done.stderr) == (5, True)
-    assert f"cannot use port {port} for gRPC" in done.stderr
+        done = taxiway("serve", f"--model_base_path={tmp_path}", f"{flag}={port}", f"{other}=0")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == (
+        f"Stopped: cannot serve {protocol} on 127.0.0.1:{port} because another process uses this "
+        f"port.\nNext   {next_step}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("protocol", "flag", "port", "other"),
+    [("gRPC", "--port", 0, "--rest_api_port=0"), ("REST", "--rest_api_port", 8501, "--port=0")],
+)
+def test_an_address_of_another_machine_is_a_wrong_flag(
+    protocol: str, flag: str, port: int, other: str, tmp_path: Path
+) -> None:
+    """RFC 5737 reserves the address for documentation, so no machine has it."""
+    done = taxiway(
+        "serve",
+        f"--model_base_path={tmp_path}",
+        "--bind_address=192.0.2.1",
+        f"{flag}={port}",
+        other,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"Stopped: cannot serve {protocol} on 192.0.2.1:{port} because the system refuses it: "
+        f"Cannot assign requested address.\nNext   pass another {flag} or --bind_address\n"
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_not_told_as_a_port(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch()
+    done = taxiway(
+        "serve", f"--model_base_path={tmp_path}", "--port=0", "--rest_api_port=0",
+        f"--request_log_dir={file}/log", "--request_log_sampling_rate=1",
+    )  # fmt: skip
+    assert done.returncode == 5
+    assert done.stderr.startswith(f"Stopped: {file}/log: Not a directory.\n")
 
 
 @pytest.mark.slow
