@@ -150,6 +150,8 @@ _Convert = Callable[[re.Match[str]], "tuple[str, int] | None"]
 
 _YEAR = r"(?<![0-9])(?P<y>(?:19|20)[0-9]{2})"
 _LAST_YEAR = r"(?P<y>(?:19|20)[0-9]{2})(?![0-9])"
+# The number of a version, such as v2, begins no date.
+_FIRST = r"(?<![0-9])(?<!v)"
 _END = r"(?![0-9])"
 _NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _NAMED = rf"(?<![a-z])(?P<name>{_NAMES})(?![a-z])"
@@ -172,10 +174,11 @@ _PATTERNS: list[tuple[re.Pattern[str], _Convert]] = [
         (rf"{_SEPARATED}[-_ ](?P<h>[0-9]{{2}}){_MINUTES}{_CLOCK_END}", _hour),
         (rf"{_SEPARATED}{_END}", _day),
         (rf"{_COMPACT}{_END}", _compact_day),
-        (rf"(?<![0-9])(?P<a>[0-9]{{1,2}})([-_. /])(?P<b>[0-9]{{1,2}})\2{_LAST_YEAR}", _day_first),
+        (rf"{_FIRST}(?P<a>[0-9]{{1,2}})([-_. /])(?P<b>[0-9]{{1,2}})\2{_LAST_YEAR}", _day_first),
         (rf"(?<![0-9])(?P<a>[0-9]{{2}})(?P<b>[0-9]{{2}}){_LAST_YEAR}", _compact_day_first),
         (rf"{_YEAR}[-_. ]?{_NAMED}[-_. ]?(?P<d>[0-9]{{1,2}})?{_END}", _named_month),
-        (rf"(?:(?<![0-9])(?P<d>[0-9]{{1,2}})[-_. ]?)?{_NAMED}[-_. ,]*{_LAST_YEAR}", _named_month),
+        (rf"{_FIRST}(?P<d>[0-9]{{1,2}})([-_. ]?){_NAMED}\2,?{_LAST_YEAR}", _named_month),
+        (rf"(?P<d>){_NAMED}[-_. ,]*{_LAST_YEAR}", _named_month),
         (rf"{_YEAR}[-_. /]?{_WEEK}(?P<w>[0-9]{{1,2}}){_END}", _week),
         (rf"{_YEAR}\s*[년年]?\s*(?P<w>[0-9]{{1,2}})\s*[주週周]", _week),
         (rf"{_WEEK}(?P<w>[0-9]{{1,2}})[-_. ]?{_LAST_YEAR}", _week),

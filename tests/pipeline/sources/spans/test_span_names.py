@@ -45,6 +45,8 @@ from pipeline.sources.spans.span_names import refuse_copies, spans
         (["rides2023.csv", "rides2024.csv"], [2023, 2024]),
         # Versions, parts, exports and folders.
         (["v2-2024-01.csv", "v10-2024-02.csv"], [202401, 202402]),
+        (["v2-01-2024.csv", "v2-12-2023.csv"], [202401, 202312]),
+        (["v2-Feb-2024.csv", "store_3_Jan-2024.csv"], [202402, 202401]),
         (["202401-part1.csv", "202401-part2.csv", "202402.csv"], [202401, 202401, 202402]),
         (["store12_2024.csv", "store3_2024.csv"], [2024, 2024]),
         (
