@@ -55,7 +55,8 @@ suites-record: setup-dev  ## Run them in any case, and record that they passed: 
 	@$(BIN)/python -m scripts.suites record $(SUITES)
 
 proof: setup-dev  ## Damage data and models, kill and crowd publishers; write docs/proof.md
-	@$(BIN)/python -m pytest tests/serving tests/pipeline/components/data_gate/test_malformed.py --proof
+	@$(BIN)/python -m pytest tests/serving tests/pipeline/components/data_gate/test_malformed.py \
+	  tests/pipeline/sources/test_mutations.py --proof
 
 contract: setup-dev  ## Test the real TensorFlow Serving, in Docker, against the contract
 	@$(BIN)/python -m pytest tests/serving/server --model-server "$(TF_SERVING)"

@@ -58,6 +58,10 @@ _PAGE = """# Proof
 A damaged file is a CSV or Parquet file of real rows with an error in it. Taxiway must read it as
 Python's csv module does, or refuse it with the position and the reason.
 
+A mutated table has odd values, encodings, separators, layouts and reader settings. Taxiway must
+read it as pandas does with the same options, or refuse it. Mutated names are dates in many
+spellings: their spans must be in the order of time, or Taxiway must refuse them.
+
 A malformed request is bytes or JSON without meaning, or an attack, sent to Taxiway's server. The
 server must answer it without a failure, and the next valid request must succeed. Requests during
 swaps are valid; they are sent while versions are published and rolled back. None may fail.
