@@ -84,10 +84,7 @@ def fit(
     )
     model = network.build(
         features,
-        {
-            name: graph.vocabulary_size_by_name(vocabularies.key(name)) + 1
-            for name in features.categorical
-        },
+        {name: vocabularies.positions(graph, name) for name in features.categorical},
         settings["units"],
         settings["dropout"],
     )

@@ -117,6 +117,12 @@ def flights(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return lay_out(open_source(SourceSettings()), root, None, 11)
 
 
+def span_file(layout: Layout, span: int) -> Path:
+    """Return the Parquet file of a span."""
+    [file] = layout.base.parent.glob(f"spans/{span}-*.parquet")
+    return file
+
+
 @pytest.fixture(scope="session")
 def taxi_csv() -> Path:
     """Folder of the Chicago taxi rides that come with TFX."""

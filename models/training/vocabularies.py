@@ -6,6 +6,10 @@ import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow_transform as tft
 
 # A vocabulary is a file of lines, so a line break is written as a byte that UTF-8 does not have.
 LINE_BREAKS = ((b"\n", b"\xfe"), (b"\r", b"\xff"))
@@ -30,6 +34,21 @@ def key(column: str) -> str:
         return column
     readable = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")[:32] or "column"
     return f"{readable}-{hashlib.sha256(column.encode()).hexdigest()[:12]}"
+
+
+def positions(graph: tft.TFTransformOutput, column: str) -> int:
+    """Return the number of positions of a text column, with the position of unknown values.
+
+    Args:
+      graph: output of the Transform component.
+      column: name of the column.
+
+    Raises:
+      ValueError: there is no vocabulary of the column.
+    """
+    # A user's own preprocessing may give the vocabulary the name of the column.
+    name = key(column) if graph.vocabulary_file_by_name(key(column)) else column
+    return int(graph.vocabulary_size_by_name(name)) + 1
 
 
 def read(assets: Path, column: str) -> list[bytes]:

@@ -17,6 +17,8 @@ from pipeline.components.infra_check import report
 from pipeline.findings import Finding
 from pipeline.metadata import properties
 
+_LONGEST_NAME = 40
+
 # Output artifacts of a node by name.
 Outputs = Mapping[str, Any]
 
@@ -147,9 +149,13 @@ def transform(outputs: Outputs) -> str:
     sizes = vocabularies.sizes(folder / "transform_fn" / "assets", columns)
     if not sizes:
         return ""
-    line = "vocabularies " + ", ".join(f"{name} {size}" for name, size in sizes.items())
-    empty = ", ".join(name for name, size in sizes.items() if not size)
+    line = "vocabularies " + ", ".join(f"{_short(name)} {size}" for name, size in sizes.items())
+    empty = ", ".join(_short(name) for name, size in sizes.items() if not size)
     return f"{line}; nothing is learned from {empty}: every value is rare" if empty else line
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def warm_start(outputs: Outputs) -> str:

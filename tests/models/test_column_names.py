@@ -16,7 +16,8 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 from models import preprocessing, requests, signatures
 from models.features import Features, transformed
 from models.training import network, vocabularies, warm_start
-from serving.validation import model_check, warmup
+from serving.validation import model_check
+from serving.validation import signatures as saved_signatures
 from tests import column_names
 
 FEATURES = Features(
@@ -80,10 +81,7 @@ def _example(row: dict[str, Any]) -> bytes:
 
 
 def _network(graph: tft.TFTransformOutput) -> Any:
-    sizes = {
-        name: graph.vocabulary_size_by_name(vocabularies.key(name)) + 1
-        for name in FEATURES.categorical
-    }
+    sizes = {name: vocabularies.positions(graph, name) for name in FEATURES.categorical}
     return network.build(FEATURES, sizes, [8], dropout=0.1)
 
 
@@ -121,7 +119,8 @@ def scores(exported: Exported, loaded: Any) -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def tensors(exported: Exported) -> requests.Tensors:
-    types = warmup.signature_inputs(exported.folder)[requests.TENSORS]
+    inputs = saved_signatures.read(exported.folder)[requests.TENSORS].inputs
+    types = {name: tensor.dtype for name, tensor in inputs.items()}
     assert types.keys() == set(column_names.INPUTS)
     return requests.tensors(exported.examples, types)
 

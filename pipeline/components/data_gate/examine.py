@@ -166,7 +166,11 @@ def _row_findings(rows: Rows, split: str, limits: Limits, label: str) -> Iterato
     if count < limits.min_rows:
         yield Finding("rows", "", split, f"{count:,} rows", f"at least {limits.min_rows:,}", count)
     share = rows.label_share(label)
-    if share is not None and not limits.min_label_share <= share <= limits.max_label_share:
+    if share in (0, 1):
+        # No limit of the policy can allow it, because there is nothing to tell apart.
+        actual = f"every label is {share:.0f}"
+        yield Finding("label", label, split, actual, "rows with label 0 and rows with label 1")
+    elif share is not None and not limits.min_label_share <= share <= limits.max_label_share:
         yield Finding(
             "label",
             label,

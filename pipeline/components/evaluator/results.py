@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 
@@ -184,15 +185,17 @@ def failures(folder: str) -> list[str]:
     return sentences
 
 
-def _slice_name(slice_key: object) -> str:
-    keys = slice_key.single_slice_keys  # type: ignore[attr-defined]
-    return (
-        ", ".join(
-            f"{key.column} {key.bytes_value.decode() or key.int64_value or key.float_value}"
-            for key in keys
-        )
-        or OVERALL
-    )
+def _slice_name(slice_key: Any) -> str:
+    return ", ".join(map(_key_name, slice_key.single_slice_keys)) or OVERALL
+
+
+def _key_name(key: Any) -> str:
+    value = getattr(key, str(key.WhichOneof("kind")), "")
+    text = value.decode(errors="replace") if isinstance(value, bytes) else f"{value}"
+    # Without quotes, `stop name A` could also be the value `name A` of a column `stop`.
+    plain = key.column.split() == [key.column] and '"' not in key.column
+    column = key.column if plain else json.dumps(key.column, ensure_ascii=False)
+    return f"{column} {text}"
 
 
 def _miss(

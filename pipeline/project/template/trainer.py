@@ -118,8 +118,7 @@ def build(
     matrix = keras.Input((len(features.inputs),), name="features", dtype="float32")
     # The last position of a bucket or category is that of other values.
     sizes = {name: size + 1 for name, size in features.buckets.items()} | {
-        name: graph.vocabulary_size_by_name(vocabularies.key(name)) + 1
-        for name in features.categorical
+        name: vocabularies.positions(graph, name) for name in features.categorical
     }
     columns = [
         keras.layers.Embedding(sizes[name], 8)(matrix[:, position])

@@ -17,6 +17,7 @@ from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 from pipeline.beam import patches
 from pipeline.components.example_gen.executor import write_examples
 from pipeline.sources.layout import Layout
+from tests.conftest import span_file
 from tests.pipeline.components.example_gen.test_executor import APART
 
 
@@ -45,7 +46,7 @@ def stock(flights: Layout, tmp_path_factory: pytest.TempPathFactory) -> tuple[st
     """Files of a month's examples, and the rows that Beam reads there."""
     folder = tmp_path_factory.mktemp("stock")
     examples = folder / "examples"
-    write_examples([flights.base.parent / "spans" / "201302.parquet"], examples, 500_000)
+    write_examples([span_file(flights, 201302)], examples, 500_000)
     assert len(list(examples.iterdir())) > 1
     pattern = str(examples / "*")
     return pattern, _rows(_read(_STOCK, pattern, folder / "stock"))

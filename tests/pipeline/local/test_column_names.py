@@ -169,7 +169,7 @@ def test_a_missing_column_is_named(project: Path, server: ModelServer) -> None:
 def test_the_report_has_the_names_and_values_as_text(project: Path) -> None:
     [report] = (project / "workspace" / "reports").glob("*.html")
     page = report.read_text("utf-8")
-    assert "정류장 서울" in page
+    assert "정류장 서울" in page and "&#34;stop name&#34; 서울" in page
     assert "&lt;i&gt;Rom" in page
     assert "<i>Rom" not in page and "<b>bold" not in page
 

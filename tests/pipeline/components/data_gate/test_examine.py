@@ -18,7 +18,7 @@ from pipeline.components.data_gate.examine import Clock, Examination
 from pipeline.findings import Finding
 from pipeline.sources.layout import Layout
 from schema import columns, policy
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, span_file
 from tests.pipeline.components.data_gate.looking import look, statistics
 
 SCHEMA = columns.load(PROJECT / "schema" / "schema.pbtxt")
@@ -31,7 +31,7 @@ Tables = dict[str, pa.Table]
 
 
 def _month(flights: Layout, span: int) -> pa.Table:
-    return pq.read_table(flights.base.parent / "spans" / f"{span}.parquet")
+    return pq.read_table(span_file(flights, span))
 
 
 def _sample(table: pa.Table, rows: int) -> pa.Table:
@@ -89,7 +89,7 @@ def test_real_months_pass(flights: Layout, tmp_path: Path, span: int) -> None:
         "train": pa.concat_tables(_month(flights, month) for month in range(span - 3, span)),
         "eval": _month(flights, span),
     }
-    before = pq.read_table(flights.base.parent / "spans" / f"{span - 1}.parquet")
+    before = _month(flights, span - 1)
     pq.write_table(before, tmp_path / "before.parquet")
     examination = look(
         tmp_path,
@@ -258,3 +258,18 @@ def test_the_newest_event_is_compared_in_the_time_zone(
     examination = look(tmp_path, tables, SCHEMA, local, span=span, clock=Clock(zone))
     is_stale = "freshness" in {kind for kind, *_ in _findings(examination)}
     assert is_stale is not fresh
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_constant_label_is_refused_whatever_the_limits(
+    tables: Tables, tmp_path: Path, label: int
+) -> None:
+    limits = LENIENT.limits.model_copy(update={"min_label_share": 0.0, "max_label_share": 1.0})
+    labels = pa.array([label] * len(tables["eval"]), tables["eval"]["late"].type)
+    tables["eval"] = _set(tables["eval"], "late", labels)
+    lenient = LENIENT.model_copy(update={"limits": limits})
+    findings = _stopping(look(tmp_path, tables, SCHEMA, lenient))
+    # All labels of one kind are another distribution too.
+    [finding] = [finding for finding in findings if finding.kind == "label"]
+    assert (finding.feature, finding.split) == ("late", "eval")
+    assert finding.actual == f"every label is {label}"

@@ -18,6 +18,7 @@ from pipeline.components.example_gen.executor import write_examples
 from pipeline.errors import DataRefused, InfrastructureError
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout
+from tests.conftest import span_file
 
 # Workers in separate processes, so everything sent to them is pickled, as on a cluster.
 APART = [
@@ -44,7 +45,7 @@ def _without_zeros(example: tf.train.Example) -> tf.train.Example:
 
 
 def test_examples_are_those_of_the_stock_executor(flights: Layout, tmp_path: Path) -> None:
-    file = flights.base.parent / "spans" / "201301.parquet"
+    file = span_file(flights, 201301)
     rows = pq.read_table(file).slice(0, 5000)
     pq.write_table(rows, tmp_path / "rows.parquet")
     write_examples([tmp_path / "rows.parquet"], tmp_path / "out")
