@@ -16,6 +16,7 @@ class Features(BaseModel):
       label: name of the column to predict, with the values 0 and 1, true and false, or yes and no.
       positive: value of the label that counts as 1, such as "churned"; the only other value counts
         as 0. Default None, for the values above.
+      negative: values of the label that count as 0, if there are several. Default none.
       numeric: names of number columns, normalized to mean 0 and standard deviation 1; a missing
         value becomes the mean. Default none.
       categorical: names of text columns; a value becomes its position in a vocabulary of the train
@@ -40,15 +41,18 @@ class Features(BaseModel):
 
     label: str
     positive: str | None = None
+    negative: tuple[str, ...] = ()
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
     buckets: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     slices: tuple[str, ...] = ()
     min_frequency: int = Field(20, ge=1)
 
-    @field_validator("positive", mode="before")
+    @field_validator("positive", "negative", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return tuple(cls._as_text(item) for item in value)
         if isinstance(value, bool):
             return str(value).lower()
         return str(value) if isinstance(value, int | float) else value
@@ -56,6 +60,10 @@ class Features(BaseModel):
     @model_validator(mode="after")
     def _one_role_each(self) -> Features:
         names = [self.label, *self.inputs]
+        if self.negative and self.positive is None:
+            raise ValueError("negative requires positive")
+        if self.positive in self.negative:
+            raise ValueError(f"{self.positive} is both positive and negative")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"columns with two roles: {', '.join(twice)}")

@@ -184,7 +184,8 @@ def _files(settings: Settings) -> Iterator[Check]:
     yield Check("files", True, f"{settings.features.name}, {settings.schema_file.name} fit")
     source = settings.source
     try:
-        label = Label(files.features.label, files.features.positive)
+        features = files.features
+        label = Label(features.label, features.positive, features.negative)
         rows = open_source(source, columns.types(files.schema), label=label)
         layout = choose(rows, source.span, source.window).describe(source.window)
     except TaxiwayError as error:

@@ -84,7 +84,8 @@ def lay_out_data(settings: Settings, project: Project, run_id: str) -> Layout:
       DataRefused: the source's rows cannot be read.
     """
     workspace = Workspace(settings.workspace, settings.name)
-    label = Label(project.features.label, project.features.positive)
+    features = project.features
+    label = Label(features.label, features.positive, features.negative)
     source = open_source(settings.source, columns.types(project.schema), workspace.root, label)
     try:
         return lay_out(source, workspace.data, settings.source.span, settings.source.window)

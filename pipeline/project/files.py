@@ -102,8 +102,8 @@ def curated_schema(settings: Settings) -> Any:
     return _load("schema_file", settings.schema_file, "schema", columns.load)
 
 
-def label(settings: Settings) -> tuple[str, str | None] | None:
-    """Return the label's column and positive value; None if there is no features file yet.
+def label(settings: Settings) -> tuple[str, str | None, tuple[str, ...]] | None:
+    """Return the label's column and its values; None if there is no features file yet.
 
     Args:
       settings: settings of the pipeline, which name the features file.
@@ -114,7 +114,7 @@ def label(settings: Settings) -> tuple[str, str | None] | None:
     if not settings.features.exists():
         return None
     features = _features(settings)
-    return features.label, features.positive
+    return features.label, features.positive, features.negative
 
 
 def _features(settings: Settings) -> Features:

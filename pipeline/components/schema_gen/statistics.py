@@ -23,6 +23,8 @@ from schema.inference import MAX_VALUES, ColumnStatistics
 
 # Above this estimate, the values of a column are not counted one by one.
 _MAX_COUNTED = 10 * MAX_VALUES
+# Cells that fit in memory, about 300 MB of text.
+_MAX_CELLS = 10_000_000
 
 # Number of rows by key, such as a value or a bucket, for every span.
 _Counts = list[Counter[Hashable]]
@@ -68,8 +70,10 @@ class _Table:
         for number, span in enumerate(spans):
             self._database.register(f"span_{number}", span)
         # The name of the column is none of a user's: the source reserves the prefix.
+        # DuckDB binds every column of a view for every query, which takes long in a wide table.
+        cells = sum(span.count_rows() * len(span.schema) for span in spans)
         self._database.execute(
-            "CREATE VIEW spans AS "
+            f"CREATE {'TABLE' if cells <= _MAX_CELLS else 'VIEW'} spans AS "
             + " UNION ALL BY NAME ".join(
                 f"SELECT *, {number} AS _source_span FROM span_{number}"
                 for number in range(self._spans)

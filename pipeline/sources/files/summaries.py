@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from serving.storage import local
 # Most conditions are broken by one of the first rows, so they need not be counted in all rows.
 _SAMPLE = 10_000
 _MAX_EXAMPLES = 20
+_MAX_MEASURED = 40
 # A file that has just been written may be written again without another time of change.
 _SETTLED_SECONDS = 0.05
 
@@ -198,35 +199,45 @@ def _measure(
     conditions: Mapping[str, Mapping[str, str]],
     examples: Mapping[str, str],
 ) -> dict[int, SpanSummary]:
-    names = sorted(table.columns)
+    names = list(table.columns)
     # The second hash mixes the bits, so that sums of hashes are as unlikely to be equal as hashes.
-    content = f"hash(hash({', '.join(map(identifier, names))}), {text(repr(names))})"
-    measures = []
-    for name in table.columns:
-        measures.append(f"count({identifier(name)})")
-        measures += [
-            f"count(*) FILTER (WHERE {identifier(name)} IS NOT NULL AND NOT coalesce({sql}, false))"
-            for sql in conditions[name].values()
-        ]
-        measures.append(examples.get(name, "NULL"))
-    query = (
-        f"SELECT {span}, count(*), sum({content}::HUGEINT)::VARCHAR, {', '.join(measures)} "
-        f"FROM {rows} GROUP BY 1"
+    content = (
+        f"hash(hash({', '.join(map(identifier, sorted(names)))}), {text(repr(sorted(names)))})"
     )
-    spans = {}
-    for part, count, total, *counts in database.execute(query).fetchall():
-        numbers = iter(counts)
-        columns = {
-            name: ColumnSummary(
-                values=next(numbers),
-                exceptions={condition: next(numbers) for condition in conditions[name]},
-                examples=tuple(next(numbers) or ()),
-            )
-            for name in table.columns
-        }
-        if part is not None:
-            spans[int(part)] = SpanSummary(rows=count, content=int(total), columns=columns)
+    totals = f"count(*), sum({content}::HUGEINT)::VARCHAR"
+    spans: dict[int, SpanSummary] = {}
+    # DuckDB plans a query in the square of its expressions, so wide tables take several queries.
+    for first in range(0, len(names), _MAX_MEASURED):
+        chosen = names[first : first + _MAX_MEASURED]
+        measures = [
+            measure
+            for name in chosen
+            for measure in _measures(name, conditions[name].values(), examples.get(name, "NULL"))
+        ]
+        query = f"SELECT {span}, {totals}, {', '.join(measures)} FROM {rows} GROUP BY 1"
+        for part, count, total, *counts in database.execute(query).fetchall():
+            if part is None:
+                continue
+            if first == 0:
+                spans[int(part)] = SpanSummary(rows=count, content=int(total), columns={})
+            numbers = iter(counts)
+            for name in chosen:
+                spans[int(part)].columns[name] = ColumnSummary(
+                    values=next(numbers),
+                    exceptions={condition: next(numbers) for condition in conditions[name]},
+                    examples=tuple(next(numbers) or ()),
+                )
+        totals = "NULL, NULL"
     return spans
+
+
+def _measures(name: str, conditions: Iterable[str], examples: str) -> list[str]:
+    column = identifier(name)
+    exceptions = [
+        f"count(*) FILTER (WHERE {column} IS NOT NULL AND NOT coalesce({sql}, false))"
+        for sql in conditions
+    ]
+    return [f"count({column})", *exceptions, examples]
 
 
 def merged_exceptions(summaries: list[ColumnSummary]) -> Counter[str]:

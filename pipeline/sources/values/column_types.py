@@ -230,7 +230,9 @@ class _Cell:
     def __init__(self, column: str, kind: str, reading: Reading) -> None:
         self.value = column if kind == TEXT else f"{column}::{TEXT}"
         nulls = MISSING if reading.nulls is None else reading.nulls
-        self.missing = f"{self.value} IN ({', '.join(map(text, nulls))})" if nulls else "false"
+        # DuckDB keeps a vector for every text of an IN list, for every column and thread.
+        texts = f"[{', '.join(map(text, nulls))}]"
+        self.missing = f"list_contains({texts}, {self.value})" if nulls else "false"
         number = _NUMBER.format(re.escape(reading.decimal))
         point = "" if reading.decimal == "." else f", {text(reading.decimal)}, '.'"
         self.double = (

@@ -32,10 +32,12 @@ class Label:
     Args:
       column: name of the column.
       positive: value that counts as 1; default None for 1, true and yes.
+      negative: values that count as 0; default none for the only other value.
     """
 
     column: str
     positive: str | None = None
+    negative: tuple[str, ...] = ()
 
     def value(self, kind: str, reading: Reading) -> str:
         """Return the SQL of the label's value as text; a whole number has no decimal places.
@@ -59,10 +61,10 @@ class Label:
         """
         value = self.value(kind, reading)
         if self.positive is not None:
-            positive = self._positive_text()
-            return (
-                f"CASE WHEN {value} = {text(positive)} THEN 1 WHEN {value} IS NOT NULL THEN 0 END"
-            )
+            negative = ", ".join(text(_normalized(other)) for other in self.negative)
+            is_other = f"{value} IN ({negative})" if negative else f"{value} IS NOT NULL"
+            positive = text(_normalized(self.positive))
+            return f"CASE WHEN {value} = {positive} THEN 1 WHEN {is_other} THEN 0 END"
         cases = (
             f"WHEN lower({value}) IN ({', '.join(map(text, texts))}) THEN {number}"
             for number, texts in ((1, _POSITIVE), (0, _NEGATIVE))
@@ -79,7 +81,7 @@ class Label:
         value, number = self.value(kind, reading), self.convert(kind, reading)
         return (
             f"CASE WHEN coalesce({number}, 0) = 0 THEN {value} END"
-            if self.positive
+            if self.positive is not None and not self.negative
             else (f"CASE WHEN ({number}) IS NULL THEN {value} END")
         )
 
@@ -95,21 +97,15 @@ class Label:
             return (
                 f"expected 0 and 1, true and false, or yes and no, got {shown}" if unclear else ""
             )
-        positive = self._positive_text()
+        positive = _normalized(self.positive)
         others = [value for value in values if value != positive]
+        if self.negative:
+            unlisted = set(others) - {_normalized(other) for other in self.negative}
+            expected = f"{positive}, {_shown(self.negative)}"
+            return f"expected one of {expected}, got {_shown(unlisted)}" if unlisted else ""
         if len(others) > 1:
             return f"expected {positive} and one other value, got {shown}"
         return ""
-
-    def _positive_text(self) -> str:
-        """Return the positive value as `value` returns it."""
-        positive = (self.positive or "").strip()
-        try:
-            number = float(positive)
-        except ValueError:
-            return positive
-        is_plain = not set(positive) - set("+-.0123456789")
-        return str(int(number)) if is_plain and number == int(number) else positive
 
 
 def check_values(
@@ -149,9 +145,21 @@ def check_values(
         ]
     raise DataRefused(
         f"label {label.column}: {mismatch}.",
-        'set positive = "..." in the features file, or fix the rows',
+        'set positive = "..." in the features file, with negative = ["...", "..."] for several '
+        "other values, or fix the rows",
         rows=tuple(rows[:_MAX_REJECTED_ROWS]),
     )
+
+
+def _normalized(stated: str) -> str:
+    """Return a stated value as `Label.value` returns it."""
+    stated = stated.strip()
+    try:
+        number = float(stated)
+    except ValueError:
+        return stated
+    is_plain = not set(stated) - set("+-.0123456789")
+    return str(int(number)) if is_plain and number == int(number) else stated
 
 
 def _shown(values: Collection[str]) -> str:

@@ -283,6 +283,19 @@ def test_a_stated_value_of_the_label_is_positive(
     assert _read(tmp_path, pa.table({"a": values}), {"a": "INT"}, label)["a"] == expected
 
 
+def test_one_value_is_predicted_against_several_others(tmp_path: Path) -> None:
+    label = Label("a", "2", ("0.0", "1"))
+    cells = pa.table({"a": pa.array([0.0, 1.0, 2.0, None])})
+    assert _read(tmp_path, cells, {"a": "INT"}, label)["a"] == [0, 0, 1, None]
+
+
+def test_a_value_that_is_neither_positive_nor_negative_is_refused(tmp_path: Path) -> None:
+    label = Label("a", "Adelie", ("Gentoo", "Chinstrap"))
+    with pytest.raises(DataRefused, match="got adelie") as refused:
+        _read(tmp_path, _cells("Adelie", "Gentoo", "adelie"), {"a": "INT"}, label)
+    assert [(row.row, row.actual) for row in refused.value.rows] == [("3", "adelie")]
+
+
 @pytest.mark.parametrize(
     ("cells", "positive", "named"),
     [
