@@ -15,6 +15,7 @@ import click
 from pipeline.cli import failures, interruption
 from pipeline.cli.doctor import doctor
 from pipeline.cli.export import export
+from pipeline.cli.init import init
 from pipeline.cli.kubeflow import kubeflow
 from pipeline.cli.predict import predict
 from pipeline.cli.registry import registry
@@ -38,7 +39,8 @@ def taxiway() -> None:
 
 
 for command in (
-    run, settings, doctor, export, registry, schema, serve, predict, status, report, kubeflow, size,
+    init, run, settings, doctor, export, registry, schema, serve, predict, status, report,
+    kubeflow, size,
 ):  # fmt: skip
     taxiway.add_command(command)
 

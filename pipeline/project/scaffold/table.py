@@ -1,0 +1,255 @@
+"""Read a table as a run reads it, before there is a project."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from pipeline.components.schema_gen import statistics
+from pipeline.errors import DataRefused, UsageError
+from pipeline.project.scaffold.columns import Values
+from pipeline.project.scaffold.signal import Signals
+from pipeline.project.scaffold.sizes import Counts
+from pipeline.settings.source import SourceSettings
+from pipeline.sources import Label, open_source
+from pipeline.sources.base import PROVENANCE
+from pipeline.sources.layout import Layout, lay_out
+from pipeline.sources.sql import identifier
+from pipeline.sources.values.reading import Reading
+from schema.inference import ColumnStatistics
+
+# Values that a column's dates and numbers are looked for in.
+_SAMPLE = 10_000
+# Seconds since 1970 of the years 1990 and 2100.
+_EPOCH = (631_152_000, 4_102_444_800)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, divided as a run divides them.
+
+    Args:
+      source: settings of the source.
+      layout: spans and the folder of their rows.
+      train: Parquet files of the train split, oldest span first.
+      eval: Parquet files of the eval split.
+    """
+
+    source: SourceSettings
+    layout: Layout
+    train: Sequence[Path]
+    eval: Sequence[Path] = field(default_factory=list)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of data."""
+        return [name for name in pq.read_schema(self.train[0]).names if name not in PROVENANCE]
+
+
+def read(source: SourceSettings, folder: Path, label: Label | None = None) -> Table:
+    """Write the rows of a run to a folder, and return them.
+
+    Args:
+      source: settings of the source, with absolute paths.
+      folder: folder for the rows.
+      label: label to convert to 0 and 1; default None, as other columns.
+
+    Raises:
+      UsageError: the source's settings are wrong.
+      DataRefused: the source's files cannot be read.
+    """
+    opened = open_source(source, label=label)
+    layout = lay_out(opened, folder, source.span, source.window)
+    train, evaluate = (
+        sorted((layout.base / str(layout.span) / split).glob("*.parquet"))
+        for split in ("train", "eval")
+    )
+    for split, files in (("train", train), ("eval", evaluate)):
+        if not sum(pq.read_metadata(file).num_rows for file in files):
+            raise DataRefused(f"no rows in the {split} split; every split requires rows.")
+    return Table(source, layout, train, evaluate)
+
+
+def check_names(table: Table, names: Sequence[tuple[str, str]]) -> None:
+    """Check that the columns that the user names exist.
+
+    Args:
+      table: rows of the table.
+      names: options, such as `--label`, with their columns.
+
+    Raises:
+      UsageError: the table has no such column.
+    """
+    for option, name in names:
+        if name not in table.columns:
+            close = difflib.get_close_matches(name, table.columns, n=1)
+            shown = ", ".join(table.columns[:20]) + (", …" if len(table.columns) > 20 else "")
+            hint = f"did you mean {close[0]}?" if close else f"columns: {shown}"
+            raise UsageError(
+                f"{option} {name}: the table has no such column; {hint}",
+                f"name a column of the table with {option}",
+            )
+
+
+class Reader:
+    """Values of the train rows, for decisions about columns.
+
+    Args:
+      table: rows of the table.
+      label: name of the label's column, with the values 0 and 1.
+      min_frequency: number of rows with a value for the value to enter a vocabulary.
+    """
+
+    def __init__(self, table: Table, label: str, min_frequency: int) -> None:
+        self._database = _database(table)
+        self._kinds = {field.name: field.type for field in pq.read_schema(table.train[0])}
+        self._signals = Signals(table.train, label)
+        self._min_frequency = min_frequency
+
+    def values(self, column: ColumnStatistics) -> Values:
+        """Return what the values of a column are.
+
+        Args:
+          column: statistics of the column.
+        """
+        name = identifier(column.name)
+        is_text = column.type == "BYTES"
+        dates = numbers = 0.0
+        if column.present:
+            moment, number = _moment(name, is_text), f"try_cast({name} AS DOUBLE) IS NOT NULL"
+            query = (
+                f"SELECT avg(({moment})::INT), avg(({number})::INT) FROM "
+                f"(SELECT {name} FROM train WHERE {name} IS NOT NULL LIMIT {_SAMPLE})"
+            )
+            dates, numbers = self._row(query) if column.type != "FLOAT" else (0.0, 1.0)
+        return Values(
+            dates=dates,
+            numbers=numbers if is_text else 1.0,
+            covered=self._covered(name) if is_text else 1.0,
+            row_number=self._is_row_number(column),
+            auc=self._signals.auc(column.name, numeric=not is_text),
+        )
+
+    def _covered(self, name: str) -> float:
+        [covered] = self._row(
+            f"SELECT coalesce(sum(rows) FILTER (rows >= {self._min_frequency}) / sum(rows), 0) "
+            f"FROM (SELECT count(*) AS rows FROM train WHERE {name} IS NOT NULL GROUP BY {name})"
+        )
+        return float(covered)
+
+    def _is_row_number(self, column: ColumnStatistics) -> bool:
+        if column.type != "INT" or column.minimum is None or column.maximum is None:
+            return False
+        name = identifier(column.name)
+        rows, distinct, low, high = self._row(
+            f"SELECT count({name}), count(DISTINCT {name}), min({name}), max({name}) FROM ("
+            f"SELECT {name} FROM train UNION ALL SELECT {name} FROM eval)"
+        )
+        return bool(rows > 1 and rows == distinct == high - low + 1)
+
+    def _row(self, query: str) -> tuple[float, ...]:
+        row = self._database.execute(query).fetchone()
+        assert row is not None
+        return row
+
+
+def column_type(table: Table, column: str) -> str:
+    """Return `INT`, `FLOAT` or `BYTES`.
+
+    Args:
+      table: rows of the table.
+      column: name of the column.
+    """
+    return str(statistics.column_type(pq.read_schema(table.train[0]).field(column).type))
+
+
+def label_values(table: Table, label: str) -> list[tuple[str | None, int]]:
+    """Return the values of the label as text with their rows, the most frequent first.
+
+    Args:
+      table: rows of the table, whose label is not converted.
+      label: name of the label's column.
+    """
+    name, database = identifier(label), _database(table)
+    [[kind]] = database.execute(f"SELECT typeof({name}) FROM train LIMIT 1").fetchall()
+    value = Label(label).value(kind, Reading.from_settings(table.source))
+    return database.execute(
+        f"SELECT {value}, count(*) FROM (SELECT {name} FROM train UNION ALL "
+        f"SELECT {name} FROM eval) GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+
+
+def counts(table: Table, label: str) -> Counts:
+    """Return the sizes of the splits.
+
+    Args:
+      table: rows of the table.
+      label: name of the label's column, with the values 0 and 1.
+    """
+    database = _database(table)
+    sizes = []
+    for split in ("train", "eval"):
+        row = database.execute(
+            f"SELECT count(*), count(*) FILTER ({identifier(label)} = 1) FROM {split}"
+        ).fetchone()
+        assert row is not None
+        sizes.append(row)
+    (train, train_positives), (evaluated, eval_positives) = sizes
+    return Counts(train, evaluated, train_positives, eval_positives)
+
+
+def eval_slices(table: Table, column: str, label: str) -> dict[str, tuple[int, int]]:
+    """Return rows and positives in the eval split by value of a column.
+
+    Args:
+      table: rows of the table.
+      column: name of the column.
+      label: name of the label's column, with the values 0 and 1.
+    """
+    name = identifier(column)
+    rows = _database(table).execute(
+        f"SELECT {name}::VARCHAR, count(*), count(*) FILTER ({identifier(label)} = 1) "
+        f"FROM eval WHERE {name} IS NOT NULL GROUP BY 1"
+    )
+    return {value: (count, positives) for value, count, positives in rows.fetchall()}
+
+
+def _database(table: Table) -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'")
+    for name, files in (("train", table.train), ("eval", table.eval)):
+        # Arrow opens the files, because DuckDB takes file names as patterns.
+        database.register(name, pads.dataset([_dataset(file) for file in files]))
+    return database
+
+
+def _dataset(file: Path) -> pa.dataset.Dataset:
+    return pads.dataset(str(file), format="parquet")
+
+
+def _moment(name: str, is_text: bool) -> str:
+    """Return the SQL condition that a value is a date or a time."""
+    if is_text:
+        day_first = (
+            f"try_strptime({name}, ['%d.%m.%Y', '%d/%m/%Y', '%m/%d/%Y', '%d.%m.%Y %H:%M', "
+            "'%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M', '%d.%m.%Y %H:%M:%S', '%m/%d/%Y %H:%M:%S', "
+            "'%m/%d/%Y %I:%M:%S %p', '%Y.%m.%d', '%Y/%m/%d', '%Y년 %m월 %d일', '%d %b %Y', "
+            "'%b %d, %Y', '%B %d, %Y'])"
+        )
+        number = f"regexp_full_match({name}, '[0-9.]+')"
+        return (
+            f"try_cast({name} AS TIMESTAMPTZ) IS NOT NULL AND NOT {number} "
+            f"OR {day_first} IS NOT NULL"
+        )
+    low, high = _EPOCH
+    return (
+        f"try_strptime({name}::VARCHAR, '%Y%m%d') IS NOT NULL AND {name} BETWEEN 19000101 AND "
+        f"21001231 OR {name} BETWEEN {low} AND {high} OR {name} BETWEEN {low}000 AND {high}000"
+    )
