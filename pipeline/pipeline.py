@@ -43,6 +43,7 @@ def create_pipeline(
     policy: Policy,
     data: Layout,
     variant: names.Variant = "plain",
+    compare: bool = True,
 ) -> Pipeline:
     """Chain the components from data to a published model.
 
@@ -53,6 +54,7 @@ def create_pipeline(
       data: folders of the spans.
       variant: `plain`, `tune` to search for hyperparameters first, or `warm-start` to start from
         the latest blessed model's weights; default `plain`.
+      compare: whether the candidate is compared with the latest blessed model; default True.
 
     Returns:
       The pipeline, for any TFX runner.
@@ -71,7 +73,7 @@ def create_pipeline(
         components=[
             *rows.nodes,
             *training,
-            *_evaluation_and_push(settings, features, data, rows, model),
+            *_evaluation_and_push(settings, features, data, rows, model, compare),
         ],
         enable_cache=True,
         metadata_connection_config=metadata.connection(settings),
@@ -192,10 +194,18 @@ def _training(
 
 
 def _evaluation_and_push(
-    settings: Settings, features: Features, data: Layout, rows: _Rows, model: Channel
+    settings: Settings,
+    features: Features,
+    data: Layout,
+    rows: _Rows,
+    model: Channel,
+    compare: bool,
 ) -> list[BaseNode]:
     baseline = Resolver(
-        strategy_class=BaselineStrategy, candidate=model, **_blessed_models()
+        strategy_class=BaselineStrategy,
+        config={"compare": int(compare)},
+        candidate=model,
+        **_blessed_models(),
     ).with_id(names.LATEST_BLESSED_MODEL)
     evaluator = tfx.Evaluator(
         examples=rows.examples,
@@ -224,6 +234,8 @@ def _evaluation_and_push(
             "spans": {"train": data.train_spans, "eval": data.span},
             "publish": settings.publish.model_dump(),
             "code_hash": fingerprint.training_hash(settings),
+            "columns": [features.label, *features.inputs],
+            "no_baseline": not compare,
         },
     ).with_id(names.PUSHER)
     return [baseline, evaluator, infra_check, pusher]

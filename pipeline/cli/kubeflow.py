@@ -43,6 +43,11 @@ def run_options(command: _Command) -> _Command:
     """
     for option in (
         click.option(
+            "--no-baseline",
+            is_flag=True,
+            help="Publish without a comparison with the latest blessed model: a fresh start.",
+        ),
+        click.option(
             "--warm-start", is_flag=True, help="Start from the weights of the latest blessed model."
         ),
         click.option(

@@ -13,7 +13,7 @@ import click
 from pipeline.cli import program
 from pipeline.cli.options import json_option, load, settings_option, workspace_option
 from pipeline.cli.promotion import gc, promote, rollback
-from pipeline.errors import InfrastructureError
+from pipeline.errors import InfrastructureError, UsageError
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
@@ -201,6 +201,35 @@ def verify(
         _report_verification(verification, _workspace(settings_file, workspace).model_base)
     if not verification.is_clean:
         sys.exit(InfrastructureError.exit_code)
+
+
+@registry.command(short_help="Give ML Metadata the paths of a workspace that was moved.")
+@settings_option
+@workspace_option
+@json_option
+def relocate(settings_file: Path | None, workspace: Path | None, as_json: bool) -> None:
+    """Rewrite the paths in ML Metadata after the workspace was moved to another folder.
+
+    With SQLite, `taxiway run` does that by itself. Type the command for a database on a server, if
+    no run uses the workspace in its former folder any more.
+    """
+    from pipeline.metadata import relocation
+    from pipeline.metadata import store as metadata
+
+    settings = load(settings_file, workspace)
+    target = _workspace(settings_file, workspace)
+    if not metadata.exists(settings):
+        raise UsageError(f"{target.root}: there is no run yet.", "taxiway run")
+    with target.exclusive():
+        store = metadata.open_store(settings)
+        metadata.refuse_other_pipeline(store, settings)
+        before = relocation.relocate(store, target)
+    if as_json:
+        click.echo(json.dumps({"from": before or None, "to": str(target.root)}))
+    elif before:
+        click.echo(f"Moved the paths in ML Metadata from {before} to {target.root}.")
+    else:
+        click.echo(f"{target.root}: ML Metadata has the paths of this folder; nothing is changed.")
 
 
 def _report_verification(verification: Verification, base: Path) -> None:

@@ -35,6 +35,11 @@ from pipeline.settings.engines import ENGINES, Engine
 @click.option(
     "--warm-start", is_flag=True, help="Start from the weights of the latest blessed model."
 )
+@click.option(
+    "--no-baseline",
+    is_flag=True,
+    help="Publish without a comparison with the latest blessed model: a fresh start.",
+)
 @json_option
 def run(
     settings_file: Path | None,
@@ -44,6 +49,7 @@ def run(
     engine: Engine | None,
     tune: bool,
     warm_start: bool,
+    no_baseline: bool,
     as_json: bool,
 ) -> None:
     """Run the pipeline; publish the model when it is blessed."""
@@ -55,7 +61,7 @@ def run(
     settings = load(settings_file, workspace)
     options = RunOptions(
         span=span, window=window, engine=engine, tune=tune, warm_start=warm_start,
-        settings_file=settings_file, workspace=workspace,
+        no_baseline=no_baseline, settings_file=settings_file, workspace=workspace,
     )  # fmt: skip
     log_file = new_log(settings.workspace, runner.new_run_id())
     try:

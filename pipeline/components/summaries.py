@@ -189,7 +189,7 @@ def latest_blessed(outputs: Outputs) -> str:
     Args:
       outputs: outputs of the node.
     """
-    return "compare with an earlier blessed model" if outputs.get("model") else "none yet"
+    return "compare with an earlier blessed model" if outputs.get("model") else "no baseline"
 
 
 def evaluator(outputs: Outputs) -> str:

@@ -21,6 +21,7 @@ SSL_KEY = "TAXIWAY_METADATA_SSL_KEY"
 RUN = "run"
 SPAN, WINDOW, DATA_ROOT = "span", "window", "data_root"
 TUNE, WARM_START, PROMOTE = "tune", "warm_start", "promote"
+NO_BASELINE = "no_baseline"
 
 REPORT = "report"
 

@@ -17,7 +17,11 @@ from pipeline.sources.layout import Layout
 
 
 def apply_layout(
-    ir: pipeline_pb2.Pipeline, settings: Settings, data: Layout, code_hash: str
+    ir: pipeline_pb2.Pipeline,
+    settings: Settings,
+    data: Layout,
+    code_hash: str,
+    compare: bool = True,
 ) -> None:
     """Change a pipeline that was compiled for other data to one for this data.
 
@@ -28,11 +32,14 @@ def apply_layout(
       settings: settings of the run.
       data: layout of the rows.
       code_hash: hash of the code that trains the model.
+      compare: whether the candidate is compared with the latest blessed model; default True.
     """
     for node in ir.nodes:
         change = _CHANGES.get(node.pipeline_node.node_info.id)
         if change is not None:
             change(node.pipeline_node, settings, data, code_hash)
+        if not compare:
+            _without_baseline(node.pipeline_node)
 
 
 def _example_gen(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
@@ -47,12 +54,8 @@ def _example_gen(node: Any, settings: Settings, data: Layout, code_hash: str) ->
 
 
 def _last_accepted(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
-    for graph in node.inputs.input_graphs.values():
-        for step in graph.nodes.values():
-            kwargs = step.op_node.kwargs
-            if "span" in kwargs:
-                kwargs["span"].value.field_value.int_value = data.span
-                kwargs["data"].value.field_value.string_value = data.one_span_of
+    _set_strategy(node, "span", int_value=data.span)
+    _set_strategy(node, "data", string_value=data.one_span_of)
 
 
 def _data_gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
@@ -64,12 +67,35 @@ def _data_gate(node: Any, settings: Settings, data: Layout, code_hash: str) -> N
 
 
 def _pusher(node: Any, settings: Settings, data: Layout, code_hash: str) -> None:
-    custom_config = {
-        "spans": {"train": data.train_spans, "eval": data.span},
-        "publish": settings.publish.model_dump(),
-        "code_hash": code_hash,
-    }
-    _set_text(node, "custom_config", json_utils.dumps(custom_config))
+    _update_config(
+        node,
+        {
+            "spans": {"train": data.train_spans, "eval": data.span},
+            "publish": settings.publish.model_dump(),
+            "code_hash": code_hash,
+        },
+    )
+
+
+def _without_baseline(node: Any) -> None:
+    if node.node_info.id == names.LATEST_BLESSED_MODEL:
+        _set_strategy(node, "compare", int_value=0)
+    if node.node_info.id == names.PUSHER:
+        _update_config(node, {"no_baseline": True})
+
+
+def _set_strategy(node: Any, option: str, **value: Any) -> None:
+    """Set an option of a resolver's strategy."""
+    for graph in node.inputs.input_graphs.values():
+        for step in graph.nodes.values():
+            if option in step.op_node.kwargs:
+                field = step.op_node.kwargs[option].value.field_value
+                field.CopyFrom(type(field)(**value))
+
+
+def _update_config(node: Any, values: dict[str, Any]) -> None:
+    text = node.parameters.parameters["custom_config"].field_value.string_value
+    _set_text(node, "custom_config", json_utils.dumps(json_utils.loads(text) | values))
 
 
 def _set_text(node: Any, parameter: str, value: str) -> None:

@@ -130,6 +130,7 @@ class _Run:
                 code_hash=self._code_hash,
                 graph=self._graph,
                 log_file=self._log_file,
+                no_baseline=self._options.no_baseline,
                 **recording.end_fields(error),
                 **recording.data_fields(self._layout),
                 **recording.output_fields(self._outputs),
@@ -151,7 +152,7 @@ class _Run:
             ir, store = self._start(project, self._layout, conclude)
 
         from pipeline.beam import work
-        from pipeline.orchestration import outcomes
+        from pipeline.orchestration import baseline, outcomes
 
         with deferred_interrupts() as reraise, work.open_executor(self._settings.beam) as beam:
             for node in ir.nodes:
@@ -159,6 +160,8 @@ class _Run:
                 with self._steps.step(name) as conclude, reraise():
                     cached = self._run_node(ir, node.pipeline_node, store, beam, conclude)
                     outcomes.enforce(name, self._outputs[name], self._settings)
+                    if not self._options.no_baseline:
+                        baseline.enforce(name, self._outputs[name], store, self._settings)
                     if not cached:
                         self._prepare_infra_check(name, project)
         outcomes.enforce_pushed(self._outputs)
@@ -171,15 +174,22 @@ class _Run:
         from pipeline.beam import patches
         from pipeline.metadata import executions
         from pipeline.metadata import store as metadata
-        from pipeline.orchestration import fingerprint, input_queries, recovery, warm_start
+        from pipeline.orchestration import (
+            baseline,
+            fingerprint,
+            input_queries,
+            recovery,
+            warm_start,
+        )
         from pipeline.pipeline import create_pipeline
 
         patches.apply()
         input_queries.apply()
         settings = self._settings
         pipeline = create_pipeline(
-            settings, project.features, project.policy, layout, self._options.variant
-        )
+            settings, project.features, project.policy, layout, self._options.variant,
+            compare=not self._options.no_baseline,
+        )  # fmt: skip
         ir = Compiler().compile(pipeline)
         launch.substitute(ir, self._run_id)
         nodes = [node.pipeline_node for node in ir.nodes]
@@ -187,12 +197,17 @@ class _Run:
         fingerprint.stamp(ir, settings)
         self._code_hash = fingerprint.training_hash(settings)
         store = metadata.open_store(settings)
-        metadata.claim(store, settings)
+        moved_from = metadata.claim(store, settings)
         interrupted = recovery.fail_abandoned(store, self._workspace.artifacts, settings.beam)
         executions.reserve_lost(store, self._workspace)
+        notes = [
+            f"workspace moved from {moved_from}" if moved_from else "",
+            f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "",
+            "" if self._options.no_baseline else baseline.prepare(settings, store, project),
+        ]
         if self._options.warm_start:
             warm_start.check(settings, store, project.features)
-        conclude(f"interrupted earlier: {', '.join(interrupted)}" if interrupted else "")
+        conclude("; ".join(filter(None, notes)))
         return ir, store
 
     def _run_node(

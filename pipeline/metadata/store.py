@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.metadata import properties
+from pipeline.metadata import properties, relocation
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
@@ -20,9 +19,6 @@ _DOCTOR = "taxiway.doctor"
 _PASSWORD = "TAXIWAY_METADATA_PASSWORD"
 
 _CONNECT_SECONDS = 5.0
-
-# Type of the context that names the workspace which owns a server's database.
-_WORKSPACE = "taxiway.Workspace"
 
 
 def exists(settings: Settings) -> bool:
@@ -138,56 +134,71 @@ def _password(server: MetadataSettings) -> str:
         ) from error
 
 
-def claim(store: metadata_store.MetadataStore, settings: Settings) -> None:
-    """Refuse a database of another pipeline, and a server's database of another workspace.
+def claim(store: metadata_store.MetadataStore, settings: Settings) -> str:
+    """Refuse a database of another pipeline or workspace, and follow a workspace that was moved.
 
-    A run marks executions as failed and removes artifacts, so it must own all that it sees.
+    A run marks executions as failed and removes artifacts, so it must own all that it sees. SQLite
+    is in the workspace and moves with it, so its paths are rewritten. A server's database does not
+    state whether the workspace was moved or copied, so the user decides that.
+
+    Args:
+      store: ML Metadata store.
+      settings: settings of the pipeline.
+
+    Returns:
+      The folder that the workspace had before; "" when it was not moved.
+
+    Raises:
+      UsageError: the database has another pipeline, or artifacts of another workspace.
+    """
+    workspace = Workspace(settings.workspace, settings.name)
+    refuse_other_pipeline(store, settings)
+    if settings.metadata.host is not None:
+        _refuse_other_workspace(store, settings.metadata, workspace.root)
+    return relocation.relocate(store, workspace)
+
+
+def refuse_other_pipeline(store: metadata_store.MetadataStore, settings: Settings) -> None:
+    """Refuse a database of another pipeline.
 
     Args:
       store: ML Metadata store.
       settings: settings of the pipeline.
 
     Raises:
-      UsageError: the database has another pipeline, or artifacts of another workspace.
+      UsageError: the database has executions of another pipeline.
     """
     server, name = settings.metadata, settings.name
-    root = Workspace(settings.workspace, name).root.resolve()
     contexts = store.get_contexts_by_type(properties.PIPELINE)
     pipelines = sorted(context.name for context in contexts)
     if pipelines and name not in pipelines:
         subject, example = (
             (f"metadata.database: {server.database}", "database")
             if server.host
-            else (f"workspace: {root}", f'workspace: workspace = "workspace-{name}"')
+            else (
+                f"workspace: {settings.workspace.resolve()}",
+                f'workspace: workspace = "workspace-{name}"',
+            )
         )
         raise UsageError(
             f"{subject} belongs to pipeline {', '.join(pipelines)}, not to {name}.",
             f"give each pipeline its own {example}",
         )
-    if server.host is not None:
-        _claim_server(store, server, root)
 
 
-def _claim_server(
+def _refuse_other_workspace(
     store: metadata_store.MetadataStore, server: MetadataSettings, root: Path
 ) -> None:
-    """Write the workspace's folder to a server's database, or refuse another one's."""
-    owners = [context.name for context in store.get_contexts_by_type(_WORKSPACE)]
+    owners = {owner.name for owner in relocation.owners(store)}
     if not owners:
         # A database of an earlier release has artifacts and no owner.
-        owners = [
-            artifact.uri
-            for artifact in store.get_artifacts()
-            if artifact.state == mlmd.Artifact.LIVE and artifact.uri
-        ]
-    foreign = [owner for owner in owners if not Path(owner).resolve().is_relative_to(root)]
+        live = [art for art in store.get_artifacts() if art.state == mlmd.Artifact.LIVE]
+        owners = relocation.former_roots(live, root)
+    foreign = sorted(owner for owner in owners if Path(owner).resolve() != root.resolve())
     if foreign:
         raise UsageError(
-            f"metadata.database: {server.database} belongs to another workspace than {root}: "
-            f"it has {foreign[0]}.",
-            "give each workspace its own database",
+            f"metadata.database: {server.database} belongs to another workspace than "
+            f"{root.resolve()}: it has {foreign[0]}.",
+            "give each workspace its own database; or, if that folder was moved to "
+            f"{root.resolve()} and is no longer used: taxiway registry relocate",
         )
-    if str(root) not in owners:
-        kind = store.put_context_type(mlmd.ContextType(name=_WORKSPACE))
-        with suppress(errors.AlreadyExistsError):  # a run that starts beside this one was faster
-            store.put_contexts([mlmd.Context(type_id=kind, name=str(root))])

@@ -26,6 +26,7 @@ class RunOptions(Frozen):
       engine: Beam engine of every component; default None, that of the settings.
       tune: whether to search for better hyperparameters first; default False.
       warm_start: whether to start from the latest blessed model's weights; default False.
+      no_baseline: whether to skip the comparison with the latest blessed model; default False.
       promote: whether a new version becomes `stable` at once; default None, as the settings state.
       settings_file: settings file as the user typed it, for next steps; default None.
       workspace: workspace as the user typed it, for next steps; default None.
@@ -40,6 +41,7 @@ class RunOptions(Frozen):
     engine: Engine | None = None
     tune: bool = False
     warm_start: bool = False
+    no_baseline: bool = False
     promote: bool | None = None
     settings_file: Path | None = None
     workspace: Path | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # TFX's artifacts by node and output.
 Outputs = Mapping[str, Mapping[str, Any]]
 
+# Comparison of a run with `--no-baseline`.
+_NOT_COMPARED = "not compared with an earlier model, because the run has the option --no-baseline"
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,12 +40,29 @@ def write(workspace: Workspace, record: RunRecord) -> RunRecord:
     Returns:
       The record with the path of its report.
     """
+    record = record.model_copy(update={"comparison": _comparison(record)})
     record = record.model_copy(update={"report": report.write(workspace, record)})
     try:
         records.write(workspace.runs, record)
     except (OSError, ValueError) as error:  # a full disk, or a path that is not UTF-8
         _log.warning("the run's record is not written: %s", error)
     return record
+
+
+def _comparison(record: RunRecord) -> str:
+    """Return what the candidate was compared with; no later candidate is a first model."""
+    if record.baseline or not record.metrics:
+        return record.comparison
+    if record.no_baseline:
+        return _NOT_COMPARED
+    if record.model_dir is not None:
+        from serving.errors import UnreadableManifest
+        from serving.store import manifest
+
+        with suppress(UnreadableManifest):
+            if manifest.read(record.model_dir).run_id not in ("", record.run_id):
+                return f"the same model as version {record.version}, which is published already"
+    return record.comparison
 
 
 def end_fields(error: BaseException | None) -> dict[str, Any]:

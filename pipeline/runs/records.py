@@ -52,6 +52,8 @@ class RunRecord(_Lenient):
       next_step: next step that the user was shown; default "".
       reasons: one sentence per missed bound or problem of InfraCheck; default none.
       comparison: what is better and worse than in the latest blessed model; default "".
+      no_baseline: whether the run had the option --no-baseline, so that nothing was compared;
+        default False.
       findings: why the data was refused; default none.
       quarantine: file of the rejected rows; default None.
       model_id: hash of the trained model's files, as in a manifest; default None, no model.
@@ -82,6 +84,7 @@ class RunRecord(_Lenient):
     next_step: str = ""
     reasons: tuple[str, ...] = ()
     comparison: str = ""
+    no_baseline: bool = False
     findings: tuple[Finding, ...] = ()
     quarantine: Path | None = None
     model_id: str | None = None

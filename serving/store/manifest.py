@@ -78,6 +78,8 @@ class Facts(FrozenModel):
       mlmd: ids in ML Metadata, by name: execution_id, model_artifact_id and others.
       code_hash: hash of the code and the locked packages that made the model.
       spans: spans of the data.
+      columns: columns that the model was trained on, the label first; empty when unknown.
+      no_baseline: whether the user published it without a comparison with an earlier model.
       hyperparameters: hyperparameters of the training.
       metrics: metrics on all evaluation data; None where a metric is not defined.
       slices: metrics on slices of the evaluation data.
@@ -91,6 +93,8 @@ class Facts(FrozenModel):
     mlmd: dict[str, int] = Field(default_factory=dict)
     code_hash: str = ""
     spans: Spans = Spans()
+    columns: tuple[str, ...] = ()
+    no_baseline: bool = False
     hyperparameters: dict[str, JsonValue] = Field(default_factory=dict)
     metrics: dict[str, Metric] = Field(default_factory=dict)
     slices: tuple[SliceMetrics, ...] = ()

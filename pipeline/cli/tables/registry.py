@@ -188,6 +188,7 @@ def _facts(manifest: Manifest) -> dict[str, str]:
         "run": manifest.run_id,
         "trained on": _spans(manifest.spans.train),
         "evaluated on": str(manifest.spans.eval or ""),
+        **({"compared with": "no model (--no-baseline)"} if manifest.no_baseline else {}),
         "code": manifest.code_hash[:12],
         **{name: str(value) for name, value in manifest.hyperparameters.items()},
         **{f"ML Metadata {name}": str(value) for name, value in manifest.mlmd.items()},

@@ -41,7 +41,7 @@ class VersionedPusherExecutor(executor.Executor):
           input_dict: artifacts `model`, and `model_blessing`, `infra_blessing` or both.
           output_dict: artifact `pushed_model`.
           exec_properties: `push_destination`, TFX's proto as JSON; and `custom_config` as JSON,
-            with `spans`, `code_hash` and `publish`.
+            with `spans`, `code_hash`, `columns`, `no_baseline` and `publish`.
         """
         specs = standard_component_specs
         pushed = artifact_utils.get_single_instance(output_dict[specs.PUSHED_MODEL_KEY])
@@ -138,6 +138,8 @@ def _run_fields(config: dict[str, Any]) -> dict[str, Any]:
     return {
         "spans": Spans.model_validate(config.get("spans", {})),
         "code_hash": config.get("code_hash", ""),
+        "columns": tuple(config.get("columns", ())),
+        "no_baseline": config.get("no_baseline", False),
     }
 
 

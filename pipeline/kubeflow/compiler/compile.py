@@ -166,6 +166,9 @@ def _parameters(settings: Settings) -> dict[str, Parameter]:
         names.WARM_START: Parameter(
             "BOOLEAN", False, "continue from the weights of the latest blessed model"
         ),
+        names.NO_BASELINE: Parameter(
+            "BOOLEAN", False, "publish without a comparison with the latest blessed model"
+        ),
         names.PROMOTE: Parameter(
             "BOOLEAN", settings.publish.promote, "point `stable` at a new version automatically"
         ),

@@ -52,7 +52,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     from pipeline.beam import patches, work
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
-    from pipeline.orchestration import input_queries, outcomes, recovery
+    from pipeline.orchestration import baseline, input_queries, outcomes, recovery
 
     patches.apply()
     input_queries.apply()
@@ -60,7 +60,7 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     assert data is not None, "require_plan guarantees it"
     settings = plan.options.apply(task.settings)
     store = metadata.open_store(settings)
-    ir = _bound_spec(settings, data, plan.run_id, text)
+    ir = _bound_spec(settings, data, plan, text)
     earlier = executions.by_node(store, plan.run_id).get(task.node, [])
     execution_id = executions.successful(earlier)
     if execution_id is None:
@@ -74,6 +74,8 @@ def _run(task: Task, plan: Plan, text: str, step: Callable[..., None]) -> None:
     task.outputs = {
         name: Output(uri=artifact.uri, id=artifact.id) for name, artifact in outputs.items()
     }
+    if not plan.options.no_baseline:
+        baseline.enforce(task.node, outputs, store, settings)
     try:
         outcomes.enforce(task.node, outputs, settings)
     except DataRefused as error:
@@ -92,7 +94,7 @@ def _enforce_pushed(task: Task, plan: Plan) -> None:
     outcomes.enforce_pushed(outputs)
 
 
-def _bound_spec(settings: Settings, data: Layout, run_id: str, text: str) -> Any:
+def _bound_spec(settings: Settings, data: Layout, plan: Plan, text: str) -> Any:
     """Return the spec with the data, the code and the id of this run."""
     from tfx.proto.orchestration import pipeline_pb2
 
@@ -101,7 +103,8 @@ def _bound_spec(settings: Settings, data: Layout, run_id: str, text: str) -> Any
 
     ir = pipeline_pb2.Pipeline.FromString(encoding.decode(text))
     # This container runs its own code, so the hash is computed here and not when compiling.
-    apply_layout(ir, settings, data, fingerprint.training_hash(settings))
+    code_hash = fingerprint.training_hash(settings)
+    apply_layout(ir, settings, data, code_hash, compare=not plan.options.no_baseline)
     fingerprint.stamp(ir, settings)
-    launching.substitute(ir, run_id)
+    launching.substitute(ir, plan.run_id)
     return ir

@@ -65,6 +65,7 @@ def write_record(task: Task) -> None:
             seconds=_seconds_since(plan.began),
             steps=tuple(steps),
             code_hash=fingerprint.training_hash(settings),
+            no_baseline=plan.options.no_baseline,
             graph={node: tuple(upstream) for node, upstream in graph.items()},
             **_column_fields(task),
             **_end_fields(ends, lost),

@@ -50,7 +50,7 @@ def start(task: Task) -> None:
         layout = lay_out_data(settings, files, plan.run_id)
         source(layout.describe(settings.source.window))
     with task.step("Start") as step:
-        step(_prepare(settings, files, plan.options.warm_start))
+        step(_prepare(settings, files, plan.options))
     task.run.write_plan(plan.model_copy(update={"data": layout}))
 
 
@@ -79,18 +79,23 @@ def _options(parameters: dict[str, str]) -> RunOptions:
         ) from error
 
 
-def _prepare(settings: Settings, files: Project, warm_start: bool) -> str:
+def _prepare(settings: Settings, files: Project, options: RunOptions) -> str:
     """Prepare ML Metadata for tasks that run in parallel; return what was repaired."""
     from pipeline.metadata import executions
     from pipeline.metadata import store as metadata
-    from pipeline.orchestration import warm_start as warm_start_check
+    from pipeline.orchestration import baseline, warm_start
 
     workspace = Workspace(settings.workspace, settings.name)
     store = metadata.open_store(settings)
-    metadata.claim(store, settings)
+    moved_from = metadata.claim(store, settings)
     longest = settings.kubeflow.timeout_seconds
     abandoned = executions.fail_abandoned(store, workspace.artifacts, longest)
     executions.reserve_lost(store, workspace)
-    if warm_start:
-        warm_start_check.check(settings, store, files.features)
-    return f"marked {abandoned} abandoned executions as failed" if abandoned else ""
+    notes = [
+        f"workspace moved from {moved_from}" if moved_from else "",
+        f"marked {abandoned} abandoned executions as failed" if abandoned else "",
+        "" if options.no_baseline else baseline.prepare(settings, store, files),
+    ]
+    if options.warm_start:
+        warm_start.check(settings, store, files.features)
+    return "; ".join(filter(None, notes))

@@ -23,7 +23,7 @@ def test_a_server_s_database_is_one_workspace_s(
         return
     with pytest.raises(UsageError, match="belongs to another workspace") as caught:
         metadata.claim(ledger.store, other)
-    assert caught.value.next_step == "give each workspace its own database"
+    assert caught.value.next_step.startswith("give each workspace its own database; ")
 
 
 def test_two_runs_may_claim_a_database_at_once(

@@ -231,7 +231,8 @@ def test_a_run_has_parameters_with_defaults(package: Package) -> None:
             parameters.items()} == {
         "span": ("NUMBER_INTEGER", 0.0), "window": ("NUMBER_INTEGER", 3.0),
         "data_root": ("STRING", ""), "tune": ("BOOLEAN", False),
-        "warm_start": ("BOOLEAN", False), "promote": ("BOOLEAN", True),
+        "warm_start": ("BOOLEAN", False), "no_baseline": ("BOOLEAN", False),
+        "promote": ("BOOLEAN", True),
     }  # fmt: skip
     assert "{{$.inputs.parameters['warm_start']}}" in _container(package, "start")["args"]
 
