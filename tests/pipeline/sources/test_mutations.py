@@ -133,7 +133,8 @@ class _Case:
 
 def _differences(case: _Case, content: bytes, table: dict[str, list[Any]]) -> list[str]:
     texts, values = case.pandas(content, True), case.pandas(content, False)
-    if list(table) != [str(name).removeprefix("\ufeff") for name in texts.columns]:
+    first, *others = map(str, texts.columns)
+    if list(table) != [first.removeprefix("\ufeff"), *others]:
         return [f"columns {list(table)}, {list(texts.columns)}"]
     broken = []
     for (name, cells), text, value in zip(table.items(), texts, values):

@@ -23,6 +23,7 @@ from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.layout import lay_out
+from pipeline.sources.values.column_types import MISSING
 from schema import columns
 from schema.policy import Policy
 from tests.conftest import PROJECT
@@ -175,10 +176,12 @@ def _is_what_python_reads(table: pa.Table, file: Path) -> None:
         if name in PROVENANCE:
             continue
         for value, cell in zip(table[name].to_pylist(), (row.get(name) or "" for row in expected)):
-            if value is None or isinstance(value, str):
-                assert (value or "") == cell
+            if value is None:
+                assert cell in MISSING
+            elif isinstance(value, str):
+                assert value == cell
             else:
-                assert value == float(cell)
+                assert value == float({"true": "1", "false": "0"}.get(cell.lower(), cell))
 
 
 @pytest.mark.slow
