@@ -52,7 +52,8 @@ LABEL org.opencontainers.image.title="taxiway" \
       org.opencontainers.image.base.name="${PYTHON}"
 COPY --from=dependencies /opt/taxiway /opt/taxiway
 COPY --from=project /overlay /opt/taxiway
-# The files that the settings name. The code is installed, so Python imports nothing from here.
+# The files that the settings name. Taxiway's code is installed; the image of a project with code of
+# its own adds that code here, where the tasks import it from.
 COPY taxiway.toml /taxiway/
 COPY models/*.toml /taxiway/models/
 COPY schema/*.toml schema/*.pbtxt /taxiway/schema/

@@ -49,6 +49,8 @@ def _problems(config: object, features: Features, settings: EvaluateSettings) ->
         return
     if any(spec.label_key != features.label for spec in config.model_specs or [None]):
         yield f"every model_spec must have the label_key {features.label}"
+    if not any(not spec.ByteSize() for spec in config.slicing_specs or [config_pb2.SlicingSpec()]):
+        yield "slicing_specs must have an empty SlicingSpec, the one of all rows"
     metrics = [metric for spec in config.metrics_specs for metric in spec.metrics]
     paths = {f"{metric.module}.{metric.class_name}" for metric in metrics}
     for entry in settings.metrics:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 OVERALL = "overall"
 
@@ -58,7 +59,8 @@ class Evaluation:
         """
         metrics = self.candidate[slice_name]
         auc, (low, high) = metrics["auc"], self.confidence_interval(slice_name)
-        rows = f"{metrics['example_count']:,.0f} rows"
+        # An own eval_config may leave out Taxiway's metrics.
+        rows = f"{metrics.get('example_count', math.nan):,.0f} rows"
         if math.isnan(low):
             return f"{auc:.4f} ({rows})"
         return f"{auc:.4f} (95 % CI {low:.4f} to {high:.4f}, {rows})"
@@ -70,7 +72,7 @@ class Evaluation:
           slice_name: a key of `candidate`.
         """
         metrics = self.candidate[slice_name]
-        auc, error = metrics["auc"], metrics.get("auc_standard_error", math.nan)
+        auc, error = (metrics.get(name, math.nan) for name in ("auc", "auc_standard_error"))
         if math.isnan(error):
             return math.nan, math.nan
         return max(0.0, auc - _Z95 * error), min(1.0, auc + _Z95 * error)
@@ -114,12 +116,14 @@ class Evaluation:
         if not self.baseline:
             return "first model: max_auc_drop does not apply because there is no baseline"
         changes = {
-            name: metrics["auc"] - self.baseline[name]["auc"]
+            name: metrics.get("auc", math.nan) - self.baseline[name].get("auc", math.nan)
             for name, metrics in self.candidate.items()
-            if name != OVERALL and name in self.baseline
+            if name in self.baseline
         }
         changes = {name: change for name, change in changes.items() if not math.isnan(change)}
-        overall = self.candidate[OVERALL]["auc"] - self.baseline[OVERALL]["auc"]
+        overall = changes.pop(OVERALL, None)
+        if overall is None:
+            return "the evaluation has no AUC to compare"
         sentence = f"AUC {overall:+.4f} against the latest blessed model"
         if not changes:
             return sentence
@@ -127,7 +131,8 @@ class Evaluation:
             return f"{sentence}; the same on all {len(changes)} slices"
         better = sum(change > 0 for change in changes.values())
         most, least = (
-            f"{name} ({changes[name]:+.4f}, {self.candidate[name]['example_count']:,.0f} rows)"
+            f"{name} ({changes[name]:+.4f}, "
+            f"{self.candidate[name].get('example_count', math.nan):,.0f} rows)"
             for name in (pick(changes, key=changes.__getitem__) for pick in (max, min))
         )
         extremes = f"most on {most}, least on {least}"
@@ -209,15 +214,16 @@ def _miss(
             f"the minimum is {minimum:g} (short by {value:.4f})"
         )
     if threshold.HasField("change_threshold"):
-        minimum = threshold.change_threshold.absolute.value
-        return (
-            f"{metric} ({slice_name}) changed by {value:+.4f} from the latest blessed model's; "
-            f"the minimum is {minimum:+g} (short by {minimum - value:.4f})"
-        )
+        change = threshold.change_threshold
+        limit = change.absolute.value
+        text = f"{metric} ({slice_name}) changed by {value:+.4f} from the latest blessed model's"
+        if change.direction == config_pb2.MetricDirection.LOWER_IS_BETTER:
+            return f"{text}; the maximum is {limit:+g} (exceeded by {value - limit:.4f})"
+        return f"{text}; the minimum is {limit:+g} (short by {limit - value:.4f})"
     bounds = threshold.value_threshold
     text = evaluation.interval(slice_name) if metric == "auc" else f"{value:.4f}"
-    if bounds.HasField("lower_bound"):
-        minimum = bounds.lower_bound.value
+    minimum = bounds.lower_bound.value
+    if bounds.HasField("lower_bound") and not value >= minimum:
         bound = f"the minimum is {minimum:g} (short by {minimum - value:.4f})"
     else:
         maximum = bounds.upper_bound.value
