@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 1 << 20
 
 
-def read(files: Iterable[str | Path], limit: int | None = None) -> Iterator[bytes]:
+def read(
+    files: Iterable[str | Path], limit: int | None = None, compressed: bool | None = None
+) -> Iterator[bytes]:
     """Yield the records of files one by one, also while another graph is the default.
 
     Args:
       files: TFRecord files, read in this order; gzipped where the name ends in `.gz`.
       limit: maximum number of records; default all.
+      compressed: whether the files are gzipped; default None, as their names state.
 
     Yields:
       A record, for example a serialized tf.Example.
@@ -26,7 +29,7 @@ def read(files: Iterable[str | Path], limit: int | None = None) -> Iterator[byte
     Raises:
       tf.errors.OpError: a file is missing or is not a TFRecord file.
     """
-    return itertools.islice(_records(files), limit)
+    return itertools.islice(_records(files, compressed), limit)
 
 
 def dataset(files: Sequence[str | Path]) -> tf.data.Dataset:
@@ -44,12 +47,14 @@ def dataset(files: Sequence[str | Path]) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(names, _compression(names[0]), _BUFFER_BYTES)
 
 
-def _records(files: Iterable[str | Path]) -> Iterator[bytes]:
+def _records(files: Iterable[str | Path], compressed: bool | None) -> Iterator[bytes]:
     import tensorflow as tf  # importing TensorFlow takes seconds, so only readers pay for it
 
     for file in map(str, files):
         # A data set does not work beside a graph's session, and takes 0.3 ms for each record.
-        options = tf.io.TFRecordOptions(_compression(file))
+        options = tf.io.TFRecordOptions(
+            _compression(file) if compressed is None else "GZIP" if compressed else ""
+        )
         yield from tf.compat.v1.io.tf_record_iterator(file, options)
 
 

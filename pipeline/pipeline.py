@@ -7,10 +7,9 @@ from typing import Any
 
 # Not from tfx.v1, because that imports Google's cloud libraries too: 3 s of each start.
 from tfx import components as tfx
-from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.base.executor_spec import BeamExecutorSpec, ExecutorClassSpec
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, pusher_pb2, range_config_pb2, trainer_pb2
@@ -21,7 +20,8 @@ from pipeline.components import names
 from pipeline.components.data_gate.component import DataGate
 from pipeline.components.data_gate.decision import GateDecision
 from pipeline.components.evaluator import configuration
-from pipeline.components.example_gen.executor import ArrowExampleGenExecutor, shard_size
+from pipeline.components.example_gen.component import ExampleGen
+from pipeline.components.example_gen.executor import shard_size
 from pipeline.components.infra_check.component import InfraCheck
 from pipeline.components.pusher.component import VersionedPusher
 from pipeline.components.resolvers.last_accepted import DECISIONS, LastAcceptedStrategy
@@ -143,7 +143,7 @@ def _rows(settings: Settings, features: Features, policy: Policy, data: Layout) 
 
 
 def _example_gen(settings: Settings, data: Layout) -> BaseNode:
-    return FileBasedExampleGen(
+    return ExampleGen(
         input_base=str(data.base),
         input_config=example_gen_pb2.Input(
             splits=[
@@ -157,7 +157,6 @@ def _example_gen(settings: Settings, data: Layout) -> BaseNode:
             )
         ),
         custom_config=shard_size(settings.beam.shard_mb),
-        custom_executor_spec=BeamExecutorSpec(ArrowExampleGenExecutor),
     ).with_id(names.EXAMPLE_GEN)
 
 

@@ -46,7 +46,7 @@ NODES = (
     Node(
         names.EXAMPLE_GEN,
         summaries.examples,
-        modules=("pipeline.components.example_gen.executor",),
+        modules=("pipeline.components.example_gen.component",),
         beam=True,
         cpu=1.0,
         memory_gb=1.0,

@@ -17,9 +17,12 @@ class SourceSettings(Frozen):
     """Where rows come from, and which spans a run uses."""
 
     kind: Literal["flights", "folder"] = Field(
-        "flights", description="flights: the embedded data set; folder: your CSV or Parquet files"
+        "flights", description="flights: the embedded data set; folder: your files"
     )
-    path: Path | None = Field(None, description="folder: the folder of the files")
+    path: Path | None = Field(None, description="folder: the folder of the files, or one file")
+    hive: bool = Field(
+        False, description="folder: whether folders such as city=Seoul are columns of text"
+    )
     time_column: str | None = Field(
         None,
         description="folder: the column that states when a row happened "

@@ -60,5 +60,6 @@ def open_source(
         one_span=split is not None,
         reading=Reading.from_settings(settings),
         label=label,
+        hive=settings.hive,
     )
     return source if split is None else hash_split.HashedSource(source, split)

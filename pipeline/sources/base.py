@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +26,18 @@ class Rows(Protocol):
 
         Args:
           span: number of the span.
+        """
+
+    def in_place(self, span: int) -> Mapping[str, Path] | None:
+        """Return the files that already have exactly the span's rows in the written form, by name.
+
+        They do not have the columns of `PROVENANCE`.
+
+        Args:
+          span: number of the span.
+
+        Returns:
+          The files, or None if the rows must be written.
         """
 
     def write(self, span: int, file: Path) -> None:

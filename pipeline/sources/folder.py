@@ -13,7 +13,7 @@ import duckdb
 
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
-from pipeline.sources.files import discovery, readers
+from pipeline.sources.files import discovery, parquet, readers
 from pipeline.sources.files.database import connect
 from pipeline.sources.files.discovery import DataFile
 from pipeline.sources.files.summaries import (
@@ -56,6 +56,7 @@ class FolderSource:
       reading: how text becomes values; default as `Reading()`.
       label: label of the model, which is converted to 0 and 1; default None, as other columns.
       one_span: whether all rows are in span 1, whatever their time; default False.
+      hive: whether folders such as `city=Seoul` are columns; default False.
 
     Raises:
       UsageError: there is no such folder or column, there are no files, or a file name has no
@@ -73,9 +74,11 @@ class FolderSource:
         reading: Reading = _READING,
         label: Label | None = None,
         one_span: bool = False,
+        hive: bool = False,
     ) -> None:
         self._path = path
         self._one_span = one_span
+        self._hive = hive
         self._time_column = time_column
         self._period = period
         self._types = types
@@ -85,7 +88,7 @@ class FolderSource:
         self._tables: dict[str, Table] = {}
         self._cache = Cache(
             workspace / "data" / "files" if workspace else None,
-            f"{_code()}\0{time_column}\0{period}\0{one_span}\0{reading}\0{label}",
+            f"{_code()}\0{time_column}\0{period}\0{one_span}\0{hive}\0{reading}\0{label}",
         )
 
     @property
@@ -123,7 +126,7 @@ class FolderSource:
         """
         if file.name not in self._tables:
             self._tables[file.name] = readers.open_table(
-                self.database, file, self._scratch, self.reading
+                self.database, file, self._scratch, self.reading, self._hive
             )
         return self._tables[file.name]
 
@@ -136,6 +139,14 @@ class FolderSource:
         if self._one_span or self._time_column is None:
             return str(self._spans_of_names[file.name])
         return self._span_from_time(self.table(file))
+
+    def file_spans(self, file: DataFile) -> tuple[int, ...]:
+        """Return the spans of a file's rows.
+
+        Args:
+          file: one of the source's files.
+        """
+        return self._file_spans[file.name]
 
     @cached_property
     def database(self) -> duckdb.DuckDBPyConnection:
@@ -253,6 +264,25 @@ class FolderRows:
             f"{_code()}\0{self._source.reading}\0{self._source.label}\0"
             f"{sorted(self._targets.items())}\0{rows}\0{content}".encode()
         ).hexdigest()
+
+    def in_place(self, span: int) -> Mapping[str, Path] | None:
+        """Return the Parquet files that have exactly the span's rows, with the right types.
+
+        Args:
+          span: number of the span.
+        """
+        files = [file for file, summary in self._summaries.items() if span in summary.spans]
+        fits = all(
+            self._source.file_spans(file) == (span,)
+            and list(self._summaries[file].kinds) == list(self._targets)
+            and all(
+                column_types.convert(name, kind, self._targets[name]) == identifier(name)
+                for name, kind in self._summaries[file].kinds.items()
+            )
+            and parquet.is_plain(file, self._targets)
+            for file in files
+        )
+        return {file.name: file.path for file in files} if fits else None
 
     def write(self, span: int, file: Path) -> None:
         """Write one span's rows as Parquet.

@@ -16,6 +16,7 @@ from pipeline.errors import DataRefused, UsageError
 from pipeline.findings import RejectedRow
 from pipeline.settings.source import SourceSettings
 from pipeline.sources.base import PROVENANCE, Rows, Source
+from pipeline.sources.files.database import connect
 from pipeline.sources.sql import identifier, text
 
 # The one span of rows that have no time.
@@ -117,6 +118,13 @@ class HashedRows:
         content = f"{self._rows.fingerprint(span)} {self.split}".encode()
         return hashlib.sha256(content + Path(__file__).read_bytes()).hexdigest()
 
+    def in_place(self, span: int) -> None:
+        """Return None, because the rows are divided.
+
+        Args:
+          span: number of the span.
+        """
+
     def write(self, span: int, file: Path) -> None:
         """Write all rows as a Parquet file, with the columns of `PROVENANCE`.
 
@@ -139,7 +147,7 @@ class HashedRows:
         folder.mkdir(parents=True, exist_ok=True)
         rows = folder / "rows.parquet"
         self._rows.write(SPAN, rows)
-        database = duckdb.connect()
+        database = connect(folder)
         # Arrow opens the file, because DuckDB takes file names as patterns.
         database.register("rows", pads.dataset(str(rows), format="parquet"))
         described = database.execute("DESCRIBE rows").fetchall()

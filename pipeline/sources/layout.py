@@ -6,13 +6,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import Rows, Source
+from pipeline.sources.files import provenance
 from pipeline.sources.hash_split import HashedRows, HashedSource
 from serving.storage import local
 
@@ -155,14 +156,11 @@ def lay_out(source: Source, root: Path, span: int | None, window: int) -> Layout
         return Layout(
             spans.span, spans.train_spans, base, source.remark, hash_split=spans.hash_split
         )
-    written = {
-        number: _write_span(rows, number, root / "spans" / f"{number}-{fingerprint[:16]}.parquet")
-        for number, fingerprint in fingerprints.items()
-    }
+    files = {number: _span_files(rows, number, root, fingerprints[number]) for number in numbers}
     _link(
         {
-            "train": {number: written[number] for number in spans.train_spans},
-            "eval": {spans.span: written[spans.span]},
+            "train": {number: files[number] for number in spans.train_spans},
+            "eval": {spans.span: files[spans.span]},
         },
         base / str(spans.span),
     )
@@ -176,22 +174,54 @@ def _write_splits(rows: HashedRows, folder: Path) -> None:
             rows.write_splits(unfinished)
 
 
-def _write_span(rows: Rows, span: int, file: Path) -> Path:
+def _span_files(rows: Rows, span: int, root: Path, fingerprint: str) -> Mapping[str, Path]:
+    """Return the span's files by the name of the source's file; "" if the file has all names."""
+    file = root / "spans" / f"{span}-{fingerprint[:16]}.parquet"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    in_place = None if file.exists() else rows.in_place(span)
+    if in_place is not None and _can_link(in_place.values(), file.parent):
+        return in_place
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         with local.replacement(file) as temporary:
             rows.write(span, temporary)
-    return file
+    return {"": file}
 
 
-def _link(splits: dict[str, dict[int, Path]], folder: Path) -> None:
-    if folder.exists():
-        return
-    with _unfinished(folder) as unfinished:
-        for split, files in splits.items():
-            (unfinished / split).mkdir(parents=True)
-            for number, file in files.items():
-                _link_or_copy(file, unfinished / split / f"{number}.parquet")
+def _can_link(files: Iterable[Path], folder: Path) -> bool:
+    device = folder.stat().st_dev
+    return all(file.stat().st_dev == device for file in files)
+
+
+def _link(splits: Mapping[str, Mapping[int, Mapping[str, Path]]], folder: Path) -> None:
+    links: dict[str, Path] = {}
+    names: dict[str, str] = {}
+    for split, spans in splits.items():
+        for span, files in spans.items():
+            for index, (name, file) in enumerate(files.items()):
+                link = f"{split}/{span}{f'-{index:05}' if len(files) > 1 else ''}.parquet"
+                links[link] = file
+                if name:
+                    names[link] = name
+    if not _has(folder, links):
+        shutil.rmtree(folder, ignore_errors=True)
+        with _unfinished(folder) as unfinished:
+            for link, file in links.items():
+                (unfinished / link).parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(file, unfinished / link)
+            provenance.write(unfinished, names)
+    elif provenance.read(folder) != names:  # a file has been renamed
+        provenance.write(folder, names)
+
+
+def _has(folder: Path, links: Mapping[str, Path]) -> bool:
+    """Return whether a folder has the links; a file that is edited in place is another file."""
+    if not folder.exists():
+        return False
+    if not provenance.read(folder):
+        return True
+    return all(
+        (folder / link).exists() and (folder / link).samefile(file) for link, file in links.items()
+    )
 
 
 @contextmanager

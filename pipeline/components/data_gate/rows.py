@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.components.data_gate.findings import expected
 from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.base import FILE_COLUMN, PROVENANCE, ROW_COLUMN
+from pipeline.sources.files import provenance
+from pipeline.sources.files.database import connect
 from pipeline.sources.spans.times import Times
 from pipeline.sources.sql import identifier, text
 from schema import columns
@@ -57,9 +60,12 @@ class Rows:
         self.split = split
         self._schema = schema
         self._features = {feature.name: feature for feature in schema.feature}
-        self._database = duckdb.connect()
+        self._scratch = tempfile.TemporaryDirectory(prefix="taxiway-")
+        self._database = connect(Path(self._scratch.name))
         self._database.execute(f"SET TimeZone = {text(time_zone)}")
-        self._database.execute(f"CREATE VIEW rows AS FROM read_parquet({text(pattern)})")
+        folder, name = Path(pattern).parent, Path(pattern).name
+        files = sorted(folder.glob(name))
+        self._database.execute(f"CREATE VIEW rows AS FROM {provenance.rows(files)}")
         described = self._database.execute("DESCRIBE rows").fetchall()
         self._kinds = {name: kind for name, kind, *_ in described if name not in PROVENANCE}
 
@@ -196,13 +202,10 @@ class Rows:
         if condition is None:
             return finding.rows, []
         column = identifier(finding.feature) if finding.feature in self._kinds else "NULL"
-        names = {name for name, *_ in self._database.execute("DESCRIBE rows").fetchall()}
-        provenance = ", ".join(
-            identifier(name) if name in names else "'' AS " + name for name in PROVENANCE
-        )
+        origin = ", ".join(PROVENANCE)
         content = ", ".join(f"{identifier(name)}" for name in self._kinds)
         rows = self._database.execute(
-            f"SELECT {provenance}, {column}, to_json(struct_pack({content})) FROM rows "
+            f"SELECT {origin}, {column}, to_json(struct_pack({content})) FROM rows "
             f"WHERE {condition} ORDER BY {FILE_COLUMN}, {ROW_COLUMN} LIMIT {limit}"
         ).fetchall()
         required = expected(finding.kind, self._schema, self._features.get(finding.feature))

@@ -23,6 +23,9 @@ from pipeline.sources.base import PROVENANCE
 from serving.storage import local
 
 _ROWS_ENCODED_AT_ONCE = 8192
+_ROWS_PARTITIONED = 65_536
+_ROWS_SAMPLED = 8192
+_BUFFER_BYTES = 1 << 20
 _SEED = 20130101
 
 
@@ -30,7 +33,7 @@ def count(files: Sequence[Path], shard_bytes: float) -> int:
     """Return the number of shards for the rows of Parquet files.
 
     Args:
-      files: Parquet files, of which only the footers are read.
+      files: Parquet files, of which only the footers and a sample are read.
       shard_bytes: bytes of uncompressed data in a shard.
 
     Raises:
@@ -88,8 +91,7 @@ def partition(rows: RowGroup, shards: int) -> Iterator[tuple[int, pa.RecordBatch
     """
     generator = np.random.default_rng([_SEED, rows.number, rows.group])
     file = Path(rows.file)
-    columns = columns_of(file)
-    for batch in pq.ParquetFile(file).iter_batches(row_groups=[rows.group], columns=columns):
+    for batch in _batches(file, [rows.group], _ROWS_PARTITIONED):
         if shards == 1:
             yield 0, batch
             continue
@@ -141,7 +143,7 @@ def columns_of(file: Path) -> list[str]:
     return [name for name in pq.read_schema(file).names if name not in PROVENANCE]
 
 
-def _uncompressed_bytes(file: Path) -> int:
+def _uncompressed_bytes(file: Path) -> float:
     try:
         metadata, schema = pq.read_metadata(file), pq.read_schema(file)
     except (pa.ArrowInvalid, OSError) as error:
@@ -149,9 +151,20 @@ def _uncompressed_bytes(file: Path) -> int:
     for field in schema:
         if field.name not in PROVENANCE:
             _example_type(field.name, field.type)
-    return sum(
+    encoded = sum(
         metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)
     )
+    # Values that repeat take few bytes in the file and many in memory.
+    sample = next(_batches(file, range(metadata.num_row_groups), _ROWS_SAMPLED), None)
+    decoded = sample.nbytes / len(sample) * metadata.num_rows if sample else 0
+    return max(encoded, decoded)
+
+
+def _batches(file: Path, groups: Sequence[int], rows_at_once: int) -> Iterator[pa.RecordBatch]:
+    # Without a buffer, Arrow reads a whole row group at once.
+    reader = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES)
+    columns = columns_of(file)
+    yield from reader.iter_batches(rows_at_once, row_groups=list(groups), columns=columns)
 
 
 def _write(table: pa.Table, file: Path) -> None:

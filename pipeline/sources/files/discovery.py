@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pipeline.errors import UsageError
 
@@ -33,6 +34,7 @@ SUPPORTED = ".csv, .tsv, .jsonl and .ndjson (also with .gz or .zst), .parquet, .
 # Writers of partitioned tables, such as Spark, name a file's parts so.
 _PART = re.compile(r"part[-_.]?\d", re.IGNORECASE)
 _HIDDEN = (".", "_")
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 _MAX_NAMED = 5
 
 
@@ -46,6 +48,7 @@ class DataFile:
       format: format of the file.
       compression: compression of the file; "" for none, or a format that compresses itself.
       table: name of the table: `name`, or the folder's if the file is one part of a table.
+      partitions: names and values in Hive's folders, such as `city=Seoul`; default none.
     """
 
     path: Path
@@ -53,6 +56,7 @@ class DataFile:
     format: Format
     compression: Compression
     table: str
+    partitions: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,12 +188,23 @@ def _data_file(file: Path, base: Path) -> DataFile | None:
     kind = _FORMATS.get(suffixes[-1]) if suffixes else None
     if kind is None or compression not in _COMPRESSIBLE[kind]:
         return None
-    name = _relative(file, base)
+    name = printable(_relative(file, base))
     folder = Path(name).parent
     is_part = folder != Path() and (
         _PART.match(file.name) is not None or folder.suffix.lower() in _FORMATS
     )
-    return DataFile(file, name, kind, compression, str(folder) if is_part else name)
+    return DataFile(
+        file, name, kind, compression, str(folder) if is_part else name, _partitions(folder)
+    )
+
+
+def _partitions(folder: Path) -> tuple[tuple[str, str | None], ...]:
+    pairs = [part.partition("=") for part in folder.parts]
+    return tuple(
+        (unquote(key), None if value == _NULL_PARTITION else unquote(value))
+        for key, separator, value in pairs
+        if key and separator
+    )
 
 
 def _relative(file: Path, base: Path) -> str:

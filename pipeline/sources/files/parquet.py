@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,21 +22,23 @@ _MAX_PRECISION = 38
 _SHOWN_BYTES = 32
 _MAX_REJECTED_ROWS = 1000
 _ROW_NUMBER = "file_row_number"
+_PLAIN = (pa.int64(), pa.float64(), pa.string())
 
 
-def open_table(database: duckdb.DuckDBPyConnection, file: DataFile) -> Table:
+def open_table(database: duckdb.DuckDBPyConnection, file: DataFile, path: Path) -> Table:
     """Open a Parquet file; only its footer is read.
 
     Args:
       database: database that reads the file.
-      file: the file.
+      file: the file, for its name.
+      path: path to read: the file's, or that of its copy as Parquet.
 
     Raises:
       DataRefused: the file is not a Parquet file, or its column names are ambiguous.
     """
     try:
         # DuckDB renames columns that differ by case alone, so the names are read by Arrow.
-        schema = pq.read_schema(file.path)
+        schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
         raise _unreadable(file, str(error).splitlines()[0]) from error
     names = schema.names
@@ -47,7 +52,7 @@ def open_table(database: duckdb.DuckDBPyConnection, file: DataFile) -> Table:
                 f"decimals of {field.type.precision} digits",
                 f"at most {_MAX_PRECISION} digits",
             )
-    scan = f"read_parquet({path_literal(file.path)}, hive_partitioning = false"
+    scan = f"read_parquet({path_literal(path)}, hive_partitioning = false"
     try:
         described = database.execute(f"DESCRIBE FROM {scan})").fetchall()
     except duckdb.Error as error:
@@ -106,6 +111,23 @@ def _refuse_bytes(
                 for row, shown, undecodable in rejected
             ),
         )
+
+
+def is_plain(file: DataFile, columns: Iterable[str]) -> bool:
+    """Return whether a file is Parquet with exactly these columns, in types as spans have them.
+
+    Args:
+      file: a file that has been opened as a table before.
+      columns: names of the columns.
+    """
+    if file.format != "Parquet":
+        return False
+    schema = pq.read_schema(file.path)
+    return (
+        schema.names == list(columns)
+        and _ROW_NUMBER not in map(str.casefold, schema.names)
+        and all(field.type in _PLAIN for field in schema)
+    )
 
 
 def _unreadable(file: DataFile, reason: str) -> DataRefused:

@@ -116,3 +116,20 @@ def write_with_lf(path: Path, compression: Compression, target: Path) -> None:
             output.write(np.where((values == _CR) & outside, _LF, values)[keep].astype(np.uint8))
             quoted = bool(quotes[-1] % 2)
             after_cr = bool(values[-1] == _CR and outside[-1])
+
+
+def lines(stream: pa.NativeFile) -> Iterator[bytes]:
+    """Yield the lines of a stream without their LF.
+
+    Args:
+      stream: stream of bytes.
+
+    Yields:
+      A line.
+    """
+    rest = b""
+    while chunk := stream.read(_CHUNK):
+        *complete, rest = (rest + chunk).split(b"\n")
+        yield from complete
+    if rest:
+        yield rest

@@ -49,6 +49,13 @@ class FlightsSource:
         code = _SQL.read_bytes() + Path(__file__).read_bytes()
         return hashlib.sha256(f"{version} {duckdb.__version__} {span}".encode() + code).hexdigest()
 
+    def in_place(self, span: int) -> None:
+        """Return None, because the rows are joined from several tables.
+
+        Args:
+          span: year and month, such as 201301.
+        """
+
     def write(self, span: int, file: Path) -> None:
         """Write one month's flights as Parquet, in the order of their departure.
 

@@ -26,6 +26,9 @@ class _ThreeSpans:
     def fingerprint(self, span: int) -> str:
         return f"content of {span}"
 
+    def in_place(self, span: int) -> None:
+        return None
+
     def write(self, span: int, file: Path) -> None:
         self.written.append(span)
         file.write_text(str(span))
