@@ -276,8 +276,7 @@ class FolderRows:
             self._source.file_spans(file) == (span,)
             and list(self._summaries[file].kinds) == list(self._targets)
             and all(
-                column_types.convert(name, kind, self._targets[name]) == identifier(name)
-                for name, kind in self._summaries[file].kinds.items()
+                self._is_unchanged(name, kind) for name, kind in self._summaries[file].kinds.items()
             )
             and parquet.is_plain(file, self._targets)
             for file in files
@@ -316,6 +315,13 @@ class FolderRows:
             f"SELECT {', '.join(columns)}, {text(file.name)} AS {FILE_COLUMN}, {ROW_COLUMN} "
             f"FROM {table.rows} WHERE ({self._source.span_sql(file)}) = {span}"
         )
+
+    def _is_unchanged(self, name: str, kind: str) -> bool:
+        to, label = self._targets[name], self._source.label
+        if label is not None and name == label.column:
+            # Other whole numbers than 0 and 1 are refused before.
+            return kind == to == "BIGINT" and label.positive in (None, "1")
+        return self._convert(name, kind, to) == identifier(name)
 
     def _convert(self, name: str, kind: str, to: str) -> str:
         label = self._source.label

@@ -147,7 +147,7 @@ class HashedRows:
         folder.mkdir(parents=True, exist_ok=True)
         rows = folder / "rows.parquet"
         self._rows.write(SPAN, rows)
-        database = connect(folder)
+        database = connect(folder, "UTC")
         # Arrow opens the file, because DuckDB takes file names as patterns.
         database.register("rows", pads.dataset(str(rows), format="parquet"))
         described = database.execute("DESCRIBE rows").fetchall()

@@ -61,8 +61,7 @@ class Rows:
         self._schema = schema
         self._features = {feature.name: feature for feature in schema.feature}
         self._scratch = tempfile.TemporaryDirectory(prefix="taxiway-")
-        self._database = connect(Path(self._scratch.name))
-        self._database.execute(f"SET TimeZone = {text(time_zone)}")
+        self._database = connect(Path(self._scratch.name), time_zone)
         folder, name = Path(pattern).parent, Path(pattern).name
         files = sorted(folder.glob(name))
         self._database.execute(f"CREATE VIEW rows AS FROM {provenance.rows(files)}")
