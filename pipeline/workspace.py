@@ -74,7 +74,8 @@ class Workspace:
           UsageError: the workspace cannot be written.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            # The path may be a link to a folder that does not exist yet.
+            self.root.resolve().mkdir(parents=True, exist_ok=True)
             self.lock_file.touch()
         except OSError as error:
             raise UsageError(

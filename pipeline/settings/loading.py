@@ -9,6 +9,7 @@ import tomli
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError
+from pipeline.settings.aliases import without_pattern
 from pipeline.settings.base import explain
 from pipeline.settings.beam import resolve_paths as resolve_beam_paths
 from pipeline.settings.sections import Settings
@@ -30,7 +31,8 @@ def load(path: Path | None = None) -> Settings:
       UsageError: the file is missing, is not TOML, or has an unknown key or a wrong value.
     """
     file = path or Path(DEFAULT_FILE)
-    return absolute(load_plain(path), file.absolute().parent)
+    settings = absolute(load_plain(path), file.absolute().parent)
+    return settings.model_copy(update={"workspace": without_pattern(settings.workspace)})
 
 
 def load_plain(path: Path | None = None) -> Settings:
