@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 @click.option("--positive", help="Value of the label that counts as positive.")
 @click.option("--time", default="", help="Column with the time of a row; divides rows into spans.")
 @click.option(
+    "--time-format",
+    help="Form of --time, as in strptime (%d/%m/%Y).  [default: as the values show]",
+)
+@click.option(
     "--key",
     "keys",
     multiple=True,
@@ -53,6 +57,7 @@ def init(
     label: str,
     positive: str | None,
     time: str,
+    time_format: str | None,
     keys: tuple[str, ...],
     keep: tuple[str, ...],
     drop: tuple[str, ...],
@@ -74,7 +79,7 @@ def init(
 
     folder = folder.absolute()
     request = Request(
-        data.absolute(), folder, label, time, keys, keep, drop, positive, name, code,
+        data.absolute(), folder, label, time, time_format, keys, keep, drop, positive, name, code,
         _without_positive(),
     )  # fmt: skip
     proposal = scaffold.create(request, ci=ci, force=force, dry_run=dry_run)

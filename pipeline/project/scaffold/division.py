@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import get_args
 
 import pyarrow.parquet as pq
 
-from pipeline.errors import UsageError
+from pipeline.errors import DataRefused, UsageError
 from pipeline.project.scaffold import table as tables
 from pipeline.project.scaffold.table import Table
 from pipeline.settings.source import SourceSettings
@@ -57,7 +58,15 @@ def divide(source: SourceSettings, folder: Path) -> Division:
       DataRefused: the table cannot be read.
     """
     if source.time_column:
-        return _by_time(source, folder)
+        try:
+            return _by_time(source, folder)
+        except DataRefused:
+            if source.time_format:
+                raise
+            form = _time_format(source, folder)
+            if form is None:
+                raise
+        return _by_time(source.model_copy(update={"time_format": form}), folder)
     opened = open_source(source)
     if isinstance(opened, HashedSource):
         chosen = source.model_copy(update={"split": "hash"})
@@ -71,6 +80,22 @@ def divide(source: SourceSettings, folder: Path) -> Division:
         return Division(table, True, reason)
     table = _with_window(source, folder, len(spans))
     return Division(table, False, f"spans by the digits in file names: {_describe(table)}")
+
+
+def _time_format(source: SourceSettings, folder: Path) -> str | None:
+    """Return the form of a time column that is not ISO 8601; None for no common form."""
+    column = source.time_column or ""
+    rows = tables.read(
+        source.model_copy(update={"time_column": None, "split": "hash"}), folder / "times"
+    )
+    forms = tables.time_formats(rows, column)
+    if len(forms) > 1:
+        raise UsageError(
+            f"--time {column}: cannot tell the day from the month, because all values fit "
+            f"{' and '.join(forms[:2])}.",
+            f"pass --time-format {shlex.quote(forms[0])} or --time-format {shlex.quote(forms[1])}",
+        )
+    return forms[0] if forms else None
 
 
 def _by_time(source: SourceSettings, folder: Path) -> Division:

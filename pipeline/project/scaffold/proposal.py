@@ -40,6 +40,7 @@ class Request:
       folder: folder of the project, absolute.
       label: name of the label's column.
       time: name of the time column; default "" for none.
+      time_format: form of the time column, as in strptime; default None, as the values show.
       keys: names of the columns that the hash split keeps together; default none.
       keep: names of the columns to use although they look like a leak or an id; default none.
       drop: names of the columns to leave out; default none.
@@ -53,6 +54,7 @@ class Request:
     folder: Path
     label: str
     time: str = ""
+    time_format: str | None = None
     keys: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -99,6 +101,7 @@ def propose(request: Request) -> Proposal:
         kind="folder",
         path=request.data,
         time_column=request.time or None,
+        time_format=request.time_format,
         split_keys=request.keys,
     )
     with tempfile.TemporaryDirectory(prefix="taxiway-init-") as scratch:
@@ -161,6 +164,7 @@ def _propose(request: Request, divided: division.Division, label: Label, rows: T
         "keys": list(request.keys),
         "eval_fraction": rows.source.eval_fraction,
         "time_column": request.time,
+        "time_format": rows.source.time_format,
         "period": rows.source.period,
         "window": rows.source.window,
         "counts": counts,

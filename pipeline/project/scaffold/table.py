@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +22,24 @@ from pipeline.settings.source import SourceSettings
 from pipeline.sources import Label, open_source
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout, lay_out
-from pipeline.sources.sql import identifier
+from pipeline.sources.sql import identifier, text
 from pipeline.sources.values.reading import Reading
 from schema.inference import ColumnStatistics
 
 # Values that a column's dates and numbers are looked for in.
 _SAMPLE = 10_000
+# Forms of dates and times that are not ISO 8601.
+_TIME_FORMATS = tuple(
+    f"{date}{time}"
+    for date in (
+        "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%Y/%m/%d",
+        "%Y년 %m월 %d일", "%d %b %Y", "%b %d, %Y", "%B %d, %Y",
+    )
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+)  # fmt: skip
 # Seconds since 1970 of the years 1990 and 2100.
 _EPOCH = (631_152_000, 4_102_444_800)
+_TIME_NAME = re.compile(r"time|date|stamp|epoch|(_|[a-z])(at|At|ts)$|시간|일시|시각", re.I)
 
 
 @dataclass(frozen=True)
@@ -123,7 +134,10 @@ class Reader:
         is_text = column.type == "BYTES"
         dates = numbers = 0.0
         if column.present:
-            moment, number = _moment(name, is_text), f"try_cast({name} AS DOUBLE) IS NOT NULL"
+            moment, number = (
+                _moment(column.name, is_text),
+                f"try_cast({name} AS DOUBLE) IS NOT NULL",
+            )
             query = (
                 f"SELECT avg(({moment})::INT), avg(({number})::INT) FROM "
                 f"(SELECT {name} FROM train WHERE {name} IS NOT NULL LIMIT {_SAMPLE})"
@@ -186,6 +200,25 @@ def label_values(table: Table, label: str) -> list[tuple[str | None, int]]:
     ).fetchall()
 
 
+def time_formats(table: Table, column: str) -> list[str]:
+    """Return the forms that every value of a time column has, as in strptime.
+
+    Args:
+      table: rows of the table.
+      column: name of the column.
+    """
+    value, database = f"{identifier(column)}::VARCHAR", _database(table)
+    unread = ", ".join(
+        f"count(*) FILTER ({value} IS NOT NULL AND try_strptime({value}, {text(form)}) IS NULL)"
+        for form in _TIME_FORMATS
+    )
+    row = database.execute(
+        f"SELECT {unread} FROM (FROM train UNION ALL BY NAME FROM eval)"
+    ).fetchone()
+    assert row is not None
+    return [form for form, count in zip(_TIME_FORMATS, row) if count == 0]
+
+
 def counts(table: Table, label: str) -> Counts:
     """Return the sizes of the splits.
 
@@ -234,22 +267,19 @@ def _dataset(file: Path) -> pa.dataset.Dataset:
     return pads.dataset(str(file), format="parquet")
 
 
-def _moment(name: str, is_text: bool) -> str:
+def _moment(column: str, is_text: bool) -> str:
     """Return the SQL condition that a value is a date or a time."""
+    name = identifier(column)
     if is_text:
-        day_first = (
-            f"try_strptime({name}, ['%d.%m.%Y', '%d/%m/%Y', '%m/%d/%Y', '%d.%m.%Y %H:%M', "
-            "'%d/%m/%Y %H:%M', '%m/%d/%Y %H:%M', '%d.%m.%Y %H:%M:%S', '%m/%d/%Y %H:%M:%S', "
-            "'%m/%d/%Y %I:%M:%S %p', '%Y.%m.%d', '%Y/%m/%d', '%Y년 %m월 %d일', '%d %b %Y', "
-            "'%b %d, %Y', '%B %d, %Y'])"
-        )
+        formats = ", ".join(map(text, _TIME_FORMATS))
+        other = f"try_strptime({name}, [{formats}]) IS NOT NULL"
         number = f"regexp_full_match({name}, '[0-9.]+')"
-        return (
-            f"try_cast({name} AS TIMESTAMPTZ) IS NOT NULL AND NOT {number} "
-            f"OR {day_first} IS NOT NULL"
-        )
-    low, high = _EPOCH
-    return (
-        f"try_strptime({name}::VARCHAR, '%Y%m%d') IS NOT NULL AND {name} BETWEEN 19000101 AND "
-        f"21001231 OR {name} BETWEEN {low} AND {high} OR {name} BETWEEN {low}000 AND {high}000"
+        return f"try_cast({name} AS TIMESTAMPTZ) IS NOT NULL AND NOT {number} OR {other}"
+    compact = (
+        f"try_strptime({name}::VARCHAR, '%Y%m%d') IS NOT NULL "
+        f"AND {name} BETWEEN 19000101 AND 21001231"
     )
+    if not _TIME_NAME.search(column):  # it may be an amount
+        return compact
+    low, high = _EPOCH
+    return f"{compact} OR {name} BETWEEN {low} AND {high} OR {name} BETWEEN {low}000 AND {high}000"

@@ -147,28 +147,3 @@ def test_own_code_is_added_where_the_settings_name_it(folder: Path) -> None:
     checks = {check["name"]: check for check in json.loads(checked.stdout)["checks"]}
     assert checks["files"]["passed"], checks["files"]
     assert checks["source"]["passed"], checks["source"]
-
-
-@pytest.mark.slow
-def test_two_commands_lead_to_a_published_model_and_changed_data_to_a_comparison(
-    folder: Path,
-) -> None:
-    assert _init(folder, "--positive", "Adelie", "--code").returncode == 0
-    done = taxiway("run", "--json", cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    first = json.loads(done.stdout)
-    assert (first["version"], first["span"]) == (1, 1)
-    assert first["metrics"]["auc"] > 0.9
-    assert "hash of the row" in first["hash_split"]
-    repeated = json.loads(taxiway("run", "--json", cwd=folder).stdout)
-    steps = {step["name"]: step["state"] for step in repeated["steps"]}
-    assert steps["DataGate"] == steps["Trainer"] == "cached"
-
-    rows = (folder / "penguins.csv").read_text().splitlines(keepends=True)
-    (folder / "penguins.csv").write_text("".join(rows[:300]))
-    done = taxiway("run", "--json", cwd=folder)
-    changed = json.loads(done.stdout)
-    assert changed["span"] == 1
-    steps = {step["name"]: step["decision"] for step in changed["steps"]}
-    assert "none yet" not in steps["LastAcceptedData"]
-    assert "none yet" not in steps["LatestBlessedModel"]
