@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -18,12 +18,22 @@ _UNUSED_STAGES = frozenset({
 _TRAINING, _SERVING = "TRAINING", "SERVING"
 
 
-def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
+def _did_you_mean(name: str, others: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(others), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def mismatches(
+    features: Features,
+    schema: schema_pb2.Schema,
+    hint: Callable[[str, Iterable[str]], str] = _did_you_mean,
+) -> Iterator[str]:
     """List columns that the schema does not have, or whose statements do not fit their role.
 
     Args:
       features: label and features of the model.
       schema: curated schema of the data.
+      hint: function that names the nearest of other names; default the most similar one.
 
     Yields:
       One sentence for every such column.
@@ -40,9 +50,10 @@ def mismatches(features: Features, schema: schema_pb2.Schema) -> Iterator[str]:
         for name in names:
             column = columns.get(name)
             if column is None:
-                close = difflib.get_close_matches(name, columns, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
-                yield f"the schema has no {role} column {name}{hint}"
+                nearest = hint(name, columns)
+                yield f"the schema has no {role} column {name}" + (
+                    f"; {nearest}" if nearest else ""
+                )
             elif column.type not in allowed:
                 expected = " or ".join(sorted(map(schema_pb2.FeatureType.Name, allowed)))
                 actual = schema_pb2.FeatureType.Name(column.type)

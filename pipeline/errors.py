@@ -114,6 +114,6 @@ def point_to_schema(error: TaxiwayError, command: str) -> None:
       command: the command that shows the schema change.
     """
     if isinstance(error, DataRefused) and any(
-        finding.kind in SCHEMA_KINDS for finding in error.findings
+        finding.kind in SCHEMA_KINDS and not finding.cure for finding in error.findings
     ):
         error.next_step = f"{command}   (shows the schema change that would accept the data)"

@@ -25,6 +25,8 @@ class Finding:
       actual: what the data has.
       expected: what the rule requires.
       rows: number of rows that break the rule; None when it is not a rule about rows.
+      cure: what to change in the data, the settings or the features file, if no change of the
+        schema lets the data pass; default "".
     """
 
     # Run records and Kubeflow's plans keep the key that earlier releases wrote.
@@ -41,6 +43,7 @@ class Finding:
     actual: str
     expected: str
     rows: int | None = None
+    cure: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as `--json` and `findings.json` hold it."""
@@ -51,6 +54,7 @@ class Finding:
             "found": self.actual,
             "expected": self.expected,
             "rows": self.rows,
+            "cure": self.cure,
         }
 
     @classmethod
@@ -67,6 +71,7 @@ class Finding:
             content["found"],
             content["expected"],
             content["rows"],
+            content.get("cure", ""),
         )
 
 

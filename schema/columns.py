@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import struct
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -78,6 +79,8 @@ def categories(schema: schema_pb2.Schema, feature: schema_pb2.Feature) -> list[s
     """
     if feature.HasField("string_domain"):
         return list(feature.string_domain.value)
+    if feature.HasField("bool_domain") and feature.type == schema_pb2.BYTES:
+        return [feature.bool_domain.true_value, feature.bool_domain.false_value]
     if feature.domain:
         return next(
             list(domain.value) for domain in schema.string_domain if domain.name == feature.domain
@@ -91,6 +94,8 @@ def value_range(feature: schema_pb2.Feature) -> tuple[float | None, float | None
     Args:
       feature: column of the schema.
     """
+    if feature.HasField("bool_domain") and feature.type == schema_pb2.INT:
+        return 0, 1
     if feature.HasField("int_domain"):
         domain = feature.int_domain
     elif feature.HasField("float_domain"):
@@ -101,3 +106,18 @@ def value_range(feature: schema_pb2.Feature) -> tuple[float | None, float | None
         domain.min if domain.HasField("min") else None,
         domain.max if domain.HasField("max") else None,
     )
+
+
+def as_stored(feature: schema_pb2.Feature, number: float) -> float:
+    """Return a number as a tf.Example stores it: the value of a FLOAT has 32 bits.
+
+    Args:
+      feature: column of the schema.
+      number: value of a row, or a bound.
+    """
+    if feature.type != schema_pb2.FLOAT:
+        return number
+    try:
+        return float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:  # beyond 32 bits; another check refuses it
+        return number

@@ -205,8 +205,8 @@ def _set_values(feature: schema_pb2.Feature, column: ColumnStatistics, buckets: 
     else:
         low, high = _with_slack(low, high)
     if column.type == "INT":
-        feature.int_domain.min = max(_INT64_MIN, int(low))
-        feature.int_domain.max = min(_INT64_MAX, int(high))
+        feature.int_domain.min = max(_INT64_MIN, math.floor(low))
+        feature.int_domain.max = min(_INT64_MAX, math.ceil(high))
     else:
         feature.float_domain.min, feature.float_domain.max = low, high
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,12 +11,13 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema import columns, environments
 from schema.environments import SERVING, TRAINING
+from schema.messages import expected
+from schema.messages.cures import TYPES
+from schema.messages.spelling import nearest, visible
 
 # A tf.Example has 32-bit floats; this is the greatest finite one.
 _MAX_FLOAT = 3.4028234663852886e38
 _INT64 = range(-(2**63), 2**63)
-
-_KINDS = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
 
 Row = Mapping[str, Any]
 
@@ -91,8 +91,8 @@ def check(
             value = row.get(name)
             if value is not None:
                 present[name] += 1
-                if expected := mismatch(value, schema, feature):
-                    findings.append(RowFinding(count, name, _short(value), expected))
+                if wrong := mismatch(value, schema, feature):
+                    findings.append(RowFinding(count, name, _short(value), wrong))
             elif name in without_gaps:
                 findings.append(RowFinding(count, name, "nothing", "a value in every row"))
     findings += _low_presence(schema, present, count, environment)
@@ -109,18 +109,18 @@ def mismatch(value: Any, schema: schema_pb2.Schema, feature: schema_pb2.Feature)
     """
     kind = schema_pb2.FeatureType.Name(feature.type)
     if not _fits(value, kind):
-        return _KINDS.get(kind, "a value")
+        return TYPES.get(kind, "a value")
     if kind == "FLOAT" and not (math.isfinite(value) and abs(value) <= _MAX_FLOAT):
         return "a finite number of 32 bits"
     values = columns.categories(schema, feature)
     if values is not None and value not in values:
-        shown = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
-        return f"one of {shown} ({len(values)} values)"
+        return expected.one_of(values, value)
     low, high = columns.value_range(feature)
-    if low is not None and value < low:
-        return f"at least {low:g}"
-    if high is not None and value > high:
-        return f"at most {high:g}"
+    stored = columns.as_stored(feature, value) if kind != "BYTES" else 0
+    if low is not None and stored < low:
+        return f"at least {expected.number(low)}"
+    if high is not None and stored > high:
+        return f"at most {expected.number(high)}"
     return ""
 
 
@@ -150,10 +150,10 @@ def _low_presence(
 
 
 def _no_column(name: str, columns: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(columns), n=1)
-    return f"no such column; did you mean {close[0]}?" if close else "no such column"
+    hint = nearest(name, columns)
+    return f"no such column; {hint}" if hint else "no such column"
 
 
 def _short(value: Any) -> str:
-    shown = str(value)
+    shown = visible(str(value))
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -28,6 +28,7 @@ class _Entry:
     Args:
       lead: white space and comments before the field.
       text: text of the field itself.
+      trail: comment behind the field in the same line.
       name: name of the field.
       value: value of the field; one of several if the field is repeated.
       key: identity of the field, equal for the same field in another text.
@@ -38,6 +39,7 @@ class _Entry:
     name: str
     value: object
     key: tuple[str, str]
+    trail: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def lines(text: str, schema: schema_pb2.Schema) -> dict[tuple[str, int], int]:
         line += entry.lead.count("\n")
         by_field[entry.name, counts[entry.name]] = line
         counts[entry.name] += 1
-        line += entry.text.count("\n")
+        line += (entry.text + entry.trail).count("\n")
     same = all(counts[_name(field)] == len(values) for field, values in schema.ListFields())
     return by_field if same else {}
 
@@ -158,28 +160,33 @@ def _update(text: str, message: Message, depth: int) -> str:
         if key not in keys:
             rendered = _render(field, value, depth)
             new = _Entry("\n", rendered, _name(field), value, key)
-            index = _insertion_index(kept, before.get(new.name), new.name)
+            index = _insertion_index(kept, before.get(new.name), new.name, depth)
             kept.insert(index, new)
             keys.insert(index, key)
         before[_name(field)] = key
-    written = "".join(entry.lead + entry.text for entry in kept)
-    return written.removeprefix("\n") + tail if not entries else written + tail
+    written = "".join(entry.lead + entry.text + entry.trail for entry in kept)
+    if entries:
+        return written + tail
+    comments = tail.rstrip()
+    return (comments + written if comments else written.removeprefix("\n")) + tail[len(comments) :]
 
 
-def _insertion_index(entries: list[_Entry], before: tuple[str, str] | None, name: str) -> int:
+def _insertion_index(
+    entries: list[_Entry], before: tuple[str, str] | None, name: str, depth: int
+) -> int:
     """Return the index of a new field: after its predecessor, or before all fields of its name."""
     for index, entry in enumerate(entries):
         if before is not None and entry.key == before:
             return index + 1
-        if before is None and entry.name == name and index:
-            return index
+        if before is None and entry.name == name and (index or depth):
+            return index  # above the first field of a file is the comment about the file
     return len(entries)
 
 
 def _updated(entry: _Entry, field: object, value: object, depth: int) -> _Entry:
     if value == entry.value:
         return entry
-    if isinstance(value, Message) and "\n" in entry.text:
+    if isinstance(value, Message) and "\n" in entry.text and "{" in entry.text:
         head, inner = entry.text.split("{", 1)
         body = _update(inner.rstrip().removesuffix("}"), value, depth + 1)
         return replace(entry, text=f"{head}{{{body}}}", value=value)
@@ -191,6 +198,10 @@ def _split(text: str, message: Message) -> tuple[list[_Entry], str]:
     entries: list[_Entry] = []
     lead, body = "", ""
     for piece, complete in _pieces(text):
+        if not body and piece.startswith("#") and entries and "\n" not in lead:
+            entries[-1] = replace(entries[-1], trail=lead + piece)
+            lead = ""
+            continue
         if not body and (not piece.strip() or piece.startswith("#")):
             lead += piece
             continue
@@ -260,6 +271,8 @@ def _render(field: object, value: object, depth: int) -> str:
     if not isinstance(value, Message):
         return indent + _plain_text(field, value)
     line = text_format.MessageToString(value, as_one_line=True, as_utf8=True)
+    if not line:
+        return f"{indent}{name} {{ }}"
     if depth and len(indent) + len(name) + len(line) + 5 <= _WIDTH:
         return f"{indent}{name} {{ {line} }}"
     lines = [_render(*item, depth + 1) for item in _fields(value)]

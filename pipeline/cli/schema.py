@@ -7,9 +7,9 @@ import json
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from pipeline.errors import DataRefused, InfrastructureError, UsageError
 if TYPE_CHECKING:
     from pipeline.settings.sections import Settings
     from schema.changes import Change
+    from schema.fit import Mismatch
 
 # Exit code of `diff` for a difference, as in diff(1).
 _DIFFERS = 1
@@ -56,18 +57,21 @@ def diff(
     Exit codes: 0 no difference, 1 a difference; after an error, those of `taxiway`.
     """
     settings = _load(settings_file, workspace, span, window)
-    before, changes, after = _propose(settings)
+    update = _propose(settings)
     if as_json:
-        click.echo(json.dumps({"changes": [asdict(change) for change in changes]}))
+        click.echo(json.dumps(update.as_json()))
     elif patch:
-        click.echo(_patch(settings.schema_file, before, after), nl=False)
-    elif changes:
+        click.echo(_patch(settings.schema_file, update), nl=False)
+    elif update.changes or update.mismatches:
         from pipeline.cli.tables import schema as tables
 
-        tables.changes(changes)
+        if update.changes:
+            tables.changes(update.changes)
+        if update.mismatches:
+            tables.mismatches(update.mismatches)
     else:
         click.echo(f"{settings.schema_file}: the data matches the schema.")
-    sys.exit(_DIFFERS if changes else 0)
+    sys.exit(_DIFFERS if update.changes or update.mismatches else 0)
 
 
 @schema.command()
@@ -90,18 +94,29 @@ def accept(
     features: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Change the schema file to match the data."""
+    """Change the schema file to match the data.
+
+    A column of the features file stays in use. If only the data, the settings or the features file
+    can solve a mismatch, nothing is changed and the exit code is 3.
+    """
     settings = _load(settings_file, workspace, span, window)
-    before, changes, after = _propose(settings, features or None)
-    if after != before:
-        _write(settings.schema_file, after)
+    update = _propose(settings, features or None)
+    if update.mismatches:
+        raise _refused(settings, update)
+    if update.after != update.before:
+        _write(settings.schema_file, update.after)
     if as_json:
-        click.echo(json.dumps({"changes": [asdict(change) for change in changes]}))
-    elif changes:
+        click.echo(json.dumps(update.as_json()))
+    elif update.changes:
         from pipeline.cli.tables import schema as tables
 
-        tables.changes(changes)
+        tables.changes(update.changes)
         click.echo(f"Changed {settings.schema_file}; review it with `git diff`.")
+        if update.unmatched:
+            click.echo(
+                f"The newest span does not match what the train spans gave to "
+                f"{', '.join(update.unmatched)}; review it with `taxiway schema diff`."
+            )
     else:
         click.echo(f"{settings.schema_file}: the data matches the schema; nothing is changed.")
 
@@ -204,10 +219,32 @@ def _load(
     return settings.model_copy(update={"source": source})
 
 
-def _propose(
-    settings: Settings, features: Sequence[str] | None = None
-) -> tuple[str, list[Change], str]:
-    """Return the schema file's text, the changes that match the data, and the changed text."""
+@dataclass(frozen=True)
+class _Update:
+    """The schema file before and after it matches the data, and what it cannot match.
+
+    Args:
+      before: text of the schema file.
+      after: text that matches the data.
+      changes: the differences of the two.
+      mismatches: columns of the model that no change makes fit.
+      unmatched: names of columns that do not match the newest span after the change.
+    """
+
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    mismatches: tuple[Mismatch, ...]
+    unmatched: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "changes": [asdict(change) for change in self.changes],
+            "mismatches": [asdict(mismatch) for mismatch in self.mismatches],
+        }
+
+
+def _propose(settings: Settings, features: Sequence[str] | None = None) -> _Update:
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.project import files
     from pipeline.sources import Label
@@ -216,16 +253,41 @@ def _propose(
 
     curated = files.curated_schema(settings)
     label = files.label(settings)
+    roles = files.roles(settings)
     with library_output_to(new_log(settings.workspace, "schema")):
         from pipeline.components.schema_gen.proposal import propose
 
         data = Workspace(settings.workspace, settings.name).data
-        proposal = propose(settings.source, data, curated, Label(*label) if label else None)
-    changed = changes.accept(curated, proposal, features)
-    differences = changes.changes(curated, changed)
-    _refuse_unknown(features or (), [feature.name for feature in proposal.feature])
-    before = settings.schema_file.read_text(encoding="utf-8")
-    return before, differences, text.update(before, changed)
+        proposal = propose(settings.source, data, curated, roles, Label(*label) if label else None)
+    _refuse_unknown(features or (), [feature.name for feature in proposal.schema.feature])
+    changed = changes.accept(curated, proposal.schema, features)
+    file = text.read(settings.schema_file)
+
+    def chosen(name: str) -> bool:
+        return features is None or name in features
+
+    return _Update(
+        file.encode(file.content),
+        file.encode(text.update(file.content, changed)),
+        tuple(changes.changes(curated, changed)),
+        tuple(mismatch for mismatch in proposal.mismatches if chosen(mismatch.feature)),
+        tuple(name for name in proposal.unmatched if chosen(name)),
+    )
+
+
+def _refused(settings: Settings, update: _Update) -> DataRefused:
+    from pipeline.findings import Finding
+
+    steps = "; ".join(f"{mismatch.feature}: {mismatch.cure}" for mismatch in update.mismatches)
+    return DataRefused(
+        f"{settings.schema_file} is not changed, because the model uses columns that the data "
+        "does not have in this form:",
+        f"{steps}. Then repeat the command",
+        findings=tuple(
+            Finding("type", mismatch.feature, "", mismatch.actual, mismatch.expected)
+            for mismatch in update.mismatches
+        ),
+    )
 
 
 def _refuse_unknown(features: Sequence[str], columns: Sequence[str]) -> None:
@@ -236,12 +298,12 @@ def _refuse_unknown(features: Sequence[str], columns: Sequence[str]) -> None:
             raise UsageError(f"--feature {name}: neither schema nor data has this column; {hint}")
 
 
-def _patch(file: Path, before: str, after: str) -> str:
+def _patch(file: Path, update: _Update) -> str:
     name = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
     return "".join(
         difflib.unified_diff(
-            before.splitlines(keepends=True),
-            after.splitlines(keepends=True),
+            update.before.splitlines(keepends=True),
+            update.after.splitlines(keepends=True),
             f"a/{name}",
             f"b/{name}",
         )

@@ -101,7 +101,7 @@ def anomalies(outputs: Outputs) -> str:
     for file in Path(outputs["anomalies"].uri).glob("Split-*/SchemaDiff.pb"):
         split = anomalies_pb2.Anomalies.FromString(file.read_bytes())
         count += len(split.anomaly_info) + split.data_missing
-    return f"{count} anomalies"
+    return "1 anomaly" if count == 1 else f"{count} anomalies"
 
 
 def last_accepted(outputs: Outputs) -> str:

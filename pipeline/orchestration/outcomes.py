@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipeline.components.data_gate import decision
 from pipeline.components.evaluator import candidate, results
 from pipeline.components.infra_check import report
 from pipeline.errors import DataRefused, NotBlessed
+from pipeline.findings import Finding
 from pipeline.metadata import properties
 from pipeline.project import files
 from pipeline.settings.evaluate import EvaluateSettings
@@ -126,7 +127,14 @@ def _enforce_gate(outputs: Outputs, schema_file: Path) -> None:
         )
     raise DataRefused(
         what,
-        next_step,
+        _cures(findings) or next_step,
         findings=findings,
         quarantine=quarantine if quarantine.exists() else None,
+    )
+
+
+def _cures(findings: Sequence[Finding]) -> str:
+    """Return what to do about the findings that no change of the schema solves."""
+    return "; ".join(
+        dict.fromkeys(f"{finding.feature}: {finding.cure}" for finding in findings if finding.cure)
     )

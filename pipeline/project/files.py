@@ -161,8 +161,9 @@ def _fix(file: Path | None, model: type[BaseModel] | None) -> str:
 
 def _check_columns(settings: Settings, project: Project) -> None:
     from models import columns
+    from schema.messages.spelling import nearest
 
-    mismatches = "; ".join(columns.mismatches(project.features, project.schema))
+    mismatches = "; ".join(columns.mismatches(project.features, project.schema, nearest))
     if mismatches:
         raise UsageError(
             f"{settings.features}: {mismatches} ({settings.schema_file})",

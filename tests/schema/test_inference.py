@@ -10,6 +10,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from schema import columns
 from schema.inference import ColumnStatistics, Roles, infer
 from tests.conftest import PROJECT
 
@@ -214,6 +215,21 @@ def test_the_time_of_a_row_has_no_range_and_no_comparator() -> None:
     assert feature.WhichOneof("domain_info") is None
     assert not feature.HasField("drift_comparator")
     assert feature.presence.min_fraction == 1
+
+
+def test_the_flights_schema_states_everything_so_nothing_is_inferred() -> None:
+    schema = columns.load(PROJECT / "schema/schema.pbtxt")
+    flights = Roles("late", [feature.name for feature in schema.feature][:20], ("hour_band",))
+    measured = [
+        ColumnStatistics(
+            feature.name,
+            schema_pb2.FeatureType.Name(feature.type), 1000, 1000, 50,
+            values=("a", "b") if feature.type == schema_pb2.BYTES else None,
+            minimum=0, maximum=9,
+        )
+        for feature in schema.feature
+    ]  # fmt: skip
+    assert infer(measured, flights, schema) == schema
 
 
 def test_a_new_schema_states_both_environments() -> None:

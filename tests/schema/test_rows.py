@@ -53,10 +53,18 @@ _GOOD: Row = {"carrier": "AA", "hour": 5, "wind": 2.5, "late": 0}
         ({"wind": "strong"}, "wind", "a number"),
         ({"wind": 1e308}, "wind", "a finite number of 32 bits"),
         ({"wind": float("nan")}, "wind", "a finite number of 32 bits"),
+        ({"carrier": "aa"}, "carrier",
+         "one of AA, UA (2 values); differs from AA in case: "
+         "U+0061 U+0061 instead of U+0041 U+0041"),
+        ({"carrier": "UA\u200b"}, "carrier",
+         "one of AA, UA (2 values); differs from UA in an invisible character: "
+         "U+200B instead of nothing"),
+        ({"hour ": 5}, "hour ",
+         "no such column; differs from hour in spaces: U+0020 instead of nothing"),
         ({"hours": 5}, "hours", "no such column; did you mean hour?"),
         ({"zzz": 5}, "zzz", "no such column"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_value_is_reported_with_its_row_and_column(
     change: Row, column: str, expected: str
 ) -> None:
@@ -88,6 +96,17 @@ def test_a_share_of_missing_values_is_reported_for_all_rows() -> None:
         RowFinding(None, "wind", "a value in 33.3% of the rows", "a value in 50.0% of the rows")
     ]
     assert check([calm], _schema(), SERVING) == []
+
+
+def test_a_number_is_compared_in_32_bits_and_shown_with_its_digits() -> None:
+    schema = _schema()
+    schema.feature[1].int_domain.max = 12_345_678
+    schema.feature[2].float_domain.max = 24.3
+    assert check([{**_GOOD, "wind": 24.3}], schema) == []
+    [finding] = check([{**_GOOD, "wind": 24.31, "hour": 12_345_678}], schema)
+    assert finding.expected == "at most 24.3"
+    [finding] = check([{**_GOOD, "hour": 12_345_679}], schema)
+    assert finding.expected == "at most 12345678"
 
 
 _ROWS = st.lists(

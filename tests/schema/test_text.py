@@ -74,11 +74,22 @@ def test_an_unchanged_schema_keeps_every_byte(schema: schema_pb2.Schema) -> None
             ["-  drift_comparator { infinity_norm { threshold: 0.05 } }"],
         ),
         (
+            lambda schema: schema.feature[0].presence.Clear(),
+            ["-  presence { min_fraction: 1.0 min_count: 1 }", "+  presence { }"],
+        ),
+        (
             lambda schema: schema.feature[0].annotation.tag.append("key"),
             ['+  annotation { tag: "key" }'],
         ),
     ],
-    ids=["a bound", "a value", "a column", "a comparator less", "an annotation more"],
+    ids=[
+        "a bound",
+        "a value",
+        "a column",
+        "a comparator less",
+        "nothing in a field",
+        "an annotation more",
+    ],
 )
 def test_a_change_touches_its_own_lines_only(change: object, lines: list[str]) -> None:
     schema = columns.load(_FILE)
@@ -90,3 +101,70 @@ def test_a_change_touches_its_own_lines_only(change: object, lines: list[str]) -
 def test_an_invalid_text_is_refused(broken: str) -> None:
     with pytest.raises(ValueError, match=r"the schema's text ends within|no field named"):
         text.update(broken, schema_pb2.Schema())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  type: INT  # whole\n", "  type: INT  # whole\n  presence { min_count: 1 }\n"),
+        (
+            "  type: INT  # {\n  # next\n",
+            "  type: INT  # {\n  presence { min_count: 1 }\n  # next\n",
+        ),
+        ("  type: INT\n  # last\n", "  type: INT\n  presence { min_count: 1 }\n  # last\n"),
+        ("  type: INT # a\n\n", "  type: INT # a\n  presence { min_count: 1 }\n\n"),
+    ],
+)
+def test_a_new_line_comes_after_the_comment_behind_the_line_before(before: str, after: str) -> None:
+    head, tail = 'feature {  # the first\n  name: "a"  # key\n', "}  # end\n# rest\n"
+    schema = _parsed(head + before + tail)
+    schema.feature[0].presence.min_count = 1
+    assert text.update(head + before + tail, schema) == head + after + tail
+
+
+def test_a_changed_line_keeps_the_comment_behind_it() -> None:
+    before = 'feature {\n  name: "a"\n  type: INT  # whole\n}  # end\n'
+    schema = _parsed(before)
+    schema.feature[0].type = schema_pb2.FLOAT
+    schema.feature.add(name="b", type=schema_pb2.INT)
+    assert text.update(before, schema) == (
+        before.replace("INT", "FLOAT") + 'feature {\n  name: "b"\n  type: INT\n}\n'
+    )
+
+
+def test_a_feature_in_one_line_becomes_several_lines_before_its_comment() -> None:
+    before = 'feature { name: "km" type: FLOAT }  # kilometres\nfeature { name: "b" type: INT }\n'
+    schema = _parsed(before)
+    schema.feature[0].presence.min_count = 1
+    assert text.update(before, schema) == (
+        'feature {\n  name: "km"\n  type: FLOAT\n  presence { min_count: 1 }\n}  # kilometres\n'
+        'feature { name: "b" type: INT }\n'
+    )
+
+
+def test_a_value_before_the_first_one_is_inserted() -> None:
+    before = 'string_domain {\n  name: "d"\n  value: "b"  # big\n  value: "c"\n}'
+    schema = _parsed(before)
+    schema.string_domain[0].value.insert(0, "a")
+    assert text.update(before, schema) == before.replace(
+        '  value: "b"', '  value: "a"\n  value: "b"'
+    )
+
+
+def test_an_angle_bracket_and_an_empty_file_are_updated() -> None:
+    before = 'feature <\n  name: "a"\n  type: INT\n>\n'
+    schema = _parsed(before)
+    schema.feature[0].presence.min_count = 1
+    assert _parsed(text.update(before, schema)) == schema
+    assert text.update("", schema) == text.write(schema)
+    assert text.update("# mine\n", schema) == "# mine\n" + text.write(schema)
+
+
+@settings(deadline=None)
+@given(schemas())
+def test_the_line_of_every_feature_is_exact(schema: schema_pb2.Schema) -> None:
+    written = "# a { comment\n" + text.write(schema)
+    rows = written.splitlines()
+    lines = text.lines(written, schema)
+    for index, _ in enumerate(schema.feature):
+        assert rows[lines["feature", index] - 1] == "feature {"

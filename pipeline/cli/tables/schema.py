@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.cli.console import open_console
 from schema import columns as columns_module
 from schema.changes import Change
+from schema.fit import Mismatch
 from schema.rows import RowFinding
 
 _SHOWN = 20
@@ -28,6 +29,22 @@ def changes(items: Sequence[Change]) -> None:
             *map(escape, (change.feature, change.aspect, change.curated, change.proposed))
         )
     open_console().print(table)
+
+
+def mismatches(items: Sequence[Mismatch]) -> None:
+    """Print the columns of the model that no change of the schema makes fit, and what to do.
+
+    Args:
+      items: mismatches, in the order of the lines.
+    """
+    table = Table("feature", "data", "expected")
+    for mismatch in items:
+        table.add_row(*map(escape, (mismatch.feature, mismatch.actual, mismatch.expected)))
+    console = open_console()
+    console.print(table)
+    console.print("No change of the schema solves this, because the model uses these columns.")
+    for mismatch in items:
+        console.print(f"Next   {mismatch.feature}: {mismatch.cure}", soft_wrap=True, markup=False)
 
 
 def columns(schema: schema_pb2.Schema) -> None:

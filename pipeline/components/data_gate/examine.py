@@ -18,6 +18,7 @@ from pipeline.components.data_gate.rows import Rows, unique
 from pipeline.findings import Finding, RejectedRow
 from pipeline.sources.spans import span_ends
 from schema.environments import TRAINING
+from schema.inference import Roles
 from schema.policy import Decision, Limits, Policy
 
 Statistics: TypeAlias = "statistics_pb2.DatasetFeatureStatisticsList"
@@ -135,14 +136,22 @@ def examine(
     decided = [
         (finding, policy.decide(finding.kind, finding.feature)) for finding in unique(collected)
     ]
+    roles = Roles(features.label, features.inputs, features.slices)
     stopping = sum(decision.action == "stop" for _, decision in decided)
     verdicts: list[Verdict] = []
     rejected: list[RejectedRow] = []
     # The limit is split evenly, so rows of every finding are kept.
     limit = policy.limits.quarantine_rows // max(1, stopping)
     for finding, decision in decided:
-        count, first = rows[finding.split].offending(finding, limit)
-        verdicts.append(Verdict(dataclasses.replace(finding, rows=count), decision))
+        split_rows = rows[finding.split]
+        count, first = split_rows.offending(finding, limit)
+        exact = dataclasses.replace(
+            finding,
+            rows=count,
+            actual=split_rows.actual(finding) or finding.actual,
+            cure=split_rows.cure(finding, roles.role(finding.feature)),
+        )
+        verdicts.append(Verdict(exact, decision))
         if decision.action == "stop":
             rejected += first
     order = ["stop", "warn", "ignore"]

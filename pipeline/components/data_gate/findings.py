@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from pipeline.findings import Finding
 from schema import columns
+from schema.messages import expected as messages
 
 _TYPE = anomalies_pb2.AnomalyInfo.Type
 
@@ -26,6 +27,9 @@ _KINDS = {
     "INT_TYPE_SMALL_INT": "range",
     "FLOAT_TYPE_BIG_FLOAT": "range",
     "FLOAT_TYPE_SMALL_FLOAT": "range",
+    "BOOL_TYPE_BIG_INT": "range",
+    "BOOL_TYPE_SMALL_INT": "range",
+    "BOOL_TYPE_UNEXPECTED_STRING": "domain",
     "FLOAT_TYPE_HAS_NAN": "number",
     "FLOAT_TYPE_HAS_INF": "number",
     "UNEXPECTED_DATA_TYPE": "type",
@@ -39,7 +43,6 @@ _KINDS = {
     "INT_TYPE_NOT_STRING": "type",
     "INT_TYPE_STRING_EXPECTED": "type",
 }
-_TYPE_NAMES = {"INT": "a whole number", "FLOAT": "a number", "BYTES": "text"}
 
 
 def from_anomalies(
@@ -105,22 +108,14 @@ def expected(kind: str, schema: schema_pb2.Schema, feature: schema_pb2.Feature |
     if feature is None:
         return "no such column"
     if kind == "domain":
-        values = columns.categories(schema, feature) or []
-        first = ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
-        return f"one of {first} ({len(values)} values)"
+        return messages.one_of(columns.categories(schema, feature) or [])
     if kind == "range":
-        low, high = columns.value_range(feature)
-        return " and ".join(
-            end
-            for end in (
-                "" if low is None else f"at least {low:g}",
-                "" if high is None else f"at most {high:g}",
-            )
-            if end
-        )
+        return messages.bounds(feature)
     if kind == "presence":
         share = feature.presence.min_fraction
         return "a value in every row" if share == 1 else f"a value in {share:.0%} of the rows"
     if kind == "number":
         return "a finite 32-bit number"
-    return _TYPE_NAMES.get(schema_pb2.FeatureType.Name(feature.type), "as in the schema")
+    if kind == "missing_column":
+        return f"a column of {messages.type_of(feature)}"
+    return messages.type_of(feature)

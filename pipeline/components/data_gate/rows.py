@@ -16,12 +16,19 @@ from pipeline.sources.files import provenance
 from pipeline.sources.files.database import connect
 from pipeline.sources.spans.times import Times
 from pipeline.sources.sql import identifier, text
+from pipeline.sources.values.column_types import MISSING
 from schema import columns
+from schema.messages import cures
+from schema.messages.cures import TYPES
+from schema.messages.expected import number
+from schema.messages.spelling import difference, nearest, visible
 
 # The greatest finite 32-bit float, which is what a tf.Example holds.
 _MAX_FLOAT = 3.4028234663852886e38
 _FLOATS = ("FLOAT", "DOUBLE")
 _WHOLE = r"\s*[+-]?\d+\s*"
+# Values that a message shows.
+_TEXTS_SHOWN = 4
 
 
 class Frequencies(NamedTuple):
@@ -220,6 +227,93 @@ class Rows:
             for file, row, value, row_content in rows
         ]
 
+    def actual(self, finding: Finding) -> str:
+        """Return what the data has instead of what the schema requires; "" if nothing more exact.
+
+        Args:
+          finding: a finding of this split.
+        """
+        name, condition = finding.feature, self._condition(finding)
+        if finding.kind == "missing_column":
+            hint = nearest(name, self._kinds)
+            return f"no such column; {hint}" if hint else "no such column"
+        if finding.kind == "new_column":
+            hint = difference(name, self._features)
+            return "a column that the schema does not have" + (f"; {hint}" if hint else "")
+        if name not in self._kinds:
+            return ""
+        if finding.kind == "type":
+            texts = self._texts(finding)
+            shown = ", ".join(f'"{visible(value)}"' for value in texts)
+            kind = TYPES[self._type(name)]
+            return f"{kind}, such as {shown}" if shown else kind
+        if condition is None:
+            return ""
+        if finding.kind == "presence":
+            missing, total = self.count(condition), self.count()
+            return f"no value in {missing:,} of {total:,} rows" if missing else ""
+        if finding.kind == "domain":
+            return self._unexpected(finding, condition)
+        if finding.kind == "range":
+            row = self._database.execute(
+                f"SELECT min({identifier(name)}), max({identifier(name)}) FROM rows "
+                f"WHERE {condition}"
+            ).fetchone()
+            low, high = row or (None, None)
+            if low is None:
+                return ""
+            return number(low) if low == high else f"{number(low)} to {number(high)}"
+        return ""
+
+    def cure(self, finding: Finding, role: str) -> str:
+        """Return what to do about a finding that no change of the schema solves; "" if one does.
+
+        Args:
+          finding: a finding of this split.
+          role: `label`, `input` or "" for a column that the model does not use.
+        """
+        if not role:
+            return ""
+        if finding.kind == "missing_column":
+            return cures.MISSING_COLUMN
+        if finding.kind == "type" and finding.feature in self._kinds:
+            expected_type = schema_pb2.FeatureType.Name(self._features[finding.feature].type)
+            actual_type = self._type(finding.feature)
+            return cures.cure(role, expected_type, actual_type, self._texts(finding))
+        if role == "label" and finding.kind == "presence":
+            return cures.LABEL_WITHOUT_VALUE
+        return cures.LABEL_OUT_OF_RANGE if role == "label" and finding.kind == "range" else ""
+
+    def _type(self, name: str) -> str:
+        kind = self._kinds[name]
+        return "FLOAT" if kind in _FLOATS else "BYTES" if kind == "VARCHAR" else "INT"
+
+    def _texts(self, finding: Finding) -> list[str]:
+        """Return the most frequent texts of another type."""
+        condition = self._condition(finding)
+        if condition is None or self._kinds[finding.feature] != "VARCHAR":
+            return []
+        # Beside a text of another kind, the marks of missing values stay texts too.
+        values = self._frequent(finding.feature, condition, _TEXTS_SHOWN + len(MISSING))
+        return [value for value, _ in values if value not in MISSING][:_TEXTS_SHOWN]
+
+    def _unexpected(self, finding: Finding, condition: str) -> str:
+        """Return the most frequent values that the schema does not list."""
+        values = self._frequent(finding.feature, condition, _TEXTS_SHOWN + 1)
+        listed = columns.categories(self._schema, self._features[finding.feature]) or []
+        shown = []
+        for value, rows in values[:_TEXTS_SHOWN]:
+            hint = difference(value, listed)
+            counted = f"{rows:,} row{'s' if rows > 1 else ''}"
+            shown.append(f"{visible(value)} ({counted}{f', {hint}' if hint else ''})")
+        return ", ".join(shown) + (", …" if len(values) > _TEXTS_SHOWN else "")
+
+    def _frequent(self, name: str, condition: str, limit: int) -> list[tuple[str, int]]:
+        return self._database.execute(
+            f"SELECT {identifier(name)} AS value, count(*) FROM rows WHERE ({condition}) "
+            f"AND {identifier(name)} IS NOT NULL GROUP BY value ORDER BY 2 DESC, 1 LIMIT {limit}"
+        ).fetchall()
+
     def _value(self, query: str) -> Any:
         """Return the only value of a query's only row."""
         row = self._database.execute(query).fetchone()
@@ -247,6 +341,9 @@ class Rows:
             return f"{column} NOT IN ({', '.join(map(text, values)) or 'NULL'})"
         if finding.kind == "range" and kind != "VARCHAR":
             low, high = columns.value_range(feature)
+            if feature.type == schema_pb2.FLOAT and kind in _FLOATS:
+                # A tf.Example has 32 bits, and so has a bound; a greater number has no 32-bit form.
+                column = f"coalesce(try_cast({column} AS FLOAT)::DOUBLE, {column})"
             conditions = [] if low is None else [f"{column} < {low!r}"]
             conditions += [] if high is None else [f"{column} > {high!r}"]
             return " OR ".join(conditions) or None

@@ -18,13 +18,16 @@ from pipeline.components.schema_gen.distances import (
     largest,
 )
 from pipeline.sources.base import PROVENANCE
-from pipeline.sources.sql import identifier
+from pipeline.sources.sql import identifier, text
+from pipeline.sources.values.column_types import MISSING
 from schema.inference import MAX_VALUES, ColumnStatistics
 
 # Above this estimate, the values of a column are not counted one by one.
 _MAX_COUNTED = 10 * MAX_VALUES
 # Cells that fit in memory, about 300 MB of text.
 _MAX_CELLS = 10_000_000
+# Texts that a message may show.
+_MAX_SAMPLES = 5
 
 # Number of rows by key, such as a value or a bucket, for every span.
 _Counts = list[Counter[Hashable]]
@@ -45,6 +48,24 @@ def measure(files: Sequence[Path], max_values: int = MAX_VALUES) -> list[ColumnS
         table.text(field, max_values) if column_type(field.type) == "BYTES" else table.number(field)
         for field in table.fields
     ]
+
+
+def other_texts(
+    files: Sequence[Path], name: str, kind: str, missing: Sequence[str] = MISSING
+) -> list[str]:
+    """Return the most frequent texts of a column that are not of a type.
+
+    Args:
+      files: Parquet files of all spans.
+      name: name of the column; columns of numbers have no texts.
+      kind: `INT`, `FLOAT` or `BYTES`.
+      missing: texts that the source reads as missing values in a column of numbers; default those
+        without a setting.
+    """
+    table = _Table(files)
+    if name not in {field.name for field in table.fields if column_type(field.type) == "BYTES"}:
+        return []
+    return table.other_texts(identifier(name), kind, missing)
 
 
 def column_type(kind: pa.DataType) -> str:
@@ -113,6 +134,22 @@ class _Table:
             field.name, column_type(field.type), rows, present, distinct, spans=self._spans,
             minimum=low, maximum=high, distance=distance,
         )  # fmt: skip
+
+    def other_texts(self, column: str, kind: str, missing: Sequence[str]) -> list[str]:
+        # DuckDB reads 1_000 as a number, so the form is checked first.
+        number = f"NOT contains({column}, '_') AND try_cast({column} AS DOUBLE)"
+        fits = {
+            "INT": f"regexp_full_match({column}, '[+-]?\\d+(\\.0*)?') "
+            f"AND try_cast({column} AS BIGINT) IS NOT NULL",
+            "FLOAT": f"{number} IS NOT NULL",
+        }.get(kind, "true")
+        left_out = ", ".join(map(text, missing)) or "NULL"
+        rows = self._database.execute(
+            f"SELECT {column} AS value FROM spans WHERE {column} IS NOT NULL AND NOT ({fits}) "
+            f"AND ({column} IN ({left_out})) IS NOT TRUE "
+            f"GROUP BY value ORDER BY count(*) DESC, value LIMIT {_MAX_SAMPLES}"
+        )
+        return [value for (value,) in rows.fetchall()]
 
     def _sizes(self, field: pa.Field) -> tuple[int, int, int]:
         name = identifier(field.name)

@@ -29,12 +29,15 @@ feature {
     # the big one
     value: "UA"
   }
+  drift_comparator { }
 }
 # of departure
 feature {
   name: "hour"
   type: INT
+  presence { }
   int_domain { min: 0 max: 23 }
+  drift_comparator { }
 }
 feature {
   name: "late"
@@ -42,6 +45,7 @@ feature {
   presence { min_fraction: 1.0 }
   int_domain { min: 0 max: 1 }
   not_in_environment: "SERVING"
+  drift_comparator { }
 }
 """
 _SETTINGS = """\
@@ -113,7 +117,8 @@ def test_one_column_is_taken_over(command: Command, project: Path) -> None:
                 "curated": "min: 0 max: 23",
                 "proposed": "min: 0 max: 24",
             }
-        ]
+        ],
+        "mismatches": [],
     }
     assert (project / "schema.pbtxt").read_text() == _SCHEMA.replace("max: 23", "max: 24")
     assert sorted(entry.name for entry in project.iterdir()) == [
@@ -121,6 +126,96 @@ def test_one_column_is_taken_over(command: Command, project: Path) -> None:
     ]  # fmt: skip
     assert "nothing is changed" in command("accept", "--feature", "hour").output
     assert "nothing is changed" in command("accept", "--feature", "late").output
+
+
+def _add_features(project: Path) -> None:
+    (project / "features.toml").write_text(
+        'label = "late"\nnumeric = ["hour"]\ncategorical = ["carrier"]\n'
+    )
+    settings = project / "taxiway.toml"
+    settings.write_text(f'features = "features.toml"\n{settings.read_text()}')
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "cure"),
+    [
+        ("UA,n.a.,0", "hour", 'set nulls = ["n.a."]'),
+        ('UA,"5,5",0', "hour", "decimal"),
+        ("UA,1_000,0", "hour", "separators of thousands"),
+        ("UA,2.5,0", "hour", "set type: FLOAT"),
+        ("UA,5,", "late", "remove these rows"),
+    ],
+)
+def test_an_input_or_the_label_is_never_taken_out_of_use(
+    cells: str, column: str, cure: str, command: Command, project: Path
+) -> None:
+    _add_features(project)
+    (project / "rows" / "2.csv").write_text(f"carrier,hour,late\nUA,5,0\n{cells}\n")
+    shown = command("diff")
+    assert shown.exit_code == 1
+    [step] = [line for line in shown.output.splitlines() if line.startswith("Next")]
+    assert step.startswith(f"Next   {column}: ") and cure in step
+    refused = command("accept").exception
+    assert isinstance(refused, DataRefused)
+    assert [finding.feature for finding in refused.findings] == [column]
+    assert cure in refused.next_step
+    assert (project / "schema.pbtxt").read_text() == _SCHEMA
+    [mismatch] = json.loads(command("diff", "--json").output)["mismatches"]
+    assert mismatch["feature"] == column
+    others = command("accept", "--feature", "carrier")
+    assert others.exit_code == 0, "the other columns can be accepted"
+
+
+_MINIMAL = """\
+feature {
+  name: "late"
+  type: INT
+  presence { min_fraction: 1.0 }
+  int_domain { min: 0 max: 1 }
+  not_in_environment: "SERVING"
+}
+feature { name: "hour" type: INT }  # of departure
+feature { name: "carrier" type: BYTES }"""
+
+
+@pytest.mark.parametrize("end", ["", "\n"], ids=["no line end", "line end"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "mark"])
+def test_columns_without_rules_get_them_from_the_train_spans(
+    mark: str, line_end: str, end: str, command: Command, project: Path
+) -> None:
+    _add_features(project)
+    content = (mark + (_MINIMAL + end).replace("\n", line_end)).encode()
+    (project / "schema.pbtxt").write_bytes(content)
+    assert command("diff").exit_code == 1
+    assert (project / "schema.pbtxt").read_bytes() == content, "diff changes nothing"
+    accepted = command("accept")
+    assert (
+        "newest span does not match what the train spans gave to hour, carrier" in accepted.output
+    )
+    written = (project / "schema.pbtxt").read_bytes().decode()
+    assert written.startswith(mark + "feature {" + line_end)
+    assert written.count("\n") == written.count(line_end)
+    late, hour, carrier = columns.load(project / "schema.pbtxt").feature
+    assert (hour.int_domain.min, hour.int_domain.max) == (4, 7)
+    assert list(carrier.string_domain.value) == ["UA"], "B6 is in the newest span only"
+    assert carrier.presence.min_fraction == hour.presence.min_fraction == 1
+    assert not late.HasField("drift_comparator"), "two rows say nothing about distances"
+    assert "}  # of departure" + line_end in written
+    changes = json.loads(command("diff", "--json").output)["changes"]
+    assert [change["feature"] for change in changes] == ["hour", "carrier"]
+    command("accept")
+    assert "the data matches the schema" in command("diff").output
+
+
+def test_an_empty_schema_file_gets_every_column(command: Command, project: Path) -> None:
+    _add_features(project)
+    (project / "schema.pbtxt").write_text("")
+    assert command("diff").exit_code == 1
+    assert command("accept").exit_code == 0
+    schema = columns.load(project / "schema.pbtxt")
+    assert [feature.name for feature in schema.feature] == ["carrier", "hour", "late"]
+    assert (project / "schema.pbtxt").read_text().startswith("feature {")
 
 
 def test_a_column_that_nobody_has_is_refused(command: Command, project: Path) -> None:

@@ -63,8 +63,8 @@ def test_an_unknown_key_is_refused_by_its_name(setting: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("setting", "content", "next_step"),
     [
-        ("features", "labels = 1\n", "its keys are label, numeric, categorical, buckets, slices"),
-        ("features", "[open\n", "its keys are label, numeric, categorical, buckets, slices"),
+        ("features", "labels = 1\n", "its keys are label, "),
+        ("features", "[open\n", "its keys are label, "),
         ("policy_file", "[kinds.drifts]\n", "its keys are limits, kinds"),
         ("schema_file", "feature { nam: 1 }\n", "`taxiway schema show` checks it"),
         ("schema_file", 'feature { name: "a" }\n', "`taxiway schema show` checks it"),
@@ -83,6 +83,17 @@ def test_files_that_do_not_fit_together_are_refused_with_both_names(tmp_path: Pa
     error = _refused("features", file)
     assert "the schema has no label column lates; did you mean late?" in error.what
     assert str(file) in error.next_step and "schema.pbtxt" in error.next_step
+
+
+def test_a_name_in_another_unicode_form_is_told_apart(tmp_path: Path) -> None:
+    (schema := tmp_path / "schema.pbtxt").write_text(
+        'feature { name: "late" type: INT presence { min_fraction: 1 } '
+        'int_domain { min: 0 max: 1 } } feature { name: "Gr\u00f6\u00dfe" type: INT }'
+    )
+    (file := tmp_path / "file").write_text('label = "late"\nnumeric = ["Gro\u0308\u00dfe"]\n')
+    settings = _settings("features", file).model_copy(update={"schema_file": schema})
+    with pytest.raises(UsageError, match=r"its Unicode form: U\+006F U\+0308 instead of U\+00F6"):
+        files.load(settings)
 
 
 def test_the_roles_are_those_of_the_features_file(tmp_path: Path) -> None:

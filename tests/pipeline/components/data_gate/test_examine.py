@@ -273,3 +273,100 @@ def test_a_constant_label_is_refused_whatever_the_limits(
     [finding] = [finding for finding in findings if finding.kind == "label"]
     assert (finding.feature, finding.split) == ("late", "eval")
     assert finding.actual == f"every label is {label}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "actual", "expected", "cure"),
+    [
+        (
+            lambda t: _first(t, "carrier", "ZZ"),
+            "ZZ (3 rows)",
+            "one of 9E, AA, AS, B6, DL, EV, F9, FL, … (16 values)",
+            "",
+        ),
+        (
+            lambda t: _first(t, "carrier", "ua"),
+            "ua (3 rows, differs from UA in case: U+0075 U+0061 instead of U+0055 U+0041)",
+            "one of 9E, AA, AS, B6, DL, EV, F9, FL, … (16 values)",
+            "",
+        ),
+        (
+            lambda t: _first(t, "carrier", "UA\u200b"),
+            "UA\\u200b (3 rows, differs from UA in an invisible character: "
+            "U+200B instead of nothing)",
+            "one of 9E, AA, AS, B6, DL, EV, F9, FL, … (16 values)",
+            "",
+        ),
+        (
+            lambda t: _first(t, "distance", 99_999),
+            "99999",
+            "at least 50 and at most 6000",
+            "",
+        ),
+        (
+            lambda t: _first(t, "late", 2),
+            "2",
+            "at least 0 and at most 1",
+            "write 0 and 1 in the data",
+        ),
+        (
+            lambda t: _first(t, "late", None),
+            "no value in 3 of 2,500 rows",
+            "a value in every row",
+            "remove these rows from the data, or write 0 or 1 in them",
+        ),
+        (
+            lambda t: _first(t, "carrier", None),
+            "no value in 3 of 2,500 rows",
+            "a value in every row",
+            "",
+        ),
+        (
+            lambda t: t.rename_columns(["orign" if n == "origin" else n for n in t.column_names]),
+            "no such column; did you mean orign?",
+            "a column of text",
+            "rename the column in the data",
+        ),
+        (
+            lambda t: t.append_column("gate", t["origin"]),
+            "a column that the schema does not have",
+            "no such column",
+            "",
+        ),
+        (
+            lambda t: _first(
+                _set(t, "distance", t["distance"].cast(pa.string())), "distance", "1,5"
+            ),
+            'text, such as "1,5"',
+            "a whole number",
+            'set decimal = "," under [source]',
+        ),
+    ],
+)
+def test_a_finding_states_what_the_data_has_and_what_to_do(
+    tables: Tables,
+    tmp_path: Path,
+    spoil: Callable[[pa.Table], pa.Table],
+    actual: str,
+    expected: str,
+    cure: str,
+) -> None:
+    tables["train"] = spoil(tables["train"])
+    features = Features(label="late", numeric=("distance",), categorical=("origin", "carrier"))
+    examination = look(tmp_path, tables, SCHEMA, LENIENT, features)
+    # A renamed column is new too.
+    finding = min(_stopping(examination), key=lambda finding: finding.kind == "new_column")
+    assert (finding.actual, finding.expected) == (actual, expected)
+    assert finding.cure.startswith(cure) and bool(finding.cure) == bool(cure)
+
+
+def test_a_value_that_equals_a_bound_in_32_bits_passes(tables: Tables, tmp_path: Path) -> None:
+    schema = schema_pb2.Schema()
+    schema.CopyFrom(SCHEMA)
+    [temp] = [feature for feature in schema.feature if feature.name == "temp"]
+    temp.float_domain.max = 130.3
+    tables["train"] = _first(tables["train"], "temp", 130.3)
+    assert _findings(look(tmp_path, tables, schema, LENIENT)) == []
+    tables["train"] = _first(tables["train"], "temp", 130.4)
+    [finding] = _stopping(look(tmp_path, tables, schema, LENIENT))
+    assert (finding.actual, finding.expected) == ("130.4", "at least -60 and at most 130.3")

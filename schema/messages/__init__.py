@@ -1,0 +1,1 @@
+"""Texts about columns and values: what was expected, what to do, how spellings differ."""
