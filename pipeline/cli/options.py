@@ -34,9 +34,9 @@ def load(settings_file: Path | None, workspace: Path | None) -> Settings:
     Raises:
       UsageError: the file is missing or invalid.
     """
-    from pipeline.settings import aliases, loading
+    from pipeline.settings import loading
 
     loaded = loading.load(settings_file)
     if workspace is None:
         return loaded
-    return loaded.model_copy(update={"workspace": aliases.without_pattern(workspace.absolute())})
+    return loaded.model_copy(update={"workspace": loading.without_pattern(workspace.absolute())})

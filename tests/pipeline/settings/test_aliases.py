@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.settings import loading
-from pipeline.settings.aliases import without_pattern
+from pipeline.settings.loading import without_pattern
 from pipeline.workspace import Workspace
 
 
