@@ -14,9 +14,9 @@ import pytest
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 
 
-def _pool(port: str, **environment: str) -> subprocess.Popen[str]:
+def _pool(port: str, *args: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline.beam.worker_pool", "--port", port],
+        [sys.executable, "-m", "pipeline.beam.worker_pool", "--port", port, *args],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environment,
     )  # fmt: skip
 
@@ -55,7 +55,8 @@ def test_a_pool_listens_on_loopback_only() -> None:
 def test_a_worker_may_print_and_ends_with_its_pool(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(_TALKATIVE)
     continued = tmp_path / "continued"
-    with _pool("0", PYTHONPATH=str(tmp_path), CONTINUED=str(continued)) as pool:
+    # The pool has started already, so only the worker imports this file from the project's folder.
+    with _pool("0", "--code", str(tmp_path), CONTINUED=str(continued)) as pool:
         assert pool.stdout is not None
         port = pool.stdout.readline().strip().rpartition(":")[2]
         assert _start_worker(port) == ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -36,7 +35,6 @@ def test_a_model_that_cannot_be_served_is_not_published(flights_run: Run, tmp_pa
     done = subprocess.run(
         [TAXIWAY, *RUN[:1], *RUN[2:]],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
