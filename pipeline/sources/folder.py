@@ -14,7 +14,7 @@ import duckdb
 from pipeline.errors import DataRefused, UsageError
 from pipeline.sources.base import FILE_COLUMN, ROW_COLUMN
 from pipeline.sources.files import discovery, parquet, readers
-from pipeline.sources.files.database import connect
+from pipeline.sources.files.database import connect, scratch_folder
 from pipeline.sources.files.discovery import DataFile
 from pipeline.sources.files.summaries import (
     Cache,
@@ -77,6 +77,7 @@ class FolderSource:
         hive: bool = False,
     ) -> None:
         self._path = path
+        self._workspace = workspace
         self._one_span = one_span
         self._hive = hive
         self._time_column = time_column
@@ -201,7 +202,7 @@ class FolderSource:
 
     @cached_property
     def _scratch_folder(self) -> tempfile.TemporaryDirectory[str]:
-        return tempfile.TemporaryDirectory(prefix="taxiway-")
+        return scratch_folder(self._workspace)
 
     @property
     def _scratch(self) -> Path:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+import time
 from pathlib import Path
 
 import duckdb
 
 from pipeline.sources.sql import text
 
+_SCRATCH = ".scratch-"
+_ABANDONED_SECONDS = 24 * 3600
 _MEMORY = "512MB"
 # DuckDB's readers take a path as a pattern. Brackets make these characters literal.
 _PATTERN = re.compile(r"[*?\[]")
@@ -26,6 +31,23 @@ def connect(scratch: Path, time_zone: str) -> duckdb.DuckDBPyConnection:
     database.execute(f"SET memory_limit = '{_MEMORY}'")
     database.execute(f"SET temp_directory = {text(str(scratch))}")
     return database
+
+
+def scratch_folder(workspace: Path | None) -> tempfile.TemporaryDirectory[str]:
+    """Create a folder for spilled results and converted files; it is removed with the object.
+
+    Args:
+      workspace: folder of all state; None for the system's temporary folder.
+    """
+    if workspace is None:
+        return tempfile.TemporaryDirectory(prefix="taxiway-")
+    folder = workspace.resolve() / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    latest = time.time() - _ABANDONED_SECONDS
+    for abandoned in folder.glob(f"{_SCRATCH}*"):
+        if abandoned.stat().st_mtime < latest:  # its process was killed
+            shutil.rmtree(abandoned, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder)
 
 
 def path_literal(path: Path) -> str:

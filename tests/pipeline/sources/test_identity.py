@@ -124,6 +124,16 @@ def test_a_new_month_reads_one_file(
     assert opened == ["rides-2024-05.csv"]
 
 
+def test_scratch_of_a_killed_run_is_removed_after_a_day(data: Path, workspace: Path) -> None:
+    folders = [workspace / "data" / f".scratch-{name}" for name in ("old", "recent")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    os.utime(folders[0], (1, 1))
+    _lay_out(data, workspace)
+    assert [folder.exists() for folder in folders] == [False, True]
+    assert list((workspace / "data").glob(".scratch-*")) == folders[1:]
+
+
 @pytest.fixture
 def months(tmp_path: Path) -> Path:
     folder = tmp_path / "months"
