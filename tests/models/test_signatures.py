@@ -105,7 +105,7 @@ def test_a_graph_session_agrees_with_eager_code(
 def test_serving_tensors_agrees_with_serving_default(
     model: Any, flights_run: Run, features: features_module.Features
 ) -> None:
-    (file,) = flights_run.workspace.glob("data/*/*/201302/eval/*.parquet")
+    (file,) = flights_run.workspace.glob("data/**/201302/eval/*.parquet")
     rows = pq.read_table(file).slice(0, ROWS).to_pandas()
     specs = model.signatures["serving_tensors"].structured_input_signature[1]
     assert sorted(specs) == sorted(features.inputs)
@@ -153,7 +153,7 @@ def test_the_served_transform_is_bit_equal_to_the_training_transform(
 def test_normalized_numbers_are_those_of_numpy(
     model: Any, flights_run: Run, examples: tf.Tensor
 ) -> None:
-    (train,) = flights_run.workspace.glob("data/*/*/201302/train/*.parquet")
+    (train,) = flights_run.workspace.glob("data/**/201302/train/*.parquet")
     temp = pq.read_table(train)["wind_gust"].to_pandas().astype(np.float32).to_numpy()
     served = model.signatures["transform_features"](examples=examples)["wind_gust_xf"].numpy()
     raw = tf.io.parse_example(examples, {"wind_gust": tf.io.VarLenFeature(tf.float32)})

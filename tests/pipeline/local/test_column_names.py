@@ -158,12 +158,12 @@ def test_columns_are_sent_by_their_own_names(
     assert json.loads(done.stdout)["scores"] == pytest.approx(scores, abs=1e-6)
 
 
-def test_a_missing_column_is_named(project: Path, server: ModelServer) -> None:
+def test_a_misspelled_column_is_named(project: Path, server: ModelServer) -> None:
     [row] = _inputs(2, 1)
     del row["거리 (km)"]
     client = Client.rest(f"http://127.0.0.1:{server.rest_port}", "rides")
     with pytest.raises(BadRequest, match=r"거리 \(km\)"):
-        client.predict([row | {"거리": 1.0}])
+        client.predict([row | {"거리 (kn)": 1.0}])
 
 
 def test_the_report_has_the_names_and_values_as_text(project: Path) -> None:
