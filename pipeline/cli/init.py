@@ -111,8 +111,13 @@ def _without_positive() -> str:
 
 
 def _next(folder: Path) -> str:
-    run = program.as_typed("taxiway run")
-    return run if folder == Path.cwd() else f"cd {shlex.quote(str(folder))} && {run}"
+    here = Path.cwd()
+    if folder == here:
+        return program.as_typed("taxiway run")
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    settings = shlex.quote(str(shown / "taxiway.toml"))
+    # Not with cd, because the program's name may be a path relative to this folder.
+    return program.as_typed(f"taxiway run --settings {settings}")
 
 
 def _as_json(proposal: Proposal, folder: Path, dry_run: bool, next_step: str) -> dict[str, object]:

@@ -41,7 +41,7 @@ def test_the_files_are_written_and_every_decision_is_printed(folder: Path) -> No
     assert "suspected leak: it alone has an AUC of 0.99" in done.stdout
     assert "small table: " in done.stdout
     assert "flatters a model on data that changes in time" in done.stdout
-    assert done.stdout.splitlines()[-1] == f"Next   cd {folder}/p && taxiway run"
+    assert done.stdout.splitlines()[-1] == "Next   taxiway run --settings p/taxiway.toml"
 
 
 def test_json_has_the_decisions_the_files_and_the_next_step(folder: Path) -> None:
