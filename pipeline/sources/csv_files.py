@@ -13,7 +13,7 @@ from pipeline.sources.base import ROW_COLUMN
 from pipeline.sources.files import encodings, streams
 from pipeline.sources.files.database import path_literal
 from pipeline.sources.files.discovery import Compression, DataFile
-from pipeline.sources.files.tables import Table, check_names, malformed
+from pipeline.sources.files.tables import Table, check_names, malformed, refused
 from pipeline.sources.sql import identifier, text
 
 _SEPARATORS = ",;\t|"
@@ -76,24 +76,34 @@ def open_table(
     return Table(file.name, dict.fromkeys(names, "VARCHAR"), rows, verify)
 
 
-def rows_with_nul(database: duckdb.DuckDBPyConnection, table: Table) -> DataRefused:
-    """Return the error of a file that has a NUL byte.
+def refuse_bytes(database: duckdb.DuckDBPyConnection, table: Table) -> DataRefused:
+    """Return the error of a file that has a NUL byte or bytes that are no UTF-8.
 
     Args:
       database: database that reads the file.
       table: the file's table.
+
+    Raises:
+      DataRefused: a row is malformed in another way too.
     """
-    rejected = []
-    for name in table.columns:
+    # DuckDB fails on such bytes unless a query reads every column.
+    conditions = [
+        f"coalesce(contains({identifier(name)}, chr(0)), false)" for name in table.columns
+    ]
+    with refused(table):
         rows = database.execute(
-            f"SELECT {ROW_COLUMN} FROM {table.rows} WHERE contains({identifier(name)}, chr(0)) "
-            f"LIMIT {_MAX_REJECTED_ROWS}"
+            f"SELECT {ROW_COLUMN}, [{', '.join(conditions)}] FROM {table.rows} "
+            f"WHERE {' OR '.join(conditions)} LIMIT {_MAX_REJECTED_ROWS}"
         ).fetchall()
-        rejected += [
-            RejectedRow(table.name, str(row), name, "a NUL byte", "text in UTF-8")
-            for (row,) in rows
-        ]
     table.verify()
+    rejected = [
+        RejectedRow(table.name, str(row), name, "a NUL byte", "text in UTF-8")
+        for row, flags in rows
+        for name, flag in zip(table.columns, flags)
+        if flag
+    ]
+    if not rejected:
+        return malformed(table.name, "", "bytes that are no UTF-8", "text in UTF-8")
     return DataRefused(
         f"{table.name}: {len(rejected):,} malformed rows.",
         "fix the rows, or remove them",
@@ -109,9 +119,9 @@ def _header(
     try:
         header = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        refused = malformed(file.name, "", "text in another encoding", "text in UTF-8")
-        refused.next_step = encodings.suggest(line)
-        raise refused from error
+        refusal = malformed(file.name, "", "text in another encoding", "text in UTF-8")
+        refusal.next_step = encodings.suggest(line)
+        raise refusal from error
     if "\0" in header:
         raise malformed(file.name, "", "a NUL byte in the header", "text in UTF-8")
     columns = {

@@ -23,7 +23,7 @@ from pipeline.sources.files.summaries import (
     merged_exceptions,
     summarize,
 )
-from pipeline.sources.files.tables import Table
+from pipeline.sources.files.tables import Table, refused
 from pipeline.sources.hash_split import SPAN
 from pipeline.sources.spans import span_names
 from pipeline.sources.spans.times import Times, without_time
@@ -176,9 +176,10 @@ class FolderSource:
         if cached is not None:
             return cached.spans
         table = self.table(file)
-        spans = self.database.execute(
-            f"SELECT {self.span_sql(file)}, count(*) FROM {table.rows} GROUP BY 1 ORDER BY 1"
-        ).fetchall()
+        with refused(table):
+            spans = self.database.execute(
+                f"SELECT {self.span_sql(file)}, count(*) FROM {table.rows} GROUP BY 1 ORDER BY 1"
+            ).fetchall()
         table.verify()
         missing = [count for span, count in spans if span is None]
         if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import DataRefused, UsageError
@@ -13,7 +14,7 @@ from pipeline.sources.base import ROW_COLUMN
 from pipeline.sources.files import readers
 from pipeline.sources.files.database import connect
 from pipeline.sources.files.discovery import SUPPORTED, discover
-from pipeline.sources.files.tables import Table
+from pipeline.sources.files.tables import refused
 from pipeline.sources.sql import identifier
 from pipeline.sources.values import column_types
 from pipeline.sources.values.labels import Label
@@ -62,19 +63,20 @@ def load_rows(
     with tempfile.TemporaryDirectory(prefix="taxiway-") as scratch:
         database = connect(Path(scratch), reading.time_zone)
         for data_file in files:
-            table = readers.open_table(database, data_file, Path(scratch), reading)
+            with _naming_the_first_row():
+                table = readers.open_table(database, data_file, Path(scratch), reading)
             cells = [
                 sql
                 for name, kind in table.columns.items()
                 for sql in _cell(name, kind, types.get(name), reading, label)
             ]
-            result = database.execute(
-                f"SELECT {', '.join(cells)} FROM {table.rows} ORDER BY {ROW_COLUMN}"
-                + ("" if limit is None else f" LIMIT {limit}")
-            )
             # A reader reports malformed rows after it has read the file.
-            rows = result.fetchall()
-            _verify(table)
+            with _naming_the_first_row(), refused(table):
+                rows = database.execute(
+                    f"SELECT {', '.join(cells)} FROM {table.rows} ORDER BY {ROW_COLUMN}"
+                    + ("" if limit is None else f" LIMIT {limit}")
+                ).fetchall()
+                table.verify()
             names = list(table.columns)
             for row in rows:
                 values = zip(names, row[::2], row[1::2])
@@ -100,11 +102,12 @@ def _cell(
     return f"CASE WHEN {fits} THEN {converted} END", raw
 
 
-def _verify(table: Table) -> None:
+@contextmanager
+def _naming_the_first_row() -> Iterator[None]:
     try:
-        table.verify()
+        yield
     except DataRefused as error:
-        if not error.rows:
+        if not error.rows or error.rows[0].row in ("", "header"):
             raise
         first = error.rows[0]
         cell = ", column ".join(filter(None, [first.row, first.column]))

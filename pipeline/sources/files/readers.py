@@ -103,6 +103,6 @@ def _open_csv(
         streams.write_with_lf(path, compression, copy)
         path, compression = copy, ""
     table = csv_files.open_table(database, file, path, compression, reading.delimiter)
-    if ends.nul:
-        raise csv_files.rows_with_nul(database, table)
+    if ends.nul or not ends.utf_8:
+        raise csv_files.refuse_bytes(database, table)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import uuid
 from collections.abc import Iterator
@@ -27,12 +28,14 @@ class LineEnds:
       cr: number of carriage returns that no line feed follows.
       crlf: number of pairs.
       nul: whether there is a NUL byte.
+      utf_8: whether all bytes are UTF-8.
     """
 
     lf: int
     cr: int
     crlf: int
     nul: bool
+    utf_8: bool
 
     @property
     def mixed(self) -> bool:
@@ -78,17 +81,25 @@ def line_ends(path: Path, compression: Compression) -> LineEnds:
       compression: compression of the file; "" for none.
     """
     lf = cr = crlf = 0
-    nul = False
+    nul, utf_8 = False, True
     last = b""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     with open_bytes(path, compression) as stream:
         while chunk := stream.read(_CHUNK):
             nul = nul or b"\0" in chunk
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError:
+                utf_8 = False
+                decoder.reset()
             lf += chunk.count(b"\n")
             if b"\r" in chunk or last == b"\r":
                 cr += chunk.count(b"\r")
                 crlf += (last + chunk).count(b"\r\n")
             last = chunk[-1:]
-    return LineEnds(lf - crlf, cr - crlf, crlf, nul)
+    # A character that the end of the file cuts stays in the decoder.
+    utf_8 = utf_8 and not decoder.getstate()[0]
+    return LineEnds(lf - crlf, cr - crlf, crlf, nul, utf_8)
 
 
 def write_with_lf(path: Path, compression: Compression, target: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from pipeline.settings.base import Frozen
 from pipeline.sources.files.discovery import DataFile
-from pipeline.sources.files.tables import Table
+from pipeline.sources.files.tables import Table, refused
 from pipeline.sources.sql import identifier, text
 from pipeline.sources.values import column_types
 from pipeline.sources.values.labels import Label
@@ -215,7 +215,9 @@ def _measure(
             for measure in _measures(name, conditions[name].values(), examples.get(name, "NULL"))
         ]
         query = f"SELECT {span}, {totals}, {', '.join(measures)} FROM {rows} GROUP BY 1"
-        for part, count, total, *counts in database.execute(query).fetchall():
+        with refused(table):
+            results = database.execute(query).fetchall()
+        for part, count, total, *counts in results:
             if part is None:
                 continue
             if first == 0:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import duckdb
 
 from pipeline.errors import DataRefused
 from pipeline.findings import RejectedRow
@@ -26,6 +29,23 @@ class Table:
     columns: Mapping[str, str]
     rows: str
     verify: Callable[[], None] = lambda: None
+
+
+@contextmanager
+def refused(table: Table) -> Iterator[None]:
+    """Turn DuckDB's errors about a file's content into refusals.
+
+    Args:
+      table: the file's table.
+
+    Raises:
+      DataRefused: the file cannot be read.
+    """
+    try:
+        yield
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        reason = " ".join(str(error).splitlines()[0].split()).rpartition("Error: ")[2].rstrip(".")
+        raise malformed(table.name, "", reason, "well-formed rows") from error
 
 
 def check_names(file: str, names: Iterable[str]) -> None:

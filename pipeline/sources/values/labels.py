@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from pipeline.errors import DataRefused
 from pipeline.findings import RejectedRow
 from pipeline.sources.base import ROW_COLUMN
-from pipeline.sources.files.tables import Table
 from pipeline.sources.sql import text
 from pipeline.sources.values import column_types
 from pipeline.sources.values.reading import Reading
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipeline.sources.files.tables import Table
 
 _POSITIVE = ("1", "true", "yes", "y", "t")
 _NEGATIVE = ("0", "false", "no", "n", "f")

@@ -125,7 +125,6 @@ class _Case:
             decimal=self.decimal,
             encoding=self.encoding,
             dtype=str if as_text else None,
-            skip_blank_lines=False,
             float_precision="round_trip",
             **keep,
         )

@@ -109,3 +109,18 @@ def test_a_delimiter_is_read_as_pandas_reads_it(
     separator = delimiter or max(";\t|", key=content.count)
     expected = pd.read_csv(io.StringIO(content), sep=separator).to_dict("list")
     assert _read(tmp_path, content.encode(), delimiter=delimiter) == expected
+
+
+@pytest.mark.parametrize(
+    "cell", [b"\xff2024-01-01", b"2024\xe6\x00\x97", b"\xed\xa0\x80", b"2024-01-01\xc3"]
+)
+@pytest.mark.parametrize("time_column", ["at", None])
+def test_other_bytes_in_any_column_are_refused(
+    tmp_path: Path, cell: bytes, time_column: str | None
+) -> None:
+    (tmp_path / "r-2024-01.csv").write_bytes(b"c,at,d\nb,2024-01-02,2\na," + cell + b",1\n")
+    settings = SourceSettings(kind="folder", path=tmp_path, time_column=time_column)
+    with pytest.raises(DataRefused, match=r"r-2024-01\.csv: 1 malformed rows") as refused:
+        source = open_source(settings)
+        source.select(source.spans())
+    assert [row.column for row in refused.value.rows] == ["at"]
