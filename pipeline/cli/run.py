@@ -53,6 +53,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Run the pipeline; publish the model when it is blessed."""
+    from pipeline.cli.deaths import announced
     from pipeline.cli.display import Display
     from pipeline.cli.terminal import library_output_to, new_log
     from pipeline.local import runner
@@ -65,7 +66,7 @@ def run(
     )  # fmt: skip
     log_file = new_log(settings.workspace, runner.new_run_id())
     try:
-        with library_output_to(log_file) as terminal:
+        with announced(), library_output_to(log_file) as terminal:
             display = Display(terminal)
             observer = _SilentObserver() if as_json else display
             result = runner.run(settings, observer, options, log_file)

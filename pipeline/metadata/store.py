@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 
 from ml_metadata import errors, metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.errors import InfrastructureError, UsageError
-from pipeline.metadata import properties, relocation
+from pipeline.metadata import locks, properties, relocation
 from pipeline.settings.metadata import MetadataSettings
 from pipeline.settings.sections import Settings
 from pipeline.workspace import Workspace
@@ -19,6 +20,7 @@ _DOCTOR = "taxiway.doctor"
 _PASSWORD = "TAXIWAY_METADATA_PASSWORD"
 
 _CONNECT_SECONDS = 5.0
+_POLL_SECONDS = 0.1
 
 
 def exists(settings: Settings) -> bool:
@@ -71,13 +73,36 @@ def open_store(settings: Settings) -> metadata_store.MetadataStore:
     config = connection(settings)
     if config.HasField("sqlite"):
         _sqlite_file(settings).parent.mkdir(parents=True, exist_ok=True)
+        _wait_until_unlocked(settings)
     try:
         return metadata_store.MetadataStore(config)
     except (errors.StatusError, RuntimeError) as error:
+        if config.HasField("sqlite") and locks.is_locked(error):
+            raise _locked(settings) from error
         raise InfrastructureError(
             f"ML Metadata cannot be opened: {_why(config, error)}",
-            "fix [metadata] in the settings, or the database",
+            "free disk space, and run again"
+            if "disk is full" in str(error)
+            else "fix [metadata] in the settings, or the database",
         ) from error
+
+
+def _wait_until_unlocked(settings: Settings) -> None:
+    """Wait for a moment while another process writes; a lock that stays would fail a later node."""
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    while locks.holder(_sqlite_file(settings)):
+        if time.monotonic() > deadline:
+            raise _locked(settings)
+        time.sleep(_POLL_SECONDS)
+
+
+def _locked(settings: Settings) -> InfrastructureError:
+    file = _sqlite_file(settings)
+    return InfrastructureError(
+        f"{file}: the database of ML Metadata is locked by "
+        f"{locks.holder(file) or 'another process, perhaps on another machine'}.",
+        "end that process or wait for it, and run again; completed components are not repeated",
+    )
 
 
 def try_writing(store: metadata_store.MetadataStore, settings: Settings) -> None:

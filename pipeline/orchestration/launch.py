@@ -14,12 +14,16 @@ from pipeline.errors import (
     TaxiwayError,
     in_a_line,
 )
+from pipeline.orchestration import machine
 from pipeline.project import import_path
 from pipeline.registry.errors import as_cli_errors
 
 if TYPE_CHECKING:
     from pipeline.beam.patches import Patch
     from pipeline.beam.work import BeamExecutor
+
+# Characters of a library's message; some list every file that could not be written.
+_LONGEST = 200
 
 # Packages that a project with its own data and model does not change.
 _MACHINERY = frozenset({"pipeline", "schema", "serving", "__main__"})
@@ -125,6 +129,12 @@ def explain_errors(name: str) -> Iterator[None]:
     except TaxiwayError:
         raise
     except (Exception, SystemExit) as error:  # libraries that read flags end the process
+        refused = machine.explain(error)
+        if refused is not None:
+            what, next_step = refused
+            raise InfrastructureError(
+                f"{name} failed because {what} ({in_a_line(error)[:_LONGEST]}).", next_step
+            ) from error
         location = _location(error)
         raise InfrastructureError(
             f"{name} failed: {in_a_line(error)}{f' ({location})' if location else ''}",

@@ -135,6 +135,7 @@ def test_compile_prints_the_output_shown(shown: Settings) -> None:
 
 
 def test_the_error_without_an_image_is_the_one_shown(tmp_path: Path) -> None:
+    (tmp_path / "taxiway.toml").touch()
     done = taxiway("kubeflow", "compile", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == _SHOWN[1]
