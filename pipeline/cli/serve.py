@@ -84,8 +84,9 @@ def serve(
 
 
 def _workspace_flags(settings_file: Path | None, workspace: Path | None) -> list[str]:
+    from pipeline.registry.errors import as_cli_errors
     from pipeline.workspace import Workspace
-    from serving.store import model_config, publish
+    from serving.store import aliases, model_config, publish
 
     settings = load(settings_file, workspace)
     base = Workspace(settings.workspace, settings.name).model_base
@@ -93,6 +94,8 @@ def _workspace_flags(settings_file: Path | None, workspace: Path | None) -> list
         raise UsageError(f"{base}: no version is published yet.", "taxiway run")
     config = base.parent / model_config.CONFIG
     if config.exists() and settings.publish.base_path is None:
+        with as_cli_errors():
+            aliases.relocate(base)
         return [f"--model_config_file={config}", _POLL, _LABELS]
     return [f"--model_name={base.name}", f"--model_base_path={base}"]
 

@@ -139,6 +139,32 @@ def rollback(
     return promote(base, target, who, action="rollback", why=why, server=server, verify=verify)
 
 
+def relocate(base: Path) -> bool:
+    """Write the model's present folder to models.config, after the workspace was moved.
+
+    Args:
+      base: TensorFlow Serving's model base path, which its server sees under the same path.
+
+    Returns:
+      Whether the file was changed.
+
+    Raises:
+      ChangedByHand: the content of models.config is not what `taxiway registry` writes.
+      StoreBusy: another process changes the configuration.
+      StoreUnwritable: the configuration cannot be written.
+    """
+    folder, path = base.parent, str(base.resolve())
+    # A server may have no permission to write, and almost always nothing has to change.
+    served = model_config.read(folder).models.get(base.name)
+    if served is None or served.base_path == path:
+        return False
+    with _changing(folder):
+        config = model_config.read(folder)
+        served = config.models[base.name].model_copy(update={"base_path": path})
+        _write(folder, config, base.name, served)
+    return True
+
+
 def withdraw_next(base: Path, server: ServerPolicy = ServerPolicy()) -> None:
     """Remove the next version's number from models.config, so that no server loads it early.
 

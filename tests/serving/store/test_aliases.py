@@ -310,3 +310,15 @@ def test_where_nothing_is_published_there_is_no_such_version(tmp_path: Path) -> 
     with pytest.raises(UnknownVersion, match="published: none"):
         aliases.promote(tmp_path / "models" / "flights", 1, "ann", verify=_good)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_models_config_follows_a_moved_workspace(base: Path, tmp_path: Path) -> None:
+    aliases.promote(base, 2, "ann", verify=_good)
+    assert not aliases.relocate(base)
+    base.parent.rename(tmp_path / "moved")
+    moved = tmp_path / "moved" / "flights"
+    before = model_config.load_served_model(moved)
+    assert aliases.relocate(moved) and not aliases.relocate(moved)
+    after = model_config.load_served_model(moved)
+    assert after == before.model_copy(update={"base_path": str(moved)})
+    assert served(moved) == {"stable": 2}
