@@ -40,7 +40,8 @@ def new_log(workspace: Path, name: str) -> Path:
     """
     file = workspace / "logs" / f"{name}.log"
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        # The workspace may be a link to a folder that does not exist yet.
+        file.parent.resolve().mkdir(parents=True, exist_ok=True)
         file.touch()
     except OSError as error:
         raise UsageError(
@@ -62,7 +63,7 @@ def library_output_to(log_file: Path) -> Iterator[TextIO]:
     Yields:
       The real standard output, for messages to the user.
     """
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.parent.resolve().mkdir(parents=True, exist_ok=True)
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -31,5 +31,6 @@ def test_a_pattern_gets_a_link_that_is_always_the_same(tmp_path: Path, name: str
     assert not (project / "workspace").exists()
     with Workspace(settings.workspace, settings.name).exclusive():
         assert settings.workspace.samefile(project / "workspace")
+        assert (project / "workspace").is_dir()
     assert without_pattern(project / "workspace") == settings.workspace
     assert without_pattern(tmp_path / "other" / name) != settings.workspace
