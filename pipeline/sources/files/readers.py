@@ -57,6 +57,10 @@ def _open_table(
     if file.format == "CSV":
         return _open_csv(database, file, scratch, reading)
     if file.format == "JSON lines":
+        if not encodings.is_utf_8(reading.encoding):
+            copy = streams.copy_path(scratch, file)
+            encodings.write_as_utf_8(file, reading.encoding, copy)
+            file = dataclasses.replace(file, path=copy, compression="")
         return json_lines.open_table(database, file)
     if file.format == "Parquet":
         return parquet.open_table(database, file, file.path)

@@ -55,6 +55,13 @@ def test_an_encoding_is_read_as_pandas_reads_it(tmp_path: Path, text: str, encod
     assert _read(tmp_path, gzip.compress(content, 1), "1.csv.gz", encoding=encoding) == expected
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949", "utf-16"])
+def test_json_lines_have_an_encoding_too(tmp_path: Path, encoding: str) -> None:
+    content = '{"도시": "서울", "요금": "NA"}\n{"도시": "부산", "요금": 2}\n'.encode(encoding)
+    read = _read(tmp_path, gzip.compress(content), "1.jsonl.gz", encoding=encoding)
+    assert read == {"도시": ["서울", "부산"], "요금": [None, 2]}
+
+
 @pytest.mark.parametrize(
     ("content", "encoding", "message"),
     [
