@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     "--time-format",
     help="Form of --time, as in strptime (%d/%m/%Y).  [default: as the values show]",
 )
+@click.option("--encoding", help="Encoding of text files, such as cp949.  [default: utf-8]")
+@click.option("--delimiter", help="Separator of CSV cells.  [default: as the header shows]")
+@click.option(
+    "--decimal",
+    type=click.Choice([".", ","]),
+    help="Decimal separator of numbers in text.  [default: as the values show]",
+)
+@click.option("--time-zone", help="IANA time zone of the spans.  [default: UTC]")
 @click.option(
     "--key",
     "keys",
@@ -58,6 +66,10 @@ def init(
     positive: str | None,
     time: str,
     time_format: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    time_zone: str | None,
     keys: tuple[str, ...],
     keep: tuple[str, ...],
     drop: tuple[str, ...],
@@ -78,9 +90,12 @@ def init(
     from pipeline.project.scaffold.proposal import Request
 
     folder = folder.absolute()
+    reader = {
+        "encoding": encoding, "delimiter": delimiter, "decimal": decimal, "time_zone": time_zone,
+    }  # fmt: skip
     request = Request(
         data.absolute(), folder, label, time, time_format, keys, keep, drop, positive, name, code,
-        _without_positive(),
+        _without_positive(), {key: value for key, value in reader.items() if value is not None},
     )  # fmt: skip
     proposal = scaffold.create(request, ci=ci, force=force, dry_run=dry_run)
     next_step = _next(folder)

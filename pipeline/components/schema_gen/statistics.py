@@ -156,7 +156,8 @@ class _Table:
         rows, present, distinct = self._row(
             f"SELECT count(*), count({name}), approx_count_distinct({name}) FROM spans"
         )
-        return rows, present, distinct
+        # An estimate may exceed the number of values.
+        return rows, present, min(distinct, present)
 
     def _frequent(self, field: pa.Field) -> _Counts:
         """Count the most frequent values, and all others together as None."""

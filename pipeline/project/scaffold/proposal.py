@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from google.protobuf import text_format
+from pydantic import ValidationError
 
 from pipeline import sources
 from pipeline.components.schema_gen.statistics import measure
-from pipeline.errors import UsageError
+from pipeline.errors import DataRefused, UsageError
 from pipeline.project.scaffold import columns, division, fitting, labels, sizes, table
 from pipeline.project.scaffold.columns import Decision, Given
 from pipeline.project.scaffold.labels import Label
 from pipeline.project.scaffold.render import own_code, render
 from pipeline.project.scaffold.sizes import Counts, Sizes
 from pipeline.project.scaffold.table import Table
+from pipeline.settings.base import explain
 from pipeline.settings.source import SourceSettings
 from schema.inference import Roles, infer
 
 _MAX_SLICES = 5
 _NAME = r"[a-z][a-z0-9_-]*"
+# Settings of the source that state how files are read, and their options.
+READER_OPTIONS = {
+    "encoding": "--encoding",
+    "delimiter": "--delimiter",
+    "decimal": "--decimal",
+    "time_zone": "--time-zone",
+}
 _OPTIONS = {
     "source.split_keys": "--key",
     "source.time_column": "--time",
     "source.path": "DATA",
+    **{f"source.{key}": option for key, option in READER_OPTIONS.items()},
 }
 
 
@@ -48,6 +58,8 @@ class Request:
       name: name of the pipeline and the model; default None, from the name of the data.
       code: whether to add a package with code to edit; default False.
       command: the command as the user typed it, for next steps; default "taxiway init".
+      reader: settings of the source by key of `READER_OPTIONS`, as the user states them; default
+        none.
     """
 
     data: Path
@@ -62,6 +74,7 @@ class Request:
     name: str | None = None
     code: bool = False
     command: str = "taxiway init"
+    reader: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,15 +110,13 @@ def propose(request: Request) -> Proposal:
             f"--name {request.name}: expected a letter, then a to z, 0 to 9, _ and -.",
             "choose another --name",
         )
-    source = SourceSettings(
-        kind="folder",
-        path=request.data,
-        time_column=request.time or None,
-        time_format=request.time_format,
-        split_keys=request.keys,
-    )
     with tempfile.TemporaryDirectory(prefix="taxiway-init-") as scratch:
-        divided = _divide(source, Path(scratch, "raw"))
+        divided = _divide(_source(request), Path(scratch, "raw"))
+        commas = () if "decimal" in request.reader else table.decimal_commas(divided.table)
+        if commas:
+            with_comma = dict(request.reader) | {"decimal": ","}
+            request = replace(request, reader=with_comma)
+            divided = _divide(_source(request), Path(scratch, "decimal"))
         _check_names(request, divided.table)
         label = _label(request, divided.table)
         rows = table.read(
@@ -113,7 +124,26 @@ def propose(request: Request) -> Proposal:
             Path(scratch, "labelled"),
             sources.Label(label.column, label.positive, label.negative),
         )
-        return _propose(request, divided, label, rows)
+        return _propose(request, divided, label, rows, commas)
+
+
+def _source(request: Request) -> SourceSettings:
+    try:
+        return SourceSettings.model_validate(
+            {
+                "kind": "folder",
+                "path": request.data,
+                "time_column": request.time or None,
+                "time_format": request.time_format,
+                "split_keys": request.keys,
+                **request.reader,
+            }
+        )
+    except ValidationError as error:
+        message = explain(error, SourceSettings)
+        for key, option in READER_OPTIONS.items():
+            message = message.replace(f"{key}:", f"{option}:")
+        raise UsageError(message, "taxiway init --help") from error
 
 
 def _divide(source: SourceSettings, folder: Path) -> division.Division:
@@ -122,15 +152,24 @@ def _divide(source: SourceSettings, folder: Path) -> division.Division:
     except UsageError as error:
         # There are no settings yet, so messages name the options.
         raise UsageError(_with_options(error.what), _with_options(error.next_step)) from error
+    except DataRefused as error:
+        what, next_step = _with_options(error.what), _with_options(error.next_step)
+        raise DataRefused(what, next_step, rows=error.rows) from error
 
 
 def _with_options(message: str) -> str:
     for setting, option in _OPTIONS.items():
-        message = message.replace(setting, option)
+        message = message.replace(f"set {setting}", f"pass {option}").replace(setting, option)
     return message
 
 
-def _propose(request: Request, divided: division.Division, label: Label, rows: Table) -> Proposal:
+def _propose(
+    request: Request,
+    divided: division.Division,
+    label: Label,
+    rows: Table,
+    commas: Sequence[str],
+) -> Proposal:
     statistics, evaluation = measure(rows.train), measure(rows.eval)
     counts = table.counts(rows, label.column)
     _refuse_one_label(label, counts)
@@ -166,6 +205,7 @@ def _propose(request: Request, divided: division.Division, label: Label, rows: T
         "time_column": request.time,
         "time_format": rows.source.time_format,
         "period": rows.source.period,
+        "reader": dict(request.reader),
         "window": rows.source.window,
         "counts": counts,
         "sizes": sized,
@@ -180,6 +220,7 @@ def _propose(request: Request, divided: division.Division, label: Label, rows: T
     contents["schema.pbtxt"] = text_format.MessageToString(schema, as_utf8=True)
     notes = [
         divided.reason,
+        *([f"decimal comma, as in {', '.join(commas[:5])}"] if commas else []),
         f"label {label.column}: {label.reason}; {counts.shares[0]:.1%} of the train rows and "
         f"{counts.shares[1]:.1%} of the eval rows are positive",
         f"min_auc {sized.min_auc:g}: a model without skill exceeds it on {counts.eval:,} eval rows "

@@ -23,6 +23,7 @@ from pipeline.sources import Label, open_source
 from pipeline.sources.base import PROVENANCE
 from pipeline.sources.layout import Layout, lay_out
 from pipeline.sources.sql import identifier, text
+from pipeline.sources.values.column_types import MISSING
 from pipeline.sources.values.reading import Reading
 from schema.inference import ColumnStatistics
 
@@ -217,6 +218,40 @@ def time_formats(table: Table, column: str) -> list[str]:
     ).fetchone()
     assert row is not None
     return [form for form, count in zip(_TIME_FORMATS, row) if count == 0]
+
+
+def decimal_commas(table: Table) -> list[str]:
+    """Return the text columns that are numbers with a decimal comma.
+
+    Args:
+      table: rows of the table, read with a decimal point.
+
+    Returns:
+      Names of columns; none if another column has a decimal point, or if every comma may separate
+      thousands.
+    """
+    database, schema = _database(table), pq.read_schema(table.train[0])
+    kinds = {name: statistics.column_type(schema.field(name).type) for name in table.columns}
+    if any(kinds[name] == "FLOAT" and _has_fractions(database, name) for name in kinds):
+        return []
+    missing = ", ".join(map(text, sorted(MISSING)))
+    columns = []
+    for name in (name for name, kind in kinds.items() if kind == "BYTES"):
+        value = f"trim({identifier(name)})"
+        row = database.execute(
+            f"SELECT bool_and(regexp_full_match({value}, '[+-]?\\d+(,\\d+)?')), "
+            f"bool_or(regexp_full_match({value}, '.*,(\\d{{1,2}}|\\d{{4,}})')) FROM train "
+            f"WHERE {identifier(name)} IS NOT NULL AND {value} NOT IN ({missing})"
+        ).fetchone()
+        if row is not None and all(row):
+            columns.append(name)
+    return columns
+
+
+def _has_fractions(database: duckdb.DuckDBPyConnection, column: str) -> bool:
+    name = identifier(column)
+    fraction = f"SELECT 1 FROM train WHERE isfinite({name}) AND {name} <> trunc({name}) LIMIT 1"
+    return database.execute(fraction).fetchone() is not None
 
 
 def counts(table: Table, label: str) -> Counts:

@@ -53,6 +53,14 @@ def korean(folder: Path) -> dict[str, Any]:
     return {"data": folder / "고객.csv", "label": "해지"}
 
 
+def decimal_comma(folder: Path) -> dict[str, Any]:
+    """Write customers as spreadsheets do in countries with a decimal comma."""
+    options = korean(folder)
+    rows = pd.read_csv(options["data"])
+    rows.to_csv(options["data"], index=False, sep=";", decimal=",", encoding="cp949")
+    return options | {"reader": {"encoding": "cp949"}}
+
+
 def wide(folder: Path) -> dict[str, Any]:
     """Write 500 columns, in a folder."""
     generator = np.random.default_rng(1)

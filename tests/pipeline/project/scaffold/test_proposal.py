@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.errors import DataRefused
 from pipeline.project import files as project_files
 from pipeline.project import scaffold
 from pipeline.project.scaffold import Request
@@ -24,6 +25,7 @@ _TABLES = {
     tables.penguins: (4, 2),
     tables.wine: (11, 0),
     tables.korean: (2, 1),
+    tables.decimal_comma: (2, 1),
     tables.wide: (500, 0),
     tables.monthly: (1, 1),
     tables.by_time: (1, 1),
@@ -57,6 +59,41 @@ def test_what_the_newest_span_breaks_is_loosened_and_stated(tmp_path: Path) -> N
     ]
     assert not city.HasField("string_domain")
     assert any("city: eval has x, train does not" in note for note in proposal.notes)
+
+
+def test_a_decimal_comma_is_noticed_and_written_to_the_settings(tmp_path: Path) -> None:
+    proposal, settings = tables.create(tables.decimal_comma, tmp_path)
+    assert (settings.source.decimal, settings.source.encoding) == (",", "cp949")
+    assert "decimal comma, as in 금액(원)" in proposal.notes
+
+
+@pytest.mark.parametrize(
+    ("values", "decimal"),
+    [
+        (["1,5", "2", "-0,25"], ","),
+        (["1,5", "NA", "2,25"], ","),
+        (["1,500", "2,000", "3,125"], "."),  # it may separate thousands
+        (["1,5", "2", "3,x"], "."),
+    ],
+)
+@pytest.mark.parametrize("other", ["1", "1.5"])
+def test_a_comma_is_decimal_only_without_doubt(
+    tmp_path: Path, values: list[str], decimal: str, other: str
+) -> None:
+    rows = pd.DataFrame({"amount": values * 200, "other": other, "size": range(600)})
+    rows["late"] = rows["size"] % 2
+    rows.to_csv(tmp_path / "rows.csv", index=False, sep=";")
+    request = Request(tmp_path / "rows.csv", tmp_path / "p", "late")
+    settings = scaffold.create(request).contents["taxiway.toml"]
+    assert ('decimal = ","' in settings) is (decimal == "," and other == "1")
+
+
+def test_the_next_step_of_another_encoding_names_the_option(tmp_path: Path) -> None:
+    options = tables.decimal_comma(tmp_path)
+    with pytest.raises(DataRefused, match="expected text in UTF-8") as error:
+        scaffold.create(Request(folder=tmp_path / "p", **options | {"reader": {}}))
+    assert error.value.next_step.startswith("pass --encoding, such as cp949")
+    assert not (tmp_path / "p").exists()
 
 
 def test_the_data_is_relative_to_the_project_if_it_is_inside(tmp_path: Path) -> None:
