@@ -153,7 +153,9 @@ def test_columns_are_sent_by_their_own_names(
     # The command reads a file with the same names.
     file = tmp_path / "rows.csv"
     _write(file, rows)
-    done = taxiway("predict", "--json", "--check", "--csv", file, "--rest", address, cwd=project)
+    done = taxiway(
+        "predict", "--json", "--check", "--csv", file, "--rest", f"http://{address}", cwd=project
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["scores"] == pytest.approx(scores, abs=1e-6)
 
