@@ -105,6 +105,7 @@ def test_a_search_and_a_warm_start_exclude_each_other() -> None:
 
 def test_malformed_rows_are_shown_and_kept(tmp_path: Path) -> None:
     (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "2012.csv").write_text("late,distance\n1,2\n0,3\n")
     (tmp_path / "rows" / "2013.csv").write_text("late,distance\n1,2\n1\n0,3,4\n")
     (tmp_path / "schema.pbtxt").write_text(
         'feature { name: "late" type: INT presence { min_fraction: 1 } '
