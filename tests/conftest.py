@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.project import import_path
 from pipeline.settings.source import SourceSettings
 from pipeline.sources import open_source
 from pipeline.sources.layout import Layout, lay_out
@@ -68,6 +70,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     durations.longest_first(items, recorded)
     if config.getoption("--fast"):
         config.hook.pytest_deselected(items=durations.drop_long(items, recorded))
+
+
+@pytest.fixture(autouse=True)
+def same_import_path() -> Iterator[None]:
+    """Undo what a test adds to the import path for the code of its project."""
+    path, inherited = list(sys.path), os.environ.get("PYTHONPATH")
+    folders = list(import_path._folders)
+    yield
+    sys.path[:] = path
+    import_path._folders[:] = folders
+    os.environ.pop("PYTHONPATH", None)
+    if inherited is not None:
+        os.environ["PYTHONPATH"] = inherited
 
 
 @pytest.fixture(scope="session")

@@ -213,8 +213,11 @@ def test_the_python_client_of_the_guide_to_serving_gets_the_same_score(
 def test_the_files_shown_for_own_data_are_valid_and_match(tmp_path: Path) -> None:
     page = Document(PROJECT / "docs" / "own-data.md")
     settings, features = page.blocks("toml")
-    [schema] = page.blocks("pbtxt")
-    shown = {"taxiway.toml": settings, "rides.toml": features, "rides.pbtxt": schema}
+    schema, accepted = page.blocks("pbtxt")
+    shown = {
+        "taxiway.toml": settings, "rides.toml": features, "rides.pbtxt": schema,
+        "accepted.pbtxt": accepted,
+    }  # fmt: skip
     for name, text in shown.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     loaded = loading.load(tmp_path / "taxiway.toml")
@@ -226,3 +229,5 @@ def test_the_files_shown_for_own_data_are_valid_and_match(tmp_path: Path) -> Non
         label="cancelled", numeric=("distance_km",), categorical=("city",), slices=("city",)
     )
     assert list(mismatches(read, columns.load(loaded.schema_file))) == []
+    [distance] = columns.load(tmp_path / "accepted.pbtxt").feature
+    assert columns.value_range(distance) == (0, 46)

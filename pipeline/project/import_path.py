@@ -12,10 +12,12 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.project.source_code import TAXIWAY
 
-# Names that some packages install beside their own by mistake, and that no package imports.
-_NEVER_IMPORTED = frozenset(
-    {"benchmarks", "conftest", "docs", "examples", "scripts", "setup", "test", "tests"}
-)
+# Names that no package imports: scripts of Taxiway's own, and what some packages install beside
+# their own by mistake.
+_NEVER_IMPORTED = frozenset({
+    "benchmarks", "conftest", "docs", "examples", "kubeflow_runner", "local_runner", "scripts",
+    "setup", "test", "tests",
+})  # fmt: skip
 
 
 # The folder of the user's own code; none before `activate`.

@@ -18,6 +18,7 @@ _BOUNDS = {
     "min_slice_auc": 0.55,
     "min_slice_rows": 100,
     "decision_threshold": 0.4,
+    "metrics": [],
 }
 _BATCHES: list[dict[str, Any]] = []
 

@@ -157,6 +157,7 @@ def test_batches_by_slice_have_the_metrics_of_rows(scored: pd.DataFrame) -> None
             "min_slice_auc": 0.55,
             "min_slice_rows": 100,
             "decision_threshold": 0.4,
+            "metrics": [],
         },
     )
     config.model_specs[0].name = "candidate"

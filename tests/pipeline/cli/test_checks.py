@@ -67,7 +67,7 @@ def test_wrong_settings_are_a_finding(tmp_path: Path) -> None:
         (
             '[source]\nkind = "folder"\npath = "none"',
             "source",
-            "{folder}/none: no .csv or .parquet files there.",
+            "{folder}/none: no such file or folder.",
         ),
     ],
 )

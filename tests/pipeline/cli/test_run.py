@@ -39,7 +39,7 @@ def test_span_0_is_not_the_newest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
-        ("feature { nam: 3 }", "schema.pbtxt: not a valid schema: 1:11"),
+        ("feature { nam: 3 }", "schema.pbtxt: not a valid schema: line 1, column 11"),
         ('feature { name: "late" type: INT }', "the schema has no numeric column distance"),
     ],
 )
