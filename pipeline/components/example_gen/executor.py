@@ -140,7 +140,11 @@ def _shard_bytes(text: str | None) -> int:
 def _partitions(files: Sequence[Path], count: int, scratch: Path) -> Iterator[pa.Table]:
     """Yield the rows of every shard; several shards are partitioned on disk."""
     if count == 1:
-        tables = [pq.read_table(file, columns=shards.columns_of(file)) for file in files]
+        # Without a partitioning, no folder such as city=Seoul in the path is a column.
+        tables = [
+            pq.read_table(file, columns=shards.columns_of(file), partitioning=None)
+            for file in files
+        ]
         yield pa.concat_tables(tables) if tables else pa.table({})
         return
     schema = shards.schema_of(files[0])

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import READ_THE_LOG, InfrastructureError
 from pipeline.orchestration import launch
+from pipeline.project import import_path
 
 
 def _fail_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InfrastructureError:
@@ -40,6 +41,7 @@ def test_a_failure_says_where_the_user_can_mend_it(
     folder: str, where: str, next_step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(import_path, "_folders", [])
     said = _fail_in(tmp_path / folder, monkeypatch)
     assert said.what == f"Trainer failed: KeyError: 'fare'{where}"
     assert said.next_step == next_step

@@ -93,6 +93,16 @@ def test_a_split_larger_than_memory_becomes_shards_with_the_same_rows(tmp_path: 
     assert abs(sum(values[:1000]) / 1000 - 5000) < 500
 
 
+def test_a_folder_of_the_path_is_no_column(tmp_path: Path) -> None:
+    folder = tmp_path / "n=seven" / "team=ml"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"n": [1, 2]}), folder / "rows.parquet")
+    write_examples([folder / "rows.parquet"], tmp_path / "out")
+    examples = _examples(tmp_path / "out")
+    assert {name for example in examples for name in example.features.feature} == {"n"}
+    assert sorted(e.features.feature["n"].int64_list.value[0] for e in examples) == [1, 2]
+
+
 def test_no_files_make_an_empty_split(tmp_path: Path) -> None:
     write_examples([], tmp_path)
     assert _examples(tmp_path) == []

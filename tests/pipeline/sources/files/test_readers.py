@@ -33,7 +33,7 @@ def read(folder: Path, span: int = 1, **settings: Any) -> dict[str, list[Any]]:
     if files is None:
         rows.write(span, out)
         files = {"": out}
-    table = pa.concat_tables(pq.read_table(file) for file in files.values())
+    table = pa.concat_tables(pq.read_table(file, partitioning=None) for file in files.values())
     return {
         name: table[name].to_pylist()
         for name in table.column_names
