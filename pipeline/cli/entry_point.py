@@ -24,16 +24,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """
     args = sys.argv[1:] if arguments is None else arguments
     try:
-        _run_guarded(args)
-    except SystemExit as ended:
-        code = ended.code
-    # The first exit may follow an error, whose traceback keeps objects of native code alive. Some
-    # libraries then print that they leak.
-    sys.exit(code)
-
-
-def _run_guarded(args: list[str]) -> NoReturn:
-    try:
         _run(args)
     except KeyboardInterrupt:
         from pipeline.cli import interruption
