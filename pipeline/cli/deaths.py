@@ -4,45 +4,43 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _ENDED = b"1"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @contextmanager
 def announced() -> Iterator[None]:
     """Print a message when the process dies within the block, by a signal or in native code.
 
-    A process that lacks memory is killed by the kernel, or aborted by a library. A small process
-    is forked, which holds no memory of its own, and waits for the end of this one.
+    A process that lacks memory is killed by the kernel, or aborted by a library. So a separate
+    small process waits for the end of this one. It is not forked, because this one has threads.
     """
     reader, writer = os.pipe()
-    watcher = os.fork()
-    if watcher == 0:
-        os.close(writer)
-        _watch(reader)
+    watcher = subprocess.Popen(
+        # Without the packages of the environment, Python starts in 20 ms.
+        [sys.executable, "-I", "-S", __file__, str(reader)],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[reader],
+        start_new_session=True,  # the terminal sends its signals to this process only
+    )
     os.close(reader)
     try:
         yield
     finally:
         os.write(writer, _ENDED)
         os.close(writer)
-        os.waitpid(watcher, 0)
+        watcher.wait()
 
 
 def _watch(reader: int) -> None:
-    """Wait in the forked process, print when the other one died, and exit."""
-    try:
-        for number in _SIGNALS:  # the terminal sends them to both processes
-            signal.signal(number, signal.SIG_IGN)
-        # A pipe that ends without a byte has lost its writer.
-        if os.read(reader, 1) != _ENDED:
-            os.write(2, _message().encode())
-    finally:
-        os._exit(0)
+    """Wait in the separate process, and print when the other one died."""
+    # A pipe that ends without a byte has lost its writer.
+    if os.read(reader, 1) != _ENDED:
+        os.write(2, _message().encode())
 
 
 def _message() -> str:
@@ -57,3 +55,7 @@ def _message() -> str:
         "out.\n"
         f"Next   {memory}, and type the same command: the run resumes\n"
     )
+
+
+if __name__ == "__main__":
+    _watch(int(sys.argv[1]))
