@@ -28,6 +28,9 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 
 PROJECT = Path(__file__).parent.parent
 
+_SYS_PATH = list(sys.path)
+_INHERITED = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+
 _proof = Proof()
 
 
@@ -73,16 +76,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def same_import_path() -> Iterator[None]:
-    """Undo what a test adds to the import path for the code of its project."""
-    path, inherited = list(sys.path), os.environ.get("PYTHONPATH")
-    folders = list(import_path._folders)
+def no_own_code() -> Iterator[None]:
+    """Undo what tests and their fixtures add to the import path for the code of a project."""
+    _restore_import_path()
     yield
-    sys.path[:] = path
-    import_path._folders[:] = folders
+    _restore_import_path()
+    sys.path[:] = _SYS_PATH
+    import_path._folders.clear()
+
+
+def _restore_import_path() -> None:
     os.environ.pop("PYTHONPATH", None)
-    if inherited is not None:
-        os.environ["PYTHONPATH"] = inherited
+    os.environ.update(_INHERITED)
 
 
 @pytest.fixture(scope="session")
