@@ -72,7 +72,9 @@ def _run(command: str, clone: Path) -> str:
     folders = os.environ["PATH"].split(os.pathsep)
     path = os.pathsep.join(name for name in folders if not Path(name, "taxiway").exists())
     # Under `make test` an inner make would print the folders that it enters and leaves.
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    # The code of another project is not on the reader's PYTHONPATH.
+    unset = ("MAKE", "PYTHONPATH")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
     env.pop("MFLAGS", None)
     done = subprocess.run(
         command.split(), cwd=clone, env=env | {"PATH": path}, capture_output=True, text=True,
