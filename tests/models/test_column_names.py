@@ -165,8 +165,8 @@ def test_every_column_is_prepared_by_its_own_values(exported: Exported, loaded: 
         assets = Path(exported.folder, "assets")
         values = vocabularies.read(assets, name)
         assert set(values) == set(_VALUES) or name == _RARE
-        known = {value: position for position, value in enumerate(values)}
-        expected = [known.get(value[0], len(values)) if value else len(values)
+        positions = {value: position for position, value in enumerate(values)}
+        expected = [positions.get(value[0], len(values)) if value else len(values)
                     for value in columns[name]]  # fmt: skip
         assert answer[transformed(name)].numpy().tolist() == expected, name
 
